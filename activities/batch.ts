@@ -1,0 +1,74 @@
+import { pipeline } from 'node:stream/promises';
+import pgCopy from 'pg-copy-streams';
+import type { ExtractSpec, StoredDataset, TransformSpec } from '../src/contracts/plan.js';
+import type { PgClient } from '../src/postgres/pool.js';
+import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
+import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
+import { DigestStream, digestOf } from '../src/warehouse/postgres/digest.js';
+import { beginPublish, emptyInterval, insertSelect, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
+
+/** Rows of a transform that do not belong to the partition that made them. */
+export class RowsOutsideError extends Error {
+  constructor(readonly rows: number) {
+    super(`${rows} rows lie outside their partition`);
+  }
+}
+
+/** A COPY that lost rows on the way. */
+export class RowsLostError extends Error {}
+
+export interface Batch {
+  readonly who: Publisher;
+  readonly dataset: StoredDataset;
+  readonly lo: number;
+  /** Adjacent, ascending. */
+  readonly partitions: readonly SqlInterval[];
+  readonly overwrite: boolean;
+}
+
+/** One batch: empties, builds, judges and publishes its partitions, data and ledger in one transaction. */
+export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
+  const { who, dataset, partitions } = batch;
+  const [first, last] = [partitions[0], partitions.at(-1)];
+  if (!first || !last) return [];
+  await beginPublish(warehouse, who, dataset.name, batch.lo);
+  await emptyInterval(warehouse, who, dataset, first.start, last.end, batch.overwrite);
+  const published: Published[] = [];
+  if (dataset.spec.kind === 'extract') {
+    if (!source) throw new Error('an extract needs its source');
+    published.push(...(await extract(dataset, dataset.spec, partitions, source, warehouse)));
+  } else {
+    for (const interval of partitions) published.push(await transform(dataset, dataset.spec, interval, warehouse));
+  }
+  await writeLedger(warehouse, who, dataset, published);
+  await warehouse.query('COMMIT');
+  return published;
+}
+
+/** A COPY for each partition, under one snapshot of the source: rows and digest of each come for free with it. */
+async function extract(
+  dataset: StoredDataset, spec: ExtractSpec, partitions: readonly SqlInterval[], source: PgClient, warehouse: PgClient,
+): Promise<Published[]> {
+  const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
+  const copyIn = `COPY ${quoteTable(dataset.target)} (${columns}) FROM STDIN${isBinary(spec) ? ' WITH (FORMAT binary)' : ''}`;
+  const published: Published[] = [];
+  await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  for (const interval of partitions) {
+    const out = source.query(pgCopy.to(copyOutSql(spec, interval)));
+    const into = warehouse.query(pgCopy.from(copyIn));
+    const digest = new DigestStream();
+    await pipeline(out, digest, into);
+    if (out.rowCount !== into.rowCount) throw new RowsLostError(`${out.rowCount} rows left the source, ${into.rowCount} arrived`);
+    published.push({ ...interval, rows: into.rowCount, digest: digest.digest() });
+  }
+  await source.query('COMMIT');
+  return published;
+}
+
+async function transform(dataset: StoredDataset, spec: TransformSpec, interval: SqlInterval, warehouse: PgClient): Promise<Published> {
+  const { start, end } = spec.window ?? interval;
+  const digest = digestOf('sluice_i', dataset.columns.map(({ type }) => type));
+  const built = await insertSelect(warehouse, dataset, spec.sql, start, end, digest);
+  if (built.outside > 0) throw new RowsOutsideError(built.outside);
+  return { ...interval, rows: built.rows, digest: built.digest };
+}

@@ -1,0 +1,123 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import type { Logger } from 'pino';
+import { RequestError, SluiceError } from '../src/contracts/errors.js';
+import { retryable } from '../src/core/retry.js';
+import { faultOf } from '../src/postgres/error.js';
+import { resolveRange } from '../src/core/time/range.js';
+import { partitionsOf, type Run } from '../src/core/interval/runs.js';
+import type { Interval } from '../src/core/interval/interval.js';
+import { runsOfJson } from '../src/planning/json.js';
+import type { Pool } from '../src/postgres/pool.js';
+import type { Project } from '../src/project/project.js';
+import { backfillState, endBackfill } from '../src/store/backfills.js';
+import { record, setControl } from '../src/store/control.js';
+import { planRequest } from '../src/planning/plan.js';
+import { planDocument } from '../src/planning/words.js';
+import { loadPlanDataset, savePlan } from '../src/store/plans.js';
+import { release } from '../src/store/reservations.js';
+import type { Db } from '../src/store/store.js';
+import type { ControlActivities, ControlOrder, PlanActivities } from './control.js';
+import { loadDataset } from './load-dataset.js';
+import { openBackfill } from './open-backfill.js';
+
+/** What the worker wires into control activities. */
+export interface ControlDeps {
+  readonly db: Db;
+  readonly log: Logger;
+  readonly pool: (connection: string) => Pool;
+  /** The project as this worker deploys it, or a registered definition by its hash. */
+  readonly project: (hash: string | undefined) => Promise<Project>;
+  readonly now: () => number;
+  /** What Temporal says of a workflow that holds a reservation. */
+  readonly workflowState: (workflowId: string) => Promise<'open' | 'closed' | 'unknown'>;
+  readonly searchAttributes: boolean;
+}
+
+export function createControlActivities(deps: ControlDeps): ControlActivities & PlanActivities {
+  return {
+    planOnly: (request) =>
+      closed(async () => {
+        const project = await deps.project(request.definition);
+        const plan = await planRequest({ project, db: deps.db, pool: deps.pool, now: deps.now() }, request);
+        await savePlan(deps.db, plan);
+        return planDocument(plan);
+      }),
+    openBackfill: (order) => closed(() => openBackfill(deps, order)),
+    loadDataset: (order) => closed(() => loadDataset(deps, order)),
+    control: (order) => closed(() => control(deps, order)),
+    spanOf: ({ ref, plan, range }) => closed(() => spanOf(deps, ref.project, plan, range)),
+    saveProfile: async ({ ref, dataset, profile }) => {
+      const { project, environment } = ref;
+      await deps
+        .db('sluice.profiles')
+        .insert({ project, environment, dataset, profile: JSON.stringify(profile) })
+        .onConflict(['project', 'environment', 'dataset'])
+        .merge();
+    },
+    closeBackfill: ({ ref, status }) =>
+      closed(async () => {
+        await release(deps.db, ref.workflowId);
+        await endBackfill(deps.db, ref.workflowId, status);
+        await record(deps.db, ref, { backfillId: ref.backfillId, actor: 'sluice', action: status.state, reason: status.reason });
+      }),
+  };
+}
+
+/** Our own errors cross the border with their code and are not retried when the request is at fault. */
+async function closed<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw retryable(faultOf(error, 'warehouse').class) ? error : bug(error);
+    throw ApplicationFailure.create({
+      type: error.code, message: error.message.slice(0, 4000), nonRetryable: error instanceof RequestError,
+      details: [{ remedy: error.remedy ?? null, exitCode: error.exitCode }],
+    });
+  }
+}
+
+/** What no retry mends fails at once, with the driver's words: they hold no data, for control touches none. */
+function bug(error: unknown): ApplicationFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  return ApplicationFailure.create({ type: 'internal', message, nonRetryable: true, ...(error instanceof Error ? { cause: error } : {}) });
+}
+
+async function control({ db }: ControlDeps, order: ControlOrder): Promise<void> {
+  const { workflowId, paused, cancelled, maxParallel, priority } = order;
+  await setControl(db, workflowId, {
+    ...(paused === undefined ? {} : { paused }),
+    ...(cancelled === undefined ? {} : { cancelled }),
+    ...(maxParallel === undefined ? {} : { max_parallel: maxParallel }),
+    ...(priority === undefined ? {} : { priority }),
+  });
+  const scope = { project: order.project, environment: order.environment };
+  await record(db, scope, {
+    backfillId: order.backfillId, actor: order.actor, action: order.action,
+    ...(order.reason === undefined ? {} : { reason: order.reason }),
+  });
+  if (paused !== undefined) await backfillState(db, workflowId, paused ? 'paused' : 'running');
+}
+
+async function spanOf(
+  deps: ControlDeps, _project: string, plan: string, range: { dataset: string; from?: string | undefined; to?: string | undefined; on?: string | undefined },
+): Promise<readonly [number, number] | null> {
+  const { dataset } = await loadPlanDataset(deps.db, plan, range.dataset);
+  const project = await deps.project(undefined);
+  const resolved = resolveRange({ from: range.from, to: range.to, on: range.on }, { zone: project.timezone, now: deps.now() });
+  if ('problem' in resolved) throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
+  const { from = -Infinity, to = Infinity } = resolved.range;
+  return ordinalsWithin(runsOfJson(dataset.runs), { start: from, end: to });
+}
+
+/** Ordinals of the partitions that overlap an interval; null when none does. */
+export function ordinalsWithin(runs: readonly Run[], { start, end }: Interval): readonly [number, number] | null {
+  let [lo, hi, ordinal] = [-1, -1, 0];
+  for (const partition of partitionsOf(runs)) {
+    if (partition.start < end && start < partition.end) {
+      if (lo < 0) lo = ordinal;
+      hi = ordinal + 1;
+    }
+    ordinal++;
+  }
+  return lo < 0 ? null : [lo, hi];
+}

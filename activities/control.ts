@@ -1,0 +1,44 @@
+import type { BackfillRequest } from '../src/contracts/request.js';
+import type { PlanDocument } from '../src/contracts/plan.js';
+import type { BackfillStatus } from '../src/contracts/status.js';
+import type { LoadedDataset, Opened, SkipMessage } from '../src/contracts/messages.js';
+import type { z } from 'zod';
+
+/** Names an execution: the workflow, and what users call it. */
+export interface ExecutionRef {
+  readonly project: string;
+  readonly environment: string;
+  readonly workflowId: string;
+  readonly backfillId: string;
+}
+
+export interface ControlOrder extends ExecutionRef {
+  readonly actor: string;
+  readonly action: string;
+  readonly reason?: string;
+  readonly paused?: boolean;
+  readonly cancelled?: boolean;
+  readonly maxParallel?: number;
+  readonly priority?: number;
+}
+
+/** What the `plan` workflow asks for. */
+export interface PlanActivities {
+  planOnly: (request: BackfillRequest) => Promise<PlanDocument>;
+}
+
+/** Activities of a project's control queue: planning and control, which need its files or secrets. Never rate-limited. */
+export interface ControlActivities {
+  /** Claims the id, plans, reserves, makes missing tables; or says who stands in the way. Fails with what is wrong with the request. */
+  openBackfill: (order: { ref: ExecutionRef; request: BackfillRequest; again: boolean }) => Promise<Opened>;
+  /** What a dataset workflow starts from: its part of the plan, and what the ledger holds of it by now. */
+  loadDataset: (order: { ref: ExecutionRef; plan: string; dataset: string; epoch: number }) => Promise<LoadedDataset>;
+  /** Writes what the gate reads, and the journal. */
+  control: (order: ControlOrder) => Promise<void>;
+  /** Ordinals of a dataset's plan that a range names. */
+  spanOf: (order: { ref: ExecutionRef; plan: string; range: z.output<typeof SkipMessage> }) => Promise<readonly [number, number] | null>;
+  /** Keeps what batches of a dataset cost, for the next backfill. */
+  saveProfile: (order: { ref: ExecutionRef; dataset: string; profile: unknown }) => Promise<void>;
+  /** Ends the reservation, so that no attempt can publish any more, and keeps the final document. */
+  closeBackfill: (order: { ref: ExecutionRef; status: BackfillStatus }) => Promise<void>;
+}

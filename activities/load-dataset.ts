@@ -1,0 +1,73 @@
+import type { StoredDataset } from '../src/contracts/plan.js';
+import type { LoadedDataset } from '../src/contracts/messages.js';
+import { countRuns, partitionsOf } from '../src/core/interval/runs.js';
+import { runsOfJson } from '../src/planning/json.js';
+import { readLimit } from '../src/store/control.js';
+import { loadPlanDataset } from '../src/store/plans.js';
+import { rowsOf } from '../src/store/store.js';
+import type { ControlDeps } from './control-activities.js';
+import type { ExecutionRef } from './control.js';
+
+/** An extract joins up to this many partitions in one transaction; sizing decides how many it really does. */
+const EXTRACT_BATCH_MAX = 366;
+
+export async function loadDataset(
+  deps: ControlDeps, { ref, plan, dataset: name, epoch }: { ref: ExecutionRef; plan: string; dataset: string; epoch: number },
+): Promise<LoadedDataset> {
+  const { head, dataset } = await loadPlanDataset(deps.db, plan, name);
+  const upstreams = await Promise.all(dataset.edges.map(({ upstream }) => loadPlanDataset(deps.db, plan, upstream)));
+  const mine = await publishedSpans(deps, ref, epoch, dataset);
+  const limit = await readLimit(deps.db, ref, head.warehouse);
+  return {
+    kind: dataset.kind,
+    runs: dataset.runs,
+    edges: dataset.edges.map((edge, i) => ({ ...edge, upstreamCount: countRuns(runsOfJson(upstreams[i]?.dataset.runs ?? [])) })),
+    done: mine.spans,
+    rows: mine.rows,
+    upstreamDone: await Promise.all(
+      upstreams.map(async ({ dataset: upstream }) => ({
+        upstream: upstream.name,
+        done: (await publishedSpans(deps, ref, epoch, upstream)).spans,
+      })),
+    ),
+    perBatchMax: dataset.kind === 'extract' && dataset.grain !== 'none' ? EXTRACT_BATCH_MAX : 1,
+    slots: limit.slots,
+    rateLimited: limit.rate !== null,
+    profile: await readProfile(deps, ref, name),
+  };
+}
+
+/** Ordinals that this execution has published under the plan's version, and their rows. */
+async function publishedSpans(
+  deps: ControlDeps, ref: ExecutionRef, epoch: number, dataset: StoredDataset,
+): Promise<{ spans: [number, number][]; rows: number }> {
+  const rows = await rowsOf<{ s: number; rows: number }>(
+    deps.db,
+    `SELECT extract(epoch FROM starts_at)::float8 * 1000 AS s, rows::float8 AS rows FROM sluice.partitions
+     WHERE project = ? AND environment = ? AND dataset = ? AND epoch = ? AND version = ?`,
+    [ref.project, ref.environment, dataset.name, epoch, dataset.version],
+  );
+  const published = new Map(rows.map((row) => [row.s, row.rows]));
+  const spans: [number, number][] = [];
+  let [ordinal, total] = [0, 0];
+  for (const { start } of partitionsOf(runsOfJson(dataset.runs))) {
+    const count = published.get(start);
+    if (count !== undefined) {
+      total += count;
+      const last = spans.at(-1);
+      if (last?.[1] === ordinal) last[1] = ordinal + 1;
+      else spans.push([ordinal, ordinal + 1]);
+    }
+    ordinal++;
+  }
+  return { spans, rows: total };
+}
+
+async function readProfile(deps: ControlDeps, ref: ExecutionRef, dataset: string): Promise<unknown> {
+  const [row] = await rowsOf<{ profile: unknown }>(
+    deps.db,
+    'SELECT profile FROM sluice.profiles WHERE project = ? AND environment = ? AND dataset = ?',
+    [ref.project, ref.environment, dataset],
+  );
+  return row?.profile ?? null;
+}

@@ -1,0 +1,138 @@
+import { RequestError } from '../src/contracts/errors.js';
+import type { StoredPlan } from '../src/contracts/plan.js';
+import type { BackfillRequest } from '../src/contracts/request.js';
+import type { Opened } from '../src/contracts/messages.js';
+import { formatInterval, type Interval } from '../src/core/interval/interval.js';
+import { countRuns, runEnd } from '../src/core/interval/runs.js';
+import { runsOfJson } from '../src/planning/json.js';
+import { planRequest, type Exclude } from '../src/planning/plan.js';
+import { deployTargets } from '../src/planning/targets.js';
+import type { Project } from '../src/project/project.js';
+import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
+import { record, setControl } from '../src/store/control.js';
+import { savePlan } from '../src/store/plans.js';
+import { allHeld, findConflicts, lockScope, release, reserve, type Conflict, type Held } from '../src/store/reservations.js';
+import { rowsOf, type Db } from '../src/store/store.js';
+import type { ControlDeps } from './control-activities.js';
+import type { ExecutionRef } from './control.js';
+
+/** A holder that Temporal does not know is taken over once its gate has been silent for this long. */
+const SILENT_MS = 60_000;
+
+interface OpenOrder {
+  readonly ref: ExecutionRef;
+  readonly request: BackfillRequest;
+  /** A re-plan of what this backfill has not done yet, under the current definitions. */
+  readonly again: boolean;
+}
+
+/** Plans and reserves under one lock per scope: two backfills cannot both find a partition free. */
+export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise<Opened> {
+  const { ref, request, again } = order;
+  await claim(deps, order);
+  const project = await deps.project(again ? undefined : request.definition);
+  const planning = { project, db: deps.db, pool: deps.pool, now: deps.now() };
+  return deps.db.transaction(async (tx) => {
+    await lockScope(tx, ref);
+    const exclude = await excluded(deps, tx, order);
+    const plan = await planRequest(planning, request, exclude);
+    if (request.plan !== undefined && !again && plan.fingerprint !== request.plan) {
+      throw new RequestError('plan_changed', `plan ${request.plan} is no longer true: it would now be ${plan.fingerprint}`, 'run `sluice plan` again and look at what changed');
+    }
+    const held = heldBy(plan);
+    const conflict = await standing(deps, tx, ref, held);
+    if (conflict) return refuse(request, conflict);
+    const epoch = await reserve(tx, ref, ref.workflowId, ref.backfillId, held);
+    await savePlan(tx, plan);
+    await deployTargets(tx, project, plan);
+    await setControl(tx, ref.workflowId, { priority: request.priority, ...(request.maxParallel === undefined ? {} : { max_parallel: request.maxParallel }) });
+    await backfillState(tx, ref.workflowId, 'running', plan.fingerprint);
+    await record(tx, ref, {
+      backfillId: ref.backfillId, actor: request.requestedBy ?? 'unknown', action: again ? 'replan' : 'start',
+      ...(request.reason === undefined ? {} : { reason: request.reason }), detail: { plan: plan.fingerprint, ticket: request.ticket },
+    });
+    return opened(deps, project, plan, epoch);
+  });
+}
+
+async function claim({ db }: ControlDeps, { ref, request, again }: OpenOrder): Promise<void> {
+  if (again) return;
+  if (await claimBackfill(db, ref, ref.workflowId, ref.backfillId, request)) return;
+  // Our own first attempt may have claimed it; an ended one cannot be ours.
+  const row = await findBackfill(db, ref.workflowId);
+  if (row?.status) {
+    throw new RequestError('id_taken', `backfill ${ref.backfillId} exists already (${row.state}): an id is never used twice`, 'leave out --id, or choose another');
+  }
+}
+
+async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: OpenOrder): Promise<Exclude> {
+  const exclude = new Map<string, Interval[]>();
+  const add = (dataset: string, interval: Interval): void => {
+    exclude.set(dataset, [...(exclude.get(dataset) ?? []), interval]);
+  };
+  if (request.onConflict === 'skip') {
+    for (const conflict of await allHeld(tx, ref, ref.workflowId)) {
+      if (!(await isGone(deps, conflict))) add(conflict.dataset, conflict);
+    }
+  }
+  if (again) {
+    const done = await rowsOf<{ dataset: string; s: number; e: number }>(
+      tx,
+      `SELECT dataset, extract(epoch FROM starts_at)::float8 * 1000 AS s, extract(epoch FROM ends_at)::float8 * 1000 AS e
+       FROM sluice.partitions JOIN sluice.reservations r USING (epoch) WHERE r.workflow_id = ?`,
+      [ref.workflowId],
+    );
+    for (const { dataset, s, e } of done) add(dataset, { start: s, end: e });
+  }
+  return exclude;
+}
+
+/** A conflict that stands: holders whose backfill is over are taken over here. */
+async function standing(deps: ControlDeps, tx: Db, ref: ExecutionRef, held: readonly Held[]): Promise<Conflict | undefined> {
+  for (const conflict of await findConflicts(tx, ref, ref.workflowId, held)) {
+    if (!(await isGone(deps, conflict))) return conflict;
+    deps.log.warn({ backfill: conflict.backfillId }, 'takes over what an ended backfill held');
+    await release(tx, conflict.workflowId);
+  }
+  return undefined;
+}
+
+async function isGone(deps: ControlDeps, conflict: Conflict): Promise<boolean> {
+  const state = await deps.workflowState(conflict.workflowId);
+  return state === 'closed' || (state === 'unknown' && conflict.heartbeatAgeMs > SILENT_MS);
+}
+
+function refuse(request: BackfillRequest, conflict: Conflict): Opened {
+  const what = `${conflict.dataset} ${formatInterval(conflict)}`;
+  if (request.onConflict === 'wait') return { kind: 'conflict', holder: conflict.backfillId, what };
+  throw new RequestError(
+    'conflict',
+    `backfill ${conflict.backfillId} holds ${what}`,
+    `wait for it with --on-conflict wait, leave its part out with --on-conflict skip, or end it: sluice cancel ${conflict.backfillId}`,
+  );
+}
+
+function heldBy(plan: StoredPlan): Held[] {
+  return plan.datasets.flatMap(({ name, runs }) => runsOfJson(runs).map((run) => ({ dataset: name, start: run.start, end: runEnd(run) })));
+}
+
+function opened(deps: ControlDeps, project: Project, plan: StoredPlan, epoch: number): Opened {
+  const building = plan.datasets.filter(({ runs }) => runs.length > 0);
+  return {
+    kind: 'open',
+    epoch,
+    plan: plan.fingerprint,
+    warehouse: project.warehouse,
+    searchAttributes: deps.searchAttributes,
+    warnings: plan.warnings,
+    datasets: building.map((dataset) => ({
+      name: dataset.name,
+      total: countRuns(runsOfJson(dataset.runs)),
+      needs: dataset.edges.map(({ upstream }) => upstream),
+      readers: building.filter(({ edges }) => edges.some(({ upstream }) => upstream === dataset.name)).map(({ name }) => name),
+      ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
+      priority: dataset.priority,
+      what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}`,
+    })),
+  };
+}

@@ -1,0 +1,79 @@
+import type { StoredDataset } from '../src/contracts/plan.js';
+import type { PgClient } from '../src/postgres/pool.js';
+import { giveTurn } from '../src/warehouse/postgres/gate.js';
+import { backendName } from '../src/warehouse/postgres/lease.js';
+import type { Publisher } from '../src/warehouse/postgres/publish.js';
+import type { SliceDeps } from './deps.js';
+
+/** No statement of a batch runs longer, and none waits longer for somebody's lock: a batch aims at half a second. */
+const LIMITS = { statement_timeout: '1h', lock_timeout: '10s' };
+
+/** The connections of one slice: opened when first needed, closed with it. */
+export interface Session {
+  warehouse: () => Promise<PgClient>;
+  source: (connection: string) => Promise<PgClient>;
+  /** Gives the turns of all its connections back, after a batch. */
+  giveTurns: () => Promise<void>;
+  /** After an error: both connections go, and with them the transaction, the locks and the turns. */
+  abandon: () => Promise<void>;
+  cancelled: () => boolean;
+  close: () => Promise<void>;
+}
+
+interface Open {
+  readonly client: PgClient;
+  readonly pid: number;
+  readonly connection: string;
+}
+
+/** Opens a slice's session. When the activity is cancelled, the statements that run on it are stopped in the database. */
+export async function openSession(deps: SliceDeps, who: Publisher, dataset: StoredDataset, signal: AbortSignal): Promise<Session> {
+  const open = new Map<string, Open>();
+  const settings = {
+    ...LIMITS,
+    application_name: backendName(who, dataset.name),
+    TimeZone: dataset.kind === 'extract' ? 'UTC' : dataset.zone,
+  };
+  // A source that is the warehouse itself still gets a connection of its own: it streams while the other one reads.
+  const connect = async (role: 'warehouse' | 'source', connection: string): Promise<PgClient> => {
+    const there = open.get(role);
+    if (there) return there.client;
+    const client = await deps.pool(connection).acquire();
+    const { rows } = await client.query<{ pid: number }>(
+      'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
+      [Object.keys(settings), Object.values(settings)],
+    );
+    open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
+    return client;
+  };
+  const closeAll = (broken: boolean): void => {
+    for (const { client } of open.values()) client.release(broken);
+    open.clear();
+  };
+  const stop = (): void => {
+    for (const { connection, pid } of open.values()) {
+      const pool = deps.pool(connection);
+      pool.use((client) => client.query('SELECT pg_cancel_backend($1)', [pid])).catch((error: unknown) => {
+        deps.log.warn({ err: error, connection }, 'could not stop a statement');
+      });
+    }
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  return {
+    warehouse: () => connect('warehouse', deps.warehouse),
+    source: (connection) => connect('source', connection),
+    giveTurns: async () => {
+      for (const { client } of open.values()) await giveTurn(client);
+    },
+    abandon: () => {
+      closeAll(true);
+      return Promise.resolve();
+    },
+    cancelled: () => signal.aborted,
+    close: () => {
+      signal.removeEventListener('abort', stop);
+      closeAll(signal.aborted);
+      return Promise.resolve();
+    },
+  };
+}

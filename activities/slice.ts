@@ -1,0 +1,133 @@
+import { Context } from '@temporalio/activity';
+import type { StoredDataset } from '../src/contracts/plan.js';
+import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
+import { partitionAt } from '../src/core/interval/runs.js';
+import { formatInstant } from '../src/core/interval/interval.js';
+import { runsOfJson } from '../src/planning/json.js';
+import { faultOf } from '../src/postgres/error.js';
+import { sqlInstant } from '../src/store/ledger.js';
+import { FencedError, publishedByUs } from '../src/warehouse/postgres/publish.js';
+import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
+import type { SqlInterval } from '../src/source/postgres/extract.js';
+import { publishBatch, type Batch } from './batch.js';
+import type { SliceDeps } from './deps.js';
+import { faultOfBatch, keepFailure } from './failure.js';
+import { openSession, type Session } from './session.js';
+import { takeTurn } from './turn.js';
+
+/** How often a running slice tells Temporal that it lives; the proxies' heartbeat time-out is a multiple of it. */
+const HEARTBEAT_MS = 1_000;
+
+/** Activities of the rate-limited slice queue: nothing else runs there. */
+export function createSliceActivities(deps: SliceDeps): SliceActivities {
+  return { runSlice: (input) => runSlice(deps, SliceInput.parse(input)) };
+}
+
+export interface SliceActivities {
+  /** Publishes the batches of one slice, one transaction each, and says what became of every one that it began. */
+  runSlice: (input: SliceInput) => Promise<SliceResult>;
+}
+
+async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
+  const context = Context.current();
+  const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+  const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
+  const who = { ...input, attempt: context.info.attempt };
+  const session = await openSession(deps, who, dataset, context.cancellationSignal);
+  try {
+    return await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+  } finally {
+    clearInterval(heartbeat);
+    await session.close();
+  }
+}
+
+interface Slice {
+  readonly deps: SliceDeps;
+  readonly input: SliceInput;
+  readonly who: Batch['who'];
+  readonly dataset: StoredDataset;
+  readonly overwrite: boolean;
+  readonly session: Session;
+}
+
+async function carryOut(slice: Slice): Promise<SliceResult> {
+  const { who, dataset, input, session } = slice;
+  const done: BatchDone[] = [];
+  const failed: SliceFailure[] = [];
+  const result = { done, failed, rateLimited: false, slots: null as number | null };
+  let begun = 0;
+  try {
+    await takeLease(await session.warehouse(), who, dataset.name, input.batches);
+    for (const span of input.batches) {
+      const turn = await takeTurn(slice.deps, who, dataset, session);
+      result.rateLimited = turn.rate !== null;
+      result.slots = turn.slots;
+      if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
+      begun++;
+      const outcome = await runBatch(slice, span);
+      if ('code' in outcome) failed.push(outcome);
+      else done.push(outcome);
+    }
+    await dropLease(await session.warehouse(), who, dataset.name);
+    return { ...result, yielded: null };
+  } catch (error) {
+    if (error instanceof FencedError) return { ...result, yielded: 'fenced' };
+    if (session.cancelled()) return { ...result, yielded: 'cancelled' };
+    // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
+    const fault = faultOf(error, 'warehouse');
+    const rest = input.batches.slice(begun).map((span) => ({ span, ...fault, ...failedInterval(dataset, span) }));
+    return { ...result, failed: [...failed, ...rest], yielded: null };
+  }
+}
+
+async function runBatch(slice: Slice, span: readonly [number, number]): Promise<BatchDone | SliceFailure> {
+  const { who, dataset, session, deps } = slice;
+  const partitions = intervalsOf(dataset, span);
+  const began = performance.now();
+  const ms = (): number => Math.round(performance.now() - began);
+  const log = deps.log.child({ backfill: who.backfillId, dataset: dataset.name, start: partitions[0]?.start, end: partitions.at(-1)?.end, attempt: who.attempt });
+  try {
+    const warehouse = await session.warehouse();
+    const ours = await publishedByUs(warehouse, who, dataset, partitions.map(({ start }) => start));
+    if (ours.size === partitions.length) {
+      return { span: [...span], rows: sum(ours.values()), ms: 0, skipped: true };
+    }
+    const source = dataset.spec.kind === 'extract' ? await session.source(dataset.spec.connection) : null;
+    const published = await publishBatch({ who, dataset, lo: span[0], partitions, overwrite: slice.overwrite }, warehouse, source);
+    await session.giveTurns();
+    const rows = sum(published.map((one) => one.rows));
+    log.debug({ rows, ms: ms() }, 'published');
+    return { span: [...span], rows, ms: ms(), skipped: false };
+  } catch (error) {
+    await session.abandon();
+    if (error instanceof FencedError || session.cancelled()) throw error;
+    const fault = faultOfBatch(error, dataset);
+    if (fault.class === 'fenced') throw new FencedError(fault.message);
+    log.warn({ code: fault.code, class: fault.class, ms: ms() }, fault.message);
+    await keepFailure(deps, who, dataset, partitions, fault, error);
+    return { span: [...span], ...fault, ...failedInterval(dataset, span) };
+  }
+}
+
+function intervalsOf(dataset: StoredDataset, [lo, hi]: readonly [number, number]): SqlInterval[] {
+  const runs = runsOfJson(dataset.runs);
+  return Array.from({ length: hi - lo }, (_, i) => {
+    const partition = partitionAt(runs, lo + i);
+    if (!partition) throw new Error(`${dataset.name} has no partition ${lo + i}`);
+    return { start: sqlInstant(partition.start), end: sqlInstant(partition.end) };
+  });
+}
+
+function failedInterval(dataset: StoredDataset, [lo, hi]: readonly [number, number]): { start: string; end: string } {
+  const runs = runsOfJson(dataset.runs);
+  const start = partitionAt(runs, lo)?.start ?? -Infinity;
+  const end = partitionAt(runs, hi - 1)?.end ?? Infinity;
+  return { start: formatInstant(start), end: formatInstant(end) };
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

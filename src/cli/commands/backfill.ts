@@ -1,0 +1,49 @@
+import { Command } from 'commander';
+import { addCommon, addRange, addRequest, addSelect, addTimeout, backfillInput, type CommonOptions, type RangeOptions, type RequestOptions, type SelectOptions } from '../options.js';
+import { print } from '../io.js';
+import { statusLines } from '../render/status.js';
+import { asked, withProject } from '../session.js';
+import { exitCodeOf, follow } from '../follow.js';
+import { prepare, recordNothing } from '../start.js';
+import { untilPlanned } from '../wait.js';
+import { requestedBy } from './control.js';
+import type { Verb } from './index.js';
+
+export type BackfillOptions = CommonOptions & RangeOptions & SelectOptions & RequestOptions & {
+  readonly id?: string;
+  readonly wait: boolean;
+  readonly timeout?: number;
+  readonly local?: boolean;
+  readonly deployed?: boolean;
+};
+
+/** `sluice backfill`: plans, starts, and with `--wait` follows it to its end. */
+export const backfill: Verb = {
+  make: (io, exit) =>
+    addCommon(addTimeout(addRequest(addRange(addSelect(new Command('backfill').description('build what is missing, in dependency order'))))))
+      .option('--id <id>', 'name of the backfill, never used twice (default: its time)')
+      .option('--wait', 'show live progress until it ends or is held', false)
+      .option('--local', 'carry out this folder’s definitions, whatever the workers deploy')
+      .option('--deployed', 'carry out what the workers deploy, whatever this folder says')
+      .action(async (select: string[], options: BackfillOptions) => {
+        await withProject(io, options, async (session) => {
+          const input = { ...backfillInput(session.opened.project().name, select, options), requestedBy: requestedBy(io) };
+          const prepared = await prepare(io, session, input, options);
+          if (prepared.partitions === 0) {
+            const document = await recordNothing(io, session, prepared);
+            print(io, options.json, document, () => [...statusLines(document, io.screen()), ...prepared.hints]);
+            return;
+          }
+          const client = await session.client();
+          const { project: _project, environment: _environment, ...request } = prepared.input;
+          const { id } = await asked(() => client.start(request, { id: prepared.id }));
+          const planned = await asked(() => untilPlanned(io, session, id));
+          if (!options.wait) {
+            print(io, options.json, planned, () => [`backfill ${id} runs: ${prepared.partitions} partitions of ${prepared.datasets} datasets`, `look at it: sluice watch ${id}`]);
+            return;
+          }
+          const last = await asked(() => follow(io, session, id, { json: options.json ? 'last' : false, timeoutMs: options.timeout }));
+          exit(typeof last === 'number' ? last : exitCodeOf(last));
+        });
+      }),
+};

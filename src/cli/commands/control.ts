@@ -1,0 +1,84 @@
+import { userInfo } from 'node:os';
+import { Command } from 'commander';
+import type { MessageInput } from '../../contracts/messages.js';
+import type { BackfillStatus } from '../../contracts/status.js';
+import type { BackfillClient } from '../../client/index.js';
+import { exitCodeOf } from '../follow.js';
+import { print, type Io } from '../io.js';
+import { addCommon, addRange, addReason, adjustInput, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
+import { statusLines } from '../render/status.js';
+import { asked, withProject } from '../session.js';
+import type { Verb } from './index.js';
+
+type Control = CommonOptions & { readonly reason?: string };
+
+/** Who asks, for the journal: the person that is logged in. */
+export function requestedBy(io: Io): string {
+  return io.env['SLUICE_USER'] ?? io.env['USER'] ?? userInfo().username;
+}
+
+function said(io: Io, { reason }: Control): MessageInput<'pause'> {
+  return { requestedBy: requestedBy(io), ...(reason === undefined ? {} : { reason }) };
+}
+
+/** Sends one message to a backfill and shows where it stands then. */
+async function send(io: Io, id: string, options: Control, act: (client: BackfillClient, id: string) => Promise<BackfillStatus>): Promise<BackfillStatus> {
+  return withProject(io, options, async ({ client, workflowId }) => {
+    const connected = await client();
+    const document = await asked(() => act(connected, workflowId(id)));
+    print(io, options.json, document, () => statusLines(document, io.screen()));
+    return document;
+  });
+}
+
+const verb = (name: string, description: string): Command => addReason(addCommon(new Command(name).description(description).argument('<id>')));
+
+export const pause: Verb = {
+  make: (io) => verb('pause', 'begin nothing new; work stops between two batches').action(async (id: string, options: Control) => {
+    await send(io, id, options, (client, one) => client.pause(one, said(io, options)));
+  }),
+};
+
+export const resume: Verb = {
+  make: (io) => verb('resume', 'go on after a pause').action(async (id: string, options: Control) => {
+    await send(io, id, options, (client, one) => client.resume(one, said(io, options)));
+  }),
+};
+
+export const cancel: Verb = {
+  make: (io, exit) => verb('cancel', 'end it; what was published stays').action(async (id: string, options: Control) => {
+    exit(exitCodeOf(await send(io, id, options, (client, one) => client.cancel(one, said(io, options)))) === 4 ? 0 : 1);
+  }),
+};
+
+export const retry: Verb = {
+  make: (io) =>
+    verb('retry', 'try again what failed, while it is held')
+      .argument('[dataset]', 'only this one, and what reads it')
+      .option('--with-current', 'plan what is not done anew, under the current definitions', false)
+      .action(async (id: string, dataset: string | undefined, options: Control & { withCurrent: boolean }) => {
+        const message = { ...said(io, options), withCurrent: options.withCurrent, ...(dataset === undefined ? {} : { dataset }) };
+        await send(io, id, options, (client, one) => client.retry(one, message));
+      }),
+};
+
+export const skip: Verb = {
+  make: (io) =>
+    addRange(verb('skip', 'leave partitions as they are, and their readers too').argument('<dataset>')).action(
+      async (id: string, dataset: string, options: Control & RangeOptions) => {
+        const { from, to, on } = rangeInput(options);
+        const range = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }), ...(on === undefined ? {} : { on }) };
+        await send(io, id, options, (client, one) => client.skip(one, { ...said(io, options), dataset, ...range }));
+      },
+    ),
+};
+
+export const adjust: Verb = {
+  make: (io) =>
+    verb('adjust', 'another priority or number of batches at work at once')
+      .option('--priority <1..5>', '1 is first')
+      .option('--max-parallel <n>', 'batches at work at once in this backfill')
+      .action(async (id: string, options: Control & { priority?: string; maxParallel?: string }) => {
+        await send(io, id, options, (client, one) => client.adjust(one, { ...said(io, options), ...adjustInput(options) }));
+      }),
+};

@@ -1,0 +1,82 @@
+import { Command } from 'commander';
+import { RequestError } from '../../contracts/errors.js';
+import { select } from '../../core/graph/select.js';
+import { namedDataset } from '../../planning/asked.js';
+import { impactOf, mappingText, type Impact } from '../../planning/impact.js';
+import type { Dataset, Project } from '../../project/project.js';
+import { print } from '../io.js';
+import { addCommon, addSelect, type CommonOptions, type SelectOptions } from '../options.js';
+import { plural } from '../render/format.js';
+import { graphLines, type GraphNode } from '../render/graph.js';
+import { wrap } from '../render/text.js';
+import { withProject } from '../session.js';
+import type { Verb } from './index.js';
+
+type Options = CommonOptions & SelectOptions & { readonly impact?: string };
+
+/** `sluice graph`: the datasets and what each reads; with `--impact`, who suffers from one of them. */
+export const graph: Verb = {
+  make: (io) =>
+    addCommon(addSelect(new Command('graph').description('the dependency graph, with grains and mappings')))
+      .option('--impact <dataset>', 'what is late or wrong when this dataset is')
+      .action(async (selectors: string[], options: Options) => {
+        await withProject(io, options, ({ opened }) => {
+          const project = opened.project();
+          const impact = askedImpact(project, selectors, options);
+          const names = impact ? new Set([impact.dataset, ...impact.late]) : selected(project, selectors, options.exclude);
+          const nodes = [...project.datasets.values()].filter(({ name }) => names.has(name)).map(nodeOf);
+          print(io, options.json, nodes.map(documentOf), () => [
+            ...graphLines(nodes, io.screen()),
+            ...(impact ? ['', ...impactText(impact).flatMap((text) => wrap(text, io.screen().width))] : []),
+          ]);
+          return Promise.resolve();
+        });
+      }),
+};
+
+function selected(project: Project, selectors: readonly string[], exclude: readonly string[] = []): ReadonlySet<string> {
+  const found = select(project.datasets, selectors, exclude);
+  if ('selected' in found) return found.selected;
+  throw new RequestError(found.problem.code, found.problem.message, found.problem.remedy);
+}
+
+function askedImpact(project: Project, selectors: readonly string[], options: Options): Impact | undefined {
+  if (options.impact === undefined) return undefined;
+  if (selectors.length > 0 || options.exclude !== undefined) {
+    throw new RequestError(
+      'option_conflict',
+      '--impact shows everything that reads one dataset: it takes no selection',
+      `leave the selection out: sluice graph --impact ${options.impact}`,
+    );
+  }
+  return impactOf([...project.datasets.values()], namedDataset(project, options.impact).name);
+}
+
+function nodeOf({ name, body, axis, needs, owner }: Dataset): GraphNode {
+  return {
+    name,
+    kind: body.kind,
+    grain: axis.grain,
+    zone: axis.zone,
+    needs: needs.map((need) => ({ dataset: need.dataset, mapping: mappingText(need, name) })),
+    ...(owner === undefined ? {} : { owner }),
+  };
+}
+
+/** As `--json` prints it: every mapping in words, `timezone` as in the project's files. */
+function documentOf({ zone, needs, owner, ...node }: GraphNode): object {
+  const said = needs.map(({ dataset, mapping }) => ({ dataset, mapping: mapping === '' ? 'same interval' : mapping }));
+  return { ...node, timezone: zone, owner: owner ?? null, needs: said };
+}
+
+function impactText({ dataset, late, wrong, owners }: Impact): string[] {
+  if (late.length === 0) return [`Nothing reads ${dataset}: only it is late or wrong when it is.`];
+  const same = wrong.length === late.length;
+  return [
+    `While ${dataset} is late, ${plural(late.length, 'dataset')} that read it, directly or not, wait: ${late.join(', ')}.`,
+    wrong.length === 0
+      ? 'None of them becomes stale when it changes: they ignore that (stale: ignore).'
+      : `When it is wrong, ${same ? 'so are they' : `${wrong.length} of them are: ${wrong.join(', ')}`}; each is stale once it is corrected.`,
+    ...(owners.length === 0 ? [] : [`To be told: ${owners.join(', ')}.`]),
+  ];
+}

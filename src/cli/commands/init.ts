@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { Command } from 'commander';
+import { RequestError } from '../../contracts/errors.js';
+import { DAY_MS } from '../../core/time/calendar.js';
+import { PROJECT_FILE } from '../../project/config.js';
+import { isReserved, NAME } from '../../project/names.js';
+import { print } from '../io.js';
+import { addCommon, type CommonOptions } from '../options.js';
+import { shellWord } from '../render/command.js';
+import { exampleFiles } from '../templates/example.js';
+import type { Verb } from './index.js';
+
+/** Days of made-up data: enough to watch, built in seconds. */
+const EXAMPLE_DAYS = 90;
+
+/** `sluice init DIR`: a small project that works as it is. */
+export const init: Verb = {
+  make: (io) =>
+    addCommon(new Command('init').description('write a small working project').argument('<dir>')).action(
+      async (dir: string, options: CommonOptions) => {
+        const folder = resolve(options.project, dir);
+        const project = projectName(basename(folder));
+        const start = new Date(io.now() - EXAMPLE_DAYS * DAY_MS).toISOString().slice(0, 10);
+        const { written, kept } = await writeProject(folder, exampleFiles({ project, start }));
+        const document = { project, directory: folder, files: written, kept };
+        print(io, options.json, document, () => lines(folder, project, written, kept));
+      },
+    ),
+};
+
+/** A folder's name as a project's: what is not allowed in one becomes `_`. */
+export function projectName(folder: string): string {
+  const plain = folder.replace(/[^A-Za-z0-9_-]+/g, '_').replace(/^[-_]+|[-_]+$/g, '').slice(0, 50);
+  const name = /^[A-Za-z]/.test(plain) && !isReserved(plain) ? plain : `my_${plain}`;
+  return NAME.test(name) && plain !== '' ? name : 'my_project';
+}
+
+/** Writes what is not there yet; what is there stays as it is. */
+async function writeProject(folder: string, files: Readonly<Record<string, string>>): Promise<{ written: string[]; kept: string[] }> {
+  // The folder is looked at before anything is written: a project is never mixed with another.
+  for (const name of [PROJECT_FILE, 'datasets']) {
+    if (!existsSync(join(folder, name))) continue;
+    throw new RequestError('project_exists', `${join(folder, name)} is there already: nothing was written`, 'name a new folder: sluice init DIR');
+  }
+  const kept = Object.keys(files).filter((path) => existsSync(join(folder, path)));
+  const written = Object.keys(files).filter((path) => !kept.includes(path));
+  try {
+    for (const path of written) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), files[path] ?? '', { flag: 'wx' });
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RequestError('cannot_write', `cannot write the project: ${why}`, 'name a folder that you may write to', { cause: error });
+  }
+  return { written, kept };
+}
+
+function lines(folder: string, project: string, written: readonly string[], kept: readonly string[]): string[] {
+  const there = relative('.', folder);
+  return [
+    `project ${project} in ${folder}:`,
+    ...written.map((path) => `  ${path}`),
+    ...kept.map((path) => `  ${path} was there already, and stays as it is`),
+    '',
+    'type next:',
+    ...(there === '' ? [] : [`  cd ${shellWord(there.startsWith('..') ? folder : there)}`]),
+    '  sluice dev --detach      # serves Temporal, PostgreSQL and a worker; end it with: sluice dev --stop',
+    '  sluice backfill --wait',
+  ];
+}

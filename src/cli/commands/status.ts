@@ -1,0 +1,79 @@
+import { Command } from 'commander';
+import { RequestError } from '../../contracts/errors.js';
+import { ENDED, type BackfillStatus } from '../../contracts/status.js';
+import { listBackfills } from '../../store/backfills.js';
+import { print, type Io } from '../io.js';
+import { addCommon, addTimeout, type CommonOptions } from '../options.js';
+import { listLines } from '../render/list.js';
+import { statusLines } from '../render/status.js';
+import { asked, withProject, type Session } from '../session.js';
+import { exitCodeOf, follow } from '../follow.js';
+import type { Verb } from './index.js';
+
+/** `sluice list`: the project's backfills, newest first. */
+export const list: Verb = {
+  make: (io) =>
+    addCommon(new Command('list').description('backfills of the project, newest first')).action(async (options: CommonOptions) => {
+      await withProject(io, options, async (session) => {
+        const statuses = await allStatuses(session);
+        print(io, options.json, statuses, () => listLines(statuses, io.screen()));
+      });
+    }),
+};
+
+/** `sluice status [ID]`: where one stands, by default the newest. */
+export const status: Verb = {
+  make: (io) =>
+    addCommon(new Command('status').description('where a backfill stands; without an id, the newest').argument('[id]')).action(
+      async (id: string | undefined, options: CommonOptions) => {
+        await withProject(io, options, async (session) => {
+          const document = await asked(async () => session.status(id ?? (await newest(session))));
+          print(io, options.json, document, () => statusLines(document, io.screen()));
+        });
+      },
+    ),
+};
+
+/** `sluice watch [ID]`: live, until it ends or is held. */
+export const watch: Verb = {
+  make: (io, exit) =>
+    addTimeout(addCommon(new Command('watch').description('follow a backfill until it ends or is held').argument('[id]'))).action(
+      async (id: string | undefined, options: CommonOptions & { timeout?: number }) => {
+        await withProject(io, options, async (session) => {
+          const last = await asked(async () =>
+            follow(io, session, id ?? (await newest(session)), { json: options.json ? 'lines' : false, timeoutMs: options.timeout }),
+          );
+          exit(typeof last === 'number' ? last : exitCodeOf(last));
+        });
+      },
+    ),
+};
+
+async function newest(session: Session): Promise<string> {
+  const { name: project, environment } = session.opened.project();
+  const [row] = await listBackfills(await session.opened.db(), { project, environment }, 1);
+  if (!row) throw new RequestError('no_backfills', `project ${project} has no backfills yet`, 'start one: sluice backfill');
+  return row.workflowId;
+}
+
+async function allStatuses(session: Session): Promise<BackfillStatus[]> {
+  const { name: project, environment } = session.opened.project();
+  const rows = await listBackfills(await session.opened.db(), { project, environment });
+  const statuses = await Promise.all(rows.map(async (row) => row.status ?? (await running(session, row.workflowId))));
+  return statuses.filter((one) => one !== undefined);
+}
+
+/** One that Temporal does not know any more, or that nobody answers for, is left out of the list. */
+async function running(session: Session, workflowId: string): Promise<BackfillStatus | undefined> {
+  try {
+    return await session.status(workflowId);
+  } catch {
+    return undefined;
+  }
+}
+
+export function hasEnded({ state }: BackfillStatus): boolean {
+  return ENDED.includes(state);
+}
+
+export type { Io };

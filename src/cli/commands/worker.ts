@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { RequestError } from '../../contracts/errors.js';
+import { addCommon, type CommonOptions } from '../options.js';
+import type { Verb } from './index.js';
+
+interface Options extends CommonOptions {
+  readonly concurrency?: string;
+  readonly watch: boolean;
+  readonly logLevel: string;
+}
+
+/** `sluice worker`: runs until SIGTERM or Ctrl-C, then drains. */
+export const worker: Verb = {
+  make: (io) =>
+    addCommon(new Command('worker').description('run a worker for the project; SIGTERM drains it'))
+      .option('--concurrency <n>', 'slices at work at once in this process')
+      .option('--watch', 'reload the project when a file of it changes', false)
+      .option('--log-level <level>', 'trace, debug, info, warn or error', 'info')
+      .action(async (options: Options) => {
+        const { runWorker } = await import('../../worker/run.js');
+        const { createLogger } = await import('../../worker/logging.js');
+        const draining = new AbortController();
+        for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => draining.abort());
+        await runWorker({
+          projectDir: resolve(options.project), environment: options.env, dataDir: options.dataDir, env: io.env,
+          concurrency: concurrencyOf(options.concurrency), watch: options.watch, log: createLogger(options.logLevel),
+          signal: draining.signal,
+          onReady: () => process.send?.('ready'),
+        });
+      }),
+};
+
+function concurrencyOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= 1000) return number;
+  throw new RequestError('bad_option', `--concurrency ${JSON.stringify(text)} is not possible`, 'Write a whole number from 1 to 1000.');
+}

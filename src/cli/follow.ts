@@ -1,0 +1,109 @@
+import logUpdate from 'log-update';
+import { ENDED, type BackfillStatus } from '../contracts/status.js';
+import type { Io } from './io.js';
+import { NOTHING_TOLD, plainLines } from './render/plain.js';
+import { progressLines } from './render/progress.js';
+import { metered, NO_RATE } from './render/rate.js';
+import { statusLines } from './render/status.js';
+import type { Session } from './session.js';
+
+export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted: 130 } as const;
+
+/** Between two looks at a backfill: quicker than a person reads, and 20 ms of a worker's time. */
+const LOOK_MS = 250;
+
+export interface FollowOptions {
+  /** `lines`: one document a line, as it changes; `last`: only the final one. */
+  readonly json: 'lines' | 'last' | false;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Follows a backfill until it has ended or is held; or the exit code of why it stopped looking. */
+export async function follow(io: Io, session: Session, id: string, { json, timeoutMs = Infinity }: FollowOptions): Promise<BackfillStatus | number> {
+  const show = shower(io, json);
+  const until = io.now() + timeoutMs;
+  let letGo = io.interrupted.aborted;
+  const onInterrupt = (): void => {
+    letGo = true;
+  };
+  process.once('SIGINT', onInterrupt);
+  try {
+    for (;;) {
+      const status = await session.status(id);
+      show.next(status);
+      if (ENDED.includes(status.state) || status.state === 'held') {
+        show.last(status);
+        return status;
+      }
+      if (letGo) {
+        io.err(`\nlet go: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
+        return EXIT.interrupted;
+      }
+      if (io.now() > until) {
+        io.err(`--timeout has passed: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
+        return EXIT.timeout;
+      }
+      await new Promise((done) => setTimeout(done, LOOK_MS));
+    }
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+interface Shower {
+  readonly next: (status: BackfillStatus) => void;
+  readonly last: (status: BackfillStatus) => void;
+}
+
+function shower(io: Io, json: FollowOptions['json']): Shower {
+  if (json === 'lines') return jsonLines(io);
+  if (json === 'last') return { next: () => undefined, last: (status) => { io.out(`${JSON.stringify(status, null, 2)}\n`); } };
+  return io.isTerminal ? live(io) : plain(io);
+}
+
+function jsonLines(io: Io): Shower {
+  let before = '';
+  return {
+    next: (status) => {
+      const line = JSON.stringify(status);
+      if (line !== before) io.out(`${line}\n`);
+      before = line;
+    },
+    last: () => undefined,
+  };
+}
+
+function live(io: Io): Shower {
+  let meter = NO_RATE;
+  return {
+    next: (status) => {
+      meter = metered(meter, status, io.now());
+      const screen = io.screen();
+      logUpdate(progressLines(status, meter, { ...screen, height: screen.height - 1 }).join('\n'));
+    },
+    last: () => {
+      logUpdate.done();
+    },
+  };
+}
+
+function plain(io: Io): Shower {
+  let told = NOTHING_TOLD;
+  return {
+    next: (status) => {
+      const { state, lines } = plainLines(told, status, io.now());
+      told = state;
+      for (const line of lines) io.out(`${line}\n`);
+    },
+    last: (status) => {
+      io.out(`${statusLines(status, io.screen()).join('\n')}\n`);
+    },
+  };
+}
+
+/** CONTRACT §3's exit code of an ended or held backfill. */
+export function exitCodeOf({ state, partitions }: BackfillStatus): number {
+  if (state === 'completed') return EXIT.done;
+  if (state === 'cancelled') return EXIT.cancelled;
+  return state === 'failed' && partitions.failed + partitions.blocked === 0 ? 1 : EXIT.failed;
+}

@@ -1,0 +1,19 @@
+import type { Screen } from './render/text.js';
+
+/** Where a command writes, and what it was given. Handed in by `main`, so that a command reads no environment of its own. */
+export interface Io {
+  readonly env: NodeJS.ProcessEnv;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly screen: () => Screen;
+  /** Whether stdout is a terminal that can be redrawn. */
+  readonly isTerminal: boolean;
+  /** Aborts at Ctrl-C. */
+  readonly interrupted: AbortSignal;
+  readonly now: () => number;
+}
+
+/** Prints one document: JSON, or lines for people. */
+export function print(io: Io, json: boolean, document: unknown, lines: () => readonly string[]): void {
+  io.out(json ? `${JSON.stringify(document, null, 2)}\n` : `${lines().join('\n')}\n`);
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { SluiceError } from '../contracts/errors.js';
+import type { Io } from './io.js';
+import { errorDocument, errorLines } from './render/errors.js';
+import { COMMANDS } from './commands/index.js';
+
+/**
+ * The `sluice` command. Each verb loads what it needs when it runs: Temporal's client alone takes 0.7 s to load, and
+ * `plan` does without.
+ */
+async function main(): Promise<number> {
+  const interrupted = new AbortController();
+  const io: Io = {
+    env: process.env,
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    screen: () => ({
+      width: process.stdout.columns ?? 100, height: process.stdout.rows ?? 40, now: Date.now(),
+      color: process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined,
+    }),
+    isTerminal: process.stdout.isTTY === true,
+    interrupted: interrupted.signal,
+    now: () => Date.now(),
+  };
+  const program = new Command('sluice')
+    .description('A durable backfill engine for data warehouses, on Temporal')
+    .showSuggestionAfterError()
+    .exitOverride();
+  let exitCode = 0;
+  for (const { make } of COMMANDS) {
+    const command = make(io, (code) => (exitCode = code), interrupted);
+    command.exitOverride();
+    program.addCommand(command);
+  }
+  try {
+    await program.parseAsync(process.argv);
+    return exitCode;
+  } catch (error) {
+    return report(io, error);
+  }
+}
+
+function report(io: Io, error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (process.argv.includes('--json')) io.out(`${JSON.stringify(errorDocument(error))}\n`);
+  else io.err(`${errorLines(error, { color: process.stderr.isTTY === true }).join('\n')}\n`);
+  if (process.env['SLUICE_DEBUG'] !== undefined && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
+  return error instanceof SluiceError ? error.exitCode : 1;
+}
+
+process.exitCode = await main();
+// Connections that are still closing must not keep a command alive that has answered; what it wrote is flushed first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit()));

@@ -1,0 +1,46 @@
+/** `list`: backfills, one a line. */
+import type { BackfillStatus } from '../../contracts/status.js';
+import { elapsedMs, stateSpan, troubleLine } from './backfill.js';
+import { commandLines } from './command.js';
+import { formatCount, formatDuration, formatMoment, formatPercent, formatShort } from './format.js';
+import { table } from './table.js';
+import type { Column } from './table.js';
+import { paint, span } from './text.js';
+import type { Line, Screen } from './text.js';
+
+const COLUMNS: readonly Column[] = [
+  { title: 'ID', min: 16 },
+  { title: 'STATE', keep: 90 },
+  { title: 'DONE', align: 'right', keep: 80 },
+  { title: 'PARTITIONS', align: 'right', keep: 50 },
+  { title: 'TROUBLE', min: 18, keep: 70 },
+  { title: 'ROWS', align: 'right', keep: 40 },
+  { title: 'STARTED', keep: 30 },
+  { title: 'TOOK', align: 'right', keep: 60 },
+  { title: 'PROJECT', min: 8, keep: 45 },
+];
+
+/** A table in the order given, then what to type for those that wait for a person. */
+export function listLines(backfills: readonly BackfillStatus[], screen: Screen): string[] {
+  if (backfills.length === 0) return [paint([span('no backfills')], screen)];
+  const rows = backfills.map((one): Line[] => [
+    [span(one.id, 'strong')],
+    [stateSpan(one.state)],
+    [span(formatPercent(one.partitions.done, one.partitions.total))],
+    [span(`${formatCount(one.partitions.done)}/${formatCount(one.partitions.total)}`)],
+    troubleLine(one.partitions),
+    [span(formatShort(one.rows))],
+    [span(formatMoment(one.startedAt))],
+    [span(formatDuration(elapsedMs(one, screen.now)))],
+    [span(one.environment === 'default' ? one.project : `${one.project}@${one.environment}`)],
+  ]);
+  const waiting = backfills.flatMap(({ id, waiting: waits }) =>
+    waits === undefined || waits.next === ''
+      ? []
+      : [
+          paint([span(id, 'strong'), span(` waits for ${waits.for}`)], screen),
+          ...commandLines(waits.next, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen)),
+        ],
+  );
+  return [...table(COLUMNS, rows, screen), ...(waiting.length === 0 ? [] : ['', ...waiting])];
+}

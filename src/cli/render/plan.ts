@@ -1,0 +1,123 @@
+/** `plan`: what would be built and why, what it would run, what it leaves stale, and what to type next. */
+import type { PlanDocument } from '../../contracts/plan.js';
+import { commandLines, requestWords, sluice } from './command.js';
+import { warningText } from './backfill.js';
+import { formatCount, formatSpan, formatTime, plural } from './format.js';
+import { table } from './table.js';
+import type { Column } from './table.js';
+import { joined, paint, span, wrap } from './text.js';
+import type { Line, Screen } from './text.js';
+
+/** Reasons shown for a dataset; `--json` has all. */
+const WHY_MAX = 4;
+
+const COLUMNS: readonly Column[] = [
+  { title: 'DATASET', min: 12 },
+  { title: 'GRAIN', keep: 30 },
+  { title: 'BUILD', align: 'right', keep: 90 },
+  { title: 'MISSING', align: 'right', keep: 60 },
+  { title: 'STALE', align: 'right', keep: 70 },
+  { title: 'UP TO DATE', align: 'right', keep: 50 },
+  { title: 'FROM', keep: 40 },
+  { title: 'TO (exclusive)', keep: 35 },
+  { title: 'READS', min: 10, keep: 20 },
+];
+
+/** Lines of any number. */
+export function planLines(plan: PlanDocument, screen: Screen): string[] {
+  const blocks = [
+    titleLines(plan, screen),
+    plan.datasets.length === 0 ? [] : countLines(plan, screen),
+    whyLines(plan, screen),
+    ddlLines(plan, screen),
+    leavesStaleLines(plan, screen),
+    plan.warnings
+      .flatMap((warning) => wrap(warningText(warning), screen.width))
+      .map((line) => paint([span(line, 'warn')], screen)),
+    nextLines(plan, screen),
+  ];
+  return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index > 0 ? ['', ...block] : block));
+}
+
+function buildCount({ datasets }: PlanDocument): number {
+  return datasets.reduce((sum, { build }) => sum + build, 0);
+}
+
+function titleLines(plan: PlanDocument, screen: Screen): string[] {
+  const builds = plan.datasets.filter(({ build }) => build > 0).length;
+  const scope = plan.environment === 'default' ? plan.project : `${plan.project}@${plan.environment}`;
+  const what =
+    builds === 0
+      ? span('nothing to build', 'good')
+      : span(`${plural(buildCount(plan), 'partition')} of ${plural(builds, 'dataset')} to build`, 'strong');
+  return [
+    paint(joined([[span('plan of '), span(scope)], what, span(`fingerprint ${plan.fingerprint}`, 'faint')]), screen),
+  ];
+}
+
+function countLines({ datasets }: PlanDocument, screen: Screen): string[] {
+  const rows = datasets.map((one): Line[] => [
+    [span(one.name, one.build > 0 ? 'strong' : undefined)],
+    [span(one.grain)],
+    [span(formatCount(one.build), one.build > 0 ? 'busy' : undefined)],
+    [span(formatCount(one.missing))],
+    [span(formatCount(one.stale), one.stale > 0 ? 'warn' : undefined)],
+    [span(formatCount(one.upToDate))],
+    [span(formatTime(one.from))],
+    [span(formatTime(one.to))],
+    [span(one.needs.join(', '), 'faint')],
+  ]);
+  return table(COLUMNS, rows, screen);
+}
+
+function whyLines({ datasets }: PlanDocument, screen: Screen): string[] {
+  const lines = datasets.flatMap(({ name, intervals }) => {
+    const shown = intervals
+      .slice(0, WHY_MAX)
+      .map((one) => joined([span(`  ${name}`, 'strong'), span(formatSpan(one)), span(one.why)]));
+    const left = intervals.length - shown.length;
+    return left > 0 ? [...shown, [span(`  ${name}  and ${plural(left, 'interval')} more`, 'faint')]] : shown;
+  });
+  return titled('WHY', lines, screen);
+}
+
+/** DDL is shown whole: someone may have to approve it. */
+function ddlLines({ datasets }: PlanDocument, screen: Screen): string[] {
+  const lines = datasets.flatMap(({ ddl }) =>
+    ddl.flatMap((statement) =>
+      statement.split('\n').flatMap((row) => {
+        const indent = /^ */.exec(row)?.[0].slice(0, 12) ?? '';
+        return wrap(row, screen.width - 4 - indent.length).map((part, index) => [
+          span(`  ${indent}${index > 0 ? '  ' : ''}${part}`),
+        ]);
+      }),
+    ),
+  );
+  return titled('DDL, run before the first batch', lines, screen);
+}
+
+function leavesStaleLines({ leavesStale }: PlanDocument, screen: Screen): string[] {
+  const lines = leavesStale.flatMap(({ dataset, intervals, command }) => {
+    const spans = intervals.slice(0, 2).map((one) => formatSpan(one));
+    const left = intervals.length - spans.length;
+    const text = `${spans.join(', ')}${left > 0 ? ` and ${plural(left, 'interval')} more` : ''}`;
+    const what: Line = joined([span(`  ${dataset}`, 'warn'), span(text)]);
+    return [what, ...commandLines(command, screen.width - 4).map((part) => [span(`    ${part}`)])];
+  });
+  return titled('LEAVES STALE, because not selected', lines, screen);
+}
+
+function titled(title: string, lines: readonly Line[], screen: Screen): string[] {
+  return lines.length === 0 ? [] : [[span(title, 'faint')], ...lines].map((line) => paint(line, screen));
+}
+
+function nextLines(plan: PlanDocument, screen: Screen): string[] {
+  const built = buildCount(plan) > 0;
+  const command = built
+    ? sluice(['backfill', ...requestWords(plan.request), '--plan', plan.fingerprint], plan.environment)
+    : plan.next;
+  if (command === undefined) return [];
+  return commandLines(command, screen.width - 7).map((part, index) =>
+    paint([span(index === 0 ? 'type   ' : '       ', 'warn'), span(part, 'strong')], screen),
+  );
+}

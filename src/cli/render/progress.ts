@@ -1,0 +1,110 @@
+/**
+ * The live display of one backfill: a screen of at most `height` lines, none wider than `width`.
+ *
+ * From the top: who and how far; a line per dataset; failures; what to type. When there are more datasets than rows, those
+ * that are at work or in trouble stay, in the plan's order so that no line jumps; the others are counted in one line.
+ */
+import { ENDED } from '../../contracts/status.js';
+import type { BackfillStatus, DatasetState, DatasetStatus } from '../../contracts/status.js';
+import { datasetLines, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
+import type { DatasetFailure } from './backfill.js';
+import { formatCount, plural } from './format.js';
+import type { RateMeter } from './rate.js';
+import { joined, paint, span } from './text.js';
+import type { Screen } from './text.js';
+
+/** Lines of the live display; the caller leaves one row of the terminal free for the cursor. */
+export function progressLines(status: BackfillStatus, meter: RateMeter, screen: Screen): string[] {
+  const top = headerLines(status, screen, meter);
+  const foot = footLines(status, screen);
+  const gap = screen.height >= 12 ? 1 : 0;
+  const room = screen.height - top.length - foot.length - gap * 2;
+  const failures = failuresOf(status);
+  // Failures may take what datasets do not need, and two fifths of the room in any case.
+  const datasetsWanted = status.datasets.length === 0 ? 0 : status.datasets.length + 1;
+  const failureRoom = failures.length === 0 ? 0 : Math.max(Math.floor(room * 0.4), room - datasetsWanted) - gap;
+  const failed = failureLines(status, failures, failureRoom, screen);
+  const datasets = foldedLines(status, room - failed.length - (failed.length > 0 ? gap : 0), screen, meter);
+  const blocks = [top, datasets, failed, foot].filter((block) => block.length > 0);
+  return blocks
+    .flatMap((block, index) => (index > 0 && gap === 1 ? ['', ...block] : block))
+    .slice(0, Math.max(0, screen.height));
+}
+
+/** Lower is shown first when there is no room for all. */
+const URGENCY: Record<DatasetState, number> = {
+  failed: 0,
+  held: 0,
+  running: 1,
+  paused: 2,
+  waiting: 3,
+  cancelled: 4,
+  done: 5,
+};
+
+function urgency(one: DatasetStatus): number {
+  return one.failed > 0 ? 0 : URGENCY[one.state];
+}
+
+/** As many datasets as fit, and one line that counts the rest. */
+function foldedLines({ datasets }: BackfillStatus, room: number, screen: Screen, meter: RateMeter): string[] {
+  if (room < 2 || datasets.length === 0) return [];
+  if (datasets.length + 1 <= room) return datasetLines(datasets, datasets, screen, meter);
+  const byUrgency = [...datasets].sort((a, b) => urgency(a) - urgency(b));
+  const chosen = new Set(byUrgency.slice(0, Math.max(0, room - 2)));
+  const shown = datasets.filter((one) => chosen.has(one));
+  const rest = datasets.filter((one) => !chosen.has(one));
+  const head = shown.length === 0 ? [] : datasetLines(shown, datasets, screen, meter);
+  return [...head, paint([span(`and ${countsOf(rest)}`, 'faint')], screen)];
+}
+
+/** `12 done · 3 waiting`. */
+function countsOf(datasets: readonly DatasetStatus[]): string {
+  const counts = new Map<DatasetState, number>();
+  for (const { state } of datasets) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return [...counts].map(([state, count]) => `${formatCount(count)} ${state}`).join(' · ');
+}
+
+/** A title, then each failure in two lines where there is room for all, else in one, the last line counting what is left out. */
+function failureLines(
+  { partitions, datasets }: BackfillStatus,
+  failures: readonly DatasetFailure[],
+  room: number,
+  screen: Screen,
+): string[] {
+  if (room < 2 || failures.length === 0) return [];
+  const title = paint([span(`FAILED ${plural(partitions.failed, 'partition')}`, 'bad')], screen);
+  const count = Math.max(
+    failures.length,
+    datasets.reduce((sum, one) => sum + one.failureCount, 0),
+  );
+  const twoLines = 1 + 2 * failures.length + (count > failures.length ? 1 : 0) <= room;
+  const fitting = twoLines ? failures.length : count <= room - 1 ? failures.length : room - 2;
+  const lines = failures
+    .slice(0, fitting)
+    .flatMap((one) =>
+      twoLines
+        ? [failureLine(one), [span(`  ${one.failure.message}`)]]
+        : [joined([failureLine(one), span(one.failure.message)])],
+    );
+  const left = count - Math.min(fitting, failures.length);
+  if (left > 0) lines.push([span(`and ${plural(left, 'failure')} more`, 'faint')]);
+  return [title, ...lines.map((line) => paint(line, screen))];
+}
+
+function footLines(status: BackfillStatus, screen: Screen): string[] {
+  const [warning] = status.warnings;
+  const more = status.warnings.length - 1;
+  const lines = nextLines(status, screen, Math.max(2, Math.floor(screen.height / 4)));
+  if (warning)
+    lines.unshift(
+      paint(
+        [span(`${more > 0 ? `${plural(more + 1, 'warning')}, first ` : ''}${warningText(warning)}`, 'warn')],
+        screen,
+      ),
+    );
+  if (!ENDED.includes(status.state) && screen.height >= 16) {
+    lines.push(paint([span('       Ctrl-C lets go of this display; the backfill goes on', 'faint')], screen));
+  }
+  return lines;
+}

@@ -1,0 +1,75 @@
+import { resolve } from 'node:path';
+import { RequestError } from '../contracts/errors.js';
+import type { BackfillClient } from '../client/index.js';
+import type { BackfillStatus } from '../contracts/status.js';
+import { findBackfill } from '../store/backfills.js';
+import { openProject, type Opened } from '../worker/open.js';
+import type { Io } from './io.js';
+import type { CommonOptions } from './options.js';
+
+/** A project as a verb works with it. */
+export interface Session {
+  readonly opened: Opened;
+  /** Loaded when first asked for: 0.7 s. */
+  readonly client: () => Promise<BackfillClient>;
+  /** The whole workflow id of what a person calls by its id. */
+  readonly workflowId: (id: string) => string;
+  /** Of one that has ended, as the warehouse keeps it; else from its workflow. */
+  readonly status: (id: string) => Promise<BackfillStatus>;
+}
+
+/** Opens the project of a verb, and closes what was opened when it is done. */
+export async function withProject<T>(io: Io, options: CommonOptions, work: (session: Session) => Promise<T>): Promise<T> {
+  const opened = await openProject({
+    projectDir: resolve(options.project), environment: options.env, env: io.env,
+    ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+  });
+  let connected: Promise<BackfillClient> | undefined;
+  const client = (): Promise<BackfillClient> => (connected ??= connect(opened));
+  const workflowId = (id: string): string => {
+    const { name, environment } = opened.project();
+    return id.includes('/') ? id : `backfill/${environment === 'default' ? name : `${name}@${environment}`}/${id}`;
+  };
+  try {
+    return await work({
+      opened, client, workflowId,
+      status: async (id) => {
+        const row = await findBackfill(await opened.db(), workflowId(id));
+        if (row?.status) return row.status;
+        return (await client()).status(id);
+      },
+    });
+  } finally {
+    await (await connected?.catch(() => undefined))?.close();
+    await opened.close();
+  }
+}
+
+async function connect(opened: Opened): Promise<BackfillClient> {
+  const { BackfillClient } = await import('../client/index.js');
+  const { SystemError } = await import('../contracts/errors.js');
+  const { name, environment } = opened.project();
+  const { address, namespace, apiKey, tls } = opened.temporal();
+  try {
+    return await BackfillClient.connect({
+      address, namespace, project: name, environment, connectTimeout: '5s',
+      ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls }),
+    });
+  } catch (error) {
+    throw new SystemError('temporal_unreachable', `no Temporal server answers at ${address}`, 'start one with `sluice dev`, or correct TEMPORAL_ADDRESS', { cause: error });
+  }
+}
+
+/** Runs a call of the client; what it refuses is the request's fault. */
+export async function asked<T>(call: () => Promise<T>): Promise<T> {
+  const { BackfillIdTakenError, BackfillNotFoundError, MessageRefusedError, RequestRefusedError } = await import('../client/index.js');
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof BackfillNotFoundError) throw new RequestError('unknown_backfill', error.message, '`sluice list` shows them', { cause: error });
+    if (error instanceof BackfillIdTakenError) throw new RequestError('id_taken', error.message, 'leave out --id, or choose another', { cause: error });
+    if (error instanceof MessageRefusedError) throw new RequestError('message_refused', error.message, undefined, { cause: error });
+    if (error instanceof RequestRefusedError) throw new RequestError(error.code, error.message, error.remedy, { cause: error });
+    throw error;
+  }
+}

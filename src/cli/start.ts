@@ -1,0 +1,98 @@
+import { RequestError } from '../contracts/errors.js';
+import type { StoredPlan } from '../contracts/plan.js';
+import { BackfillRequest, type BackfillInput } from '../contracts/request.js';
+import type { BackfillStatus } from '../contracts/status.js';
+import { planRequest } from '../planning/plan.js';
+import { buildCount, planDocument } from '../planning/words.js';
+import type { Project } from '../project/project.js';
+import { claimBackfill, endBackfill, findBackfill } from '../store/backfills.js';
+import { deployedDefinition } from '../store/definitions.js';
+import { loadPlan } from '../store/plans.js';
+import type { Db } from '../store/store.js';
+import { createDefinitions, register } from '../worker/definitions.js';
+import type { Io } from './io.js';
+import type { Session } from './session.js';
+
+/** A request that was planned here, before anything is started. */
+export interface Prepared {
+  readonly id: string;
+  readonly input: BackfillInput;
+  readonly plan: StoredPlan;
+  readonly partitions: number;
+  readonly datasets: number;
+  readonly hints: readonly string[];
+}
+
+interface Which {
+  readonly id?: string;
+  readonly local?: boolean;
+  readonly deployed?: boolean;
+}
+
+/** Plans before anything is started, so that whatever is wrong with the request is said at once, and nothing to do costs nothing. */
+export async function prepare(io: Io, session: Session, asked: BackfillInput, which: Which): Promise<Prepared> {
+  const db = await session.opened.db();
+  const id = which.id ?? newId(io);
+  if (which.id !== undefined && (await findBackfill(db, session.workflowId(id)))) {
+    throw new RequestError('id_taken', `backfill ${id} exists already: an id is never used twice`, 'leave out --id, or choose another');
+  }
+  const project = await chosen(db, session.opened.project(), which, io);
+  const input = { ...(await ofPlan(db, asked)), definition: project.hash };
+  const request = BackfillRequest.parse(input);
+  const plan = await planRequest({ project, db, pool: session.opened.pool, now: io.now() }, request);
+  if (request.plan !== undefined && request.plan !== plan.fingerprint) {
+    throw new RequestError('plan_changed', `plan ${request.plan} is no longer true: it would now be ${plan.fingerprint}`, 'run `sluice plan` again and look at what changed');
+  }
+  const { next } = planDocument(plan);
+  return {
+    id, input, plan, partitions: buildCount(plan),
+    datasets: plan.datasets.filter(({ runs }) => runs.length > 0).length,
+    hints: next === undefined ? [] : [`only stale partitions are left; to rebuild them: ${next}`],
+  };
+}
+
+/** `--plan` without a range or selection of its own carries out the request that the plan answered. */
+async function ofPlan(db: Db, input: BackfillInput): Promise<BackfillInput> {
+  if (input.plan === undefined) return input;
+  const plan = await loadPlan(db, input.plan);
+  if (!plan) throw new RequestError('unknown_plan', `there is no plan ${input.plan} in this warehouse`, '`sluice plan` makes one and prints its fingerprint');
+  const request = Object.fromEntries(Object.entries(plan.request).filter(([, value]) => value !== undefined && value !== null));
+  return { ...request, ...input };
+}
+
+/** The definition to carry out: this folder's, unless it differs from what the workers deploy and nobody said which. */
+async function chosen(db: Db, local: Project, which: Which, io: Io): Promise<Project> {
+  await register(db, local);
+  const scope = { project: local.name, environment: local.environment };
+  const deployed = await deployedDefinition(db, scope);
+  if (which.local === true || deployed === undefined || deployed === local.hash) return local;
+  if (which.deployed === true) return createDefinitions(db, () => local, io.env)(deployed);
+  throw new RequestError(
+    'definitions_differ',
+    `this folder is definition ${local.hash}, the workers deploy ${deployed}`,
+    'carry out this folder’s with --local, or the workers’ with --deployed (`sluice dev` reloads within a second)',
+  );
+}
+
+/** A backfill that had nothing to do: it is kept, so that its id is taken and `status` knows it. */
+export async function recordNothing(io: Io, session: Session, { id, input, plan }: Prepared): Promise<BackfillStatus> {
+  const db = await session.opened.db();
+  const { name: project, environment } = session.opened.project();
+  const workflowId = session.workflowId(id);
+  const now = new Date(io.now()).toISOString();
+  const status: BackfillStatus = {
+    id, project, environment, state: 'completed', reason: 'nothing to do: all is up to date', startedAt: now, endedAt: now,
+    partitions: { total: 0, done: 0, failed: 0, blocked: 0, skipped: 0 }, rows: 0, warnings: plan.warnings, datasets: [], plan: plan.fingerprint,
+  };
+  if (!(await claimBackfill(db, { project, environment }, workflowId, id, BackfillRequest.parse(input)))) {
+    throw new RequestError('id_taken', `backfill ${id} exists already: an id is never used twice`, 'choose another --id');
+  }
+  await endBackfill(db, workflowId, status);
+  return status;
+}
+
+/** Sorts by time: `20131103-142501-7f3a`. */
+function newId(io: Io): string {
+  const now = new Date(io.now()).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  return `${now}-${Math.random().toString(16).slice(2, 6).padEnd(4, '0')}`;
+}

@@ -1,0 +1,55 @@
+import { RequestError, SystemError } from '../contracts/errors.js';
+import type { BackfillStatus } from '../contracts/status.js';
+import { scopeOf } from '../project/project.js';
+import type { Io } from './io.js';
+import type { Session } from './session.js';
+
+/** How long nobody may answer before it is said, and before the command gives up. */
+const SAY_MS = 5_000;
+const GIVE_UP_MS = 60_000;
+const LOOK_MS = 100;
+
+/**
+ * Waits until a backfill that was just started is planned. A refusal is thrown as what it is; a worker that is not there is said
+ * after 5 s, and after 60 s the start is taken back.
+ */
+export async function untilPlanned(io: Io, session: Session, id: string): Promise<BackfillStatus> {
+  const began = io.now();
+  let said = false;
+  for (;;) {
+    const status = await Promise.race([session.status(id), new Promise<undefined>((done) => setTimeout(done, 2_000, undefined))]).catch((error: unknown) => {
+      if (isNobody(error)) return undefined;
+      throw error;
+    });
+    if (status !== undefined && status.state !== 'planning') return refused(session, id, status);
+    if (status?.waiting) return status;
+    const waited = io.now() - began;
+    if (waited > SAY_MS && !said) {
+      said = true;
+      io.err(`no worker answers on the queues sluice and sluice.${scopeName(session)} yet: start one with \`sluice worker\` (or \`sluice dev\`)\n`);
+    }
+    if (waited > GIVE_UP_MS && status === undefined) {
+      await (await session.client()).terminate(id, 'no worker answered within 60 s');
+      throw new SystemError('no_worker', `no worker answered on the queues sluice and sluice.${scopeName(session)} within 60 s; the start was taken back`, 'start one with `sluice worker` (or `sluice dev`), then try again');
+    }
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+  }
+}
+
+/** A backfill that failed while planning was refused: its result says why. */
+async function refused(session: Session, id: string, status: BackfillStatus): Promise<BackfillStatus> {
+  if (status.state !== 'failed' || status.partitions.total > 0) return status;
+  await (await session.client()).result(id);
+  throw new RequestError('refused', status.reason);
+}
+
+function scopeName(session: Session): string {
+  const { name, environment } = session.opened.project();
+  return scopeOf({ name, environment });
+}
+
+/** No worker polls the workflow queue: the query waits in vain. */
+function isNobody(error: unknown): boolean {
+  const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
+  return /no poller|DEADLINE_EXCEEDED|deadline exceeded|FAILED_PRECONDITION|Timeout expired|Unexpected error.*query/i.test(text);
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection, type ConnectionOptions, type WorkflowHandle } from '@temporalio/client';
+import { BackfillStatus, ENDED } from '../contracts/status.js';
+import { PlanDocument } from '../contracts/plan.js';
+import type { MessageInput, MessageName } from '../contracts/messages.js';
+import type { BackfillInput } from '../contracts/request.js';
+import { translate } from './translate.js';
+
+/** A request without what the client knows already. */
+export type Request = Omit<BackfillInput, 'project' | 'environment'>;
+
+export interface BackfillClientOptions {
+  readonly project: string;
+  /** Default: `default`. */
+  readonly environment?: string;
+  /** A client of Temporal's SDK; see {@link BackfillClient.connect} for one of our own. */
+  readonly client: Client;
+}
+
+/** How often `watch` looks, by default. */
+const WATCH_MS = 500;
+
+/**
+ * Starts and steers the backfills of one project from another service. Needs Temporal only: no access to a database.
+ *
+ * ```ts
+ * const backfills = await BackfillClient.connect({ project: 'flights', address: 'localhost:7233' });
+ * const { id } = await backfills.start({ from: '2013-01-01', to: '2014-01-01', reason: 'new delay rule' });
+ * for await (const { state, partitions } of backfills.watch(id)) console.log(state, partitions.done, partitions.total);
+ * await backfills.close();
+ * ```
+ */
+export class BackfillClient {
+  readonly #client: Client;
+  readonly #scope: { readonly project: string; readonly environment: string };
+  #own: Connection | undefined;
+
+  constructor({ client, project, environment = 'default' }: BackfillClientOptions) {
+    this.#client = client;
+    this.#scope = { project, environment };
+  }
+
+  /** Connects to a Temporal server; `close` ends the connection. */
+  static async connect(
+    options: ConnectionOptions & { readonly namespace?: string; readonly project: string; readonly environment?: string },
+  ): Promise<BackfillClient> {
+    const { namespace = 'default', project, environment = 'default', ...connect } = options;
+    const connection = await Connection.connect(connect);
+    const made = new BackfillClient({ client: new Client({ connection, namespace }), project, environment });
+    made.#own = connection;
+    return made;
+  }
+
+  /** Workflow id of a backfill: `backfill/<scope>/<id>`; an id with a slash is a whole workflow id. */
+  workflowId(id: string): string {
+    const { project, environment } = this.#scope;
+    return id.includes('/') ? id : `backfill/${environment === 'default' ? project : `${project}@${environment}`}/${id}`;
+  }
+
+  /**
+   * Starts a backfill and returns at once; planning may still refuse it, which `result` tells.
+   * @throws BackfillIdTakenError
+   */
+  async start(request: Request, { id = newId() }: { readonly id?: string } = {}): Promise<{ id: string; workflowId: string }> {
+    const workflowId = this.workflowId(id);
+    await translate(id, () =>
+      this.#client.workflow.start('backfill', {
+        workflowId,
+        taskQueue: 'sluice',
+        args: [{ ...this.#scope, ...request }],
+        // An id is never used twice, also not after a failure.
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        workflowTaskTimeout: '1 minute',
+        staticSummary: summaryOf(request),
+      }),
+    );
+    return { id, workflowId };
+  }
+
+  /** What a request would build and why; changes nothing. @throws RequestRefusedError */
+  async plan(request: Request): Promise<PlanDocument> {
+    const workflowId = `plan/${this.#scope.project}/${randomUUID()}`;
+    const document = await translate(workflowId, () =>
+      this.#client.workflow.execute('plan', { workflowId, taskQueue: 'sluice', args: [{ ...this.#scope, ...request }] }),
+    );
+    return PlanDocument.parse(document);
+  }
+
+  /** Where a backfill stands. @throws BackfillNotFoundError */
+  async status(id: string): Promise<BackfillStatus> {
+    return BackfillStatus.parse(await translate(id, () => this.#handle(id).query('status')));
+  }
+
+  /** The status, whenever it has changed, until the backfill has ended or is held. @throws BackfillNotFoundError */
+  async *watch(id: string, { everyMs = WATCH_MS, signal }: { readonly everyMs?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<BackfillStatus, void, undefined> {
+    let last = '';
+    for (;;) {
+      const status = await this.status(id);
+      const text = JSON.stringify(status);
+      if (text !== last) yield status;
+      last = text;
+      if (ENDED.includes(status.state) || status.state === 'held' || signal?.aborted === true) return;
+      await new Promise((done) => setTimeout(done, everyMs));
+    }
+  }
+
+  /** Nothing new begins; work stops between two batches. */
+  pause(id: string, message: MessageInput<'pause'> = {}): Promise<BackfillStatus> {
+    return this.#send(id, 'pause', message);
+  }
+
+  resume(id: string, message: MessageInput<'resume'> = {}): Promise<BackfillStatus> {
+    return this.#send(id, 'resume', message);
+  }
+
+  /** Asks it to end, and waits until it has; what was published stays. */
+  async cancel(id: string, message: MessageInput<'cancel'> = {}): Promise<BackfillStatus> {
+    await this.#send(id, 'cancel', message);
+    await translate(id, () => this.#handle(id).result()).catch(() => undefined);
+    return this.status(id);
+  }
+
+  /** Tries again what failed, while it is held. */
+  retry(id: string, message: MessageInput<'retry'> = {}): Promise<BackfillStatus> {
+    return this.#send(id, 'retry', message);
+  }
+
+  /** Leaves partitions as they are, and their readers too. */
+  skip(id: string, message: MessageInput<'skip'>): Promise<BackfillStatus> {
+    return this.#send(id, 'skip', message);
+  }
+
+  adjust(id: string, message: MessageInput<'adjust'>): Promise<BackfillStatus> {
+    return this.#send(id, 'adjust', message);
+  }
+
+  /**
+   * Waits for the end. @returns the final status.
+   * @throws BackfillFailedError, BackfillCancelledError, RequestRefusedError, BackfillNotFoundError
+   */
+  async result(id: string): Promise<BackfillStatus> {
+    return BackfillStatus.parse(await translate(id, () => this.#handle(id).result()));
+  }
+
+  /** Ends its workflow at once, without asking it: for one that nobody carries out. What it held is taken over by the next backfill. */
+  async terminate(id: string, reason: string): Promise<void> {
+    await translate(id, () => this.#handle(id).terminate(reason));
+  }
+
+  /** Ends the connection that `connect` made; one that was handed in is its owner's. */
+  async close(): Promise<void> {
+    await this.#own?.close();
+  }
+
+  #handle(id: string): WorkflowHandle {
+    return this.#client.workflow.getHandle(this.workflowId(id));
+  }
+
+  async #send<Name extends MessageName>(id: string, name: Name, message: MessageInput<Name>): Promise<BackfillStatus> {
+    return BackfillStatus.parse(await translate(id, () => this.#handle(id).executeUpdate(name, { args: [message] })));
+  }
+}
+
+/** Sorts by time, reads aloud: `20131103-142501-7f3a`. */
+export function newId(): string {
+  const now = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  return `${now}-${randomUUID().slice(0, 4)}`;
+}
+
+function summaryOf({ select, from, to, on, last, reason }: Request): string {
+  const what = select === undefined ? 'the whole project' : [select].flat().join(' ');
+  const when = on ?? (last === undefined ? [from, to].filter((one) => one !== undefined).join(' … ') : `last ${last}`);
+  return [what, when, reason].filter((part) => part !== undefined && part !== '').join(', ').slice(0, 200);
+}

@@ -1,0 +1,13 @@
+/** `import { BackfillClient } from 'sluice/client'`: everything that another service needs. */
+export { BackfillClient, type BackfillClientOptions, type Request } from './client.js';
+export {
+  BackfillCancelledError,
+  BackfillError,
+  BackfillFailedError,
+  BackfillIdTakenError,
+  BackfillNotFoundError,
+  MessageRefusedError,
+  RequestRefusedError,
+} from './errors.js';
+export type { BackfillState, BackfillStatus, DatasetStatus, Failure } from '../contracts/status.js';
+export type { PlanDocument } from '../contracts/plan.js';

@@ -1,0 +1,37 @@
+import {
+  WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
+import { BackfillStatus } from '../contracts/status.js';
+import {
+  BackfillCancelledError, BackfillFailedError, BackfillIdTakenError, BackfillNotFoundError, MessageRefusedError, RequestRefusedError,
+} from './errors.js';
+
+/** Runs a call to Temporal and turns its errors into this client's own. */
+export async function translate<T>(id: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw translated(id, error);
+  }
+}
+
+function translated(id: string, error: unknown): unknown {
+  if (error instanceof WorkflowNotFoundError) return new BackfillNotFoundError(id, { cause: error });
+  if (error instanceof WorkflowExecutionAlreadyStartedError) return new BackfillIdTakenError(id, { cause: error });
+  if (error instanceof WorkflowUpdateFailedError) return new MessageRefusedError(error.cause?.message ?? error.message, { cause: error });
+  if (!(error instanceof WorkflowFailedError)) return error;
+  const { cause } = error;
+  if (cause instanceof CancelledFailure || cause instanceof TerminatedFailure) return new BackfillCancelledError(id);
+  if (!(cause instanceof ApplicationFailure)) return error;
+  if (cause.type === 'backfill_failed') {
+    const status = BackfillStatus.safeParse(cause.details?.[0]);
+    if (status.success) return new BackfillFailedError(status.data);
+  }
+  return new RequestRefusedError(cause.type ?? 'unknown', cause.message, remedyOf(cause.details?.[0]), { cause: error });
+}
+
+function remedyOf(details: unknown): string | undefined {
+  const remedy = typeof details === 'object' && details !== null && 'remedy' in details ? details.remedy : undefined;
+  return typeof remedy === 'string' ? remedy : undefined;
+}

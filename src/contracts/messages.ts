@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { DatasetStatus, PlanWarning } from './status.js';
+import { SpanJson } from './slice.js';
+import { RunJson, Edge } from './plan.js';
+
+const who = { reason: z.string().max(4000).optional(), requestedBy: z.string().max(400).optional() };
+
+/** Every message is one JSON object; each may say why and who. Unknown keys are refused. */
+export const PauseMessage = z.strictObject(who);
+export const ResumeMessage = z.strictObject(who);
+export const CancelMessage = z.strictObject(who);
+export const RetryMessage = z.strictObject({ ...who, dataset: z.string().optional(), withCurrent: z.boolean().default(false) });
+export const SkipMessage = z.strictObject({
+  ...who,
+  dataset: z.string(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  on: z.string().optional(),
+});
+export const AdjustMessage = z
+  .strictObject({ ...who, priority: z.int().min(1).max(5).optional(), maxParallel: z.int().min(1).max(1000).optional() })
+  .refine(({ priority, maxParallel }) => priority !== undefined || maxParallel !== undefined, {
+    message: 'nothing to adjust: give priority or maxParallel',
+  });
+
+export const MESSAGES = {
+  pause: PauseMessage,
+  resume: ResumeMessage,
+  cancel: CancelMessage,
+  retry: RetryMessage,
+  skip: SkipMessage,
+  adjust: AdjustMessage,
+} as const;
+export type MessageName = keyof typeof MESSAGES;
+export type MessageOf<Name extends MessageName> = z.output<(typeof MESSAGES)[Name]>;
+/** A message as a caller writes it. */
+export type MessageInput<Name extends MessageName> = z.input<(typeof MESSAGES)[Name]>;
+
+/** What a dataset tells its readers; the whole of it each time, because signals may arrive out of order. */
+export const NewsMessage = z.object({
+  upstream: z.string(),
+  version: z.int(),
+  done: z.array(SpanJson),
+  failed: z.array(SpanJson),
+  skipped: z.array(SpanJson),
+});
+export type NewsMessage = z.infer<typeof NewsMessage>;
+
+/** What a dataset tells its backfill. */
+export interface Report {
+  readonly status: DatasetStatus;
+  /** Nothing more can happen here without a person. */
+  readonly settled: boolean;
+  /** Counts up, so that an older report that comes late is dropped. */
+  readonly serial: number;
+}
+
+/** One JSON object each, from a backfill to its datasets. */
+export type DatasetOrder =
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'skip'; readonly span: readonly [number, number] }
+  | { readonly kind: 'adjust'; readonly maxParallel: number | null }
+  | { readonly kind: 'finish' };
+
+/** What `openBackfill` answers: the plan is made, reserved and stored, or something stands in its way. */
+export const Opened = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('open'),
+    epoch: z.int(),
+    plan: z.string(),
+    warehouse: z.string(),
+    /** Whether the search attributes are registered on this namespace; where not, memo fields of the same names. */
+    searchAttributes: z.boolean(),
+    datasets: z.array(
+      z.object({
+        name: z.string(), total: z.int(), needs: z.array(z.string()), readers: z.array(z.string()),
+        owner: z.string().optional(), priority: z.int(), what: z.string(),
+      }),
+    ),
+    warnings: z.array(PlanWarning),
+  }),
+  z.object({ kind: z.literal('conflict'), holder: z.string(), what: z.string() }),
+]);
+export type Opened = z.infer<typeof Opened>;
+
+/** What a dataset workflow starts from. */
+export const LoadedDataset = z.object({
+  kind: z.enum(['extract', 'transform', 'call']),
+  runs: z.array(RunJson),
+  edges: z.array(Edge.extend({ upstreamCount: z.int() })),
+  /** Published by this execution already. */
+  done: z.array(SpanJson),
+  rows: z.number(),
+  /** The same of its upstreams, so that no lost signal can stall it. */
+  upstreamDone: z.array(z.object({ upstream: z.string(), done: z.array(SpanJson) })),
+  /** Partitions that may share one batch. */
+  perBatchMax: z.int(),
+  slots: z.int().nullable(),
+  rateLimited: z.boolean(),
+  profile: z.unknown(),
+});
+export type LoadedDataset = z.infer<typeof LoadedDataset>;

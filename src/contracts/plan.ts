@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { GRAINS } from '../core/time/axis.js';
+import { PlanWarning } from './status.js';
+import { ORDER, REBUILD } from './request.js';
+
+const count = z.int().min(0);
+/** JSON has no infinities: `null` stands for them in a run, which only `grain: none` has. */
+export const RunJson = z.object({ start: z.number().nullable(), step: z.number().nullable(), count });
+export type RunJson = z.infer<typeof RunJson>;
+
+/** Adjacent partitions and why they are built: `missing`, `stale`, `asked for`, `needed by X`, `reads X 2013-03-10`. */
+export const PlannedInterval = z.object({ start: z.string(), end: z.string(), why: z.string() });
+export type PlannedInterval = z.infer<typeof PlannedInterval>;
+
+/**
+ * Which ordinals of `upstream` (in this plan) each ordinal of the reader waits for, run-length encoded: of `count`
+ * successive reader ordinals the i-th waits for `[lo + i·step, hi + i·step)`. An empty span waits for nothing.
+ */
+export const MappingRun = z.object({ count: z.int().min(1), lo: count, hi: count, step: count });
+export type MappingRun = z.infer<typeof MappingRun>;
+
+export const Edge = z.object({ upstream: z.string(), mapping: z.array(MappingRun) });
+export type Edge = z.infer<typeof Edge>;
+
+export const ColumnSpec = z.object({ name: z.string(), type: z.string() });
+export type ColumnSpec = z.infer<typeof ColumnSpec>;
+export const TableRef = z.object({ schema: z.string(), name: z.string() });
+
+/** How rows of an extract are read; identifiers are bare names, quoted only where SQL is written. */
+export const ExtractSpec = z.object({
+  kind: z.literal('extract'),
+  connection: z.string(),
+  /** SELECT over the source, with `$1` and `$2` at `params` if it takes them itself. */
+  table: TableRef.optional(),
+  query: z.string().optional(),
+  params: z.array(z.object({ start: count, end: count, name: z.enum(['start', 'end']) })).default([]),
+  time: z
+    .object({ column: z.string(), type: z.string(), unit: z.enum(['s', 'ms', 'us']).optional(), timezone: z.string().optional() })
+    .optional(),
+  /** One per column of the target, in order: the expression that is read from the source. */
+  columns: z.array(z.object({ name: z.string(), type: z.string(), cast: z.string().optional(), binary: z.boolean() })),
+});
+export type ExtractSpec = z.infer<typeof ExtractSpec>;
+
+export const TransformSpec = z.object({
+  kind: z.literal('transform'),
+  /** The SELECT, every dataset replaced by its table; `$1` is `:start`, `$2` is `:end`. */
+  sql: z.string(),
+  usesStart: z.boolean(),
+  usesEnd: z.boolean(),
+  /** What `:start` and `:end` are for `grain: none`: from its upstreams' start to the first gap. */
+  window: z.object({ start: z.string(), end: z.string() }).optional(),
+});
+export type TransformSpec = z.infer<typeof TransformSpec>;
+
+/** All that a slice needs to know of a dataset: immutable, stored in the warehouse, named by the plan's fingerprint. */
+export const StoredDataset = z.object({
+  name: z.string(),
+  kind: z.enum(['extract', 'transform', 'call']),
+  grain: z.enum(GRAINS),
+  zone: z.string(),
+  version: z.string(),
+  owner: z.string().optional(),
+  priority: z.int(),
+  /** Every dataset it reads, also those outside the plan. */
+  needs: z.array(z.string()),
+  edges: z.array(Edge),
+  runs: z.array(RunJson),
+  /** First and last instant asked of it. */
+  from: z.string(),
+  to: z.string(),
+  missing: count,
+  stale: count,
+  upToDate: count,
+  intervals: z.array(PlannedInterval),
+  target: TableRef,
+  time: z.object({ column: z.string(), type: z.string() }).nullable(),
+  key: z.array(z.string()),
+  columns: z.array(ColumnSpec),
+  /** DDL still to run before the first batch, in order: shown in the plan, run once by `prepareDataset`. */
+  ddl: z.array(z.string()),
+  spec: z.discriminatedUnion('kind', [ExtractSpec, TransformSpec]),
+});
+export type StoredDataset = z.infer<typeof StoredDataset>;
+
+export const LeavesStale = z.object({
+  dataset: z.string(),
+  intervals: z.array(z.object({ start: z.string(), end: z.string() })),
+  command: z.string(),
+});
+export type LeavesStale = z.infer<typeof LeavesStale>;
+
+export const StoredPlan = z.object({
+  project: z.string(),
+  environment: z.string(),
+  definition: z.string(),
+  warehouse: z.string(),
+  fingerprint: z.string(),
+  request: z.record(z.string(), z.unknown()),
+  rebuild: z.enum(REBUILD),
+  order: z.enum(ORDER),
+  overwrite: z.boolean(),
+  datasets: z.array(StoredDataset),
+  leavesStale: z.array(LeavesStale),
+  warnings: z.array(PlanWarning),
+});
+export type StoredPlan = z.infer<typeof StoredPlan>;
+
+/** The document of `plan --json`. */
+export const PlanDocument = z.object({
+  project: z.string(),
+  environment: z.string(),
+  request: z.record(z.string(), z.unknown()),
+  fingerprint: z.string(),
+  definition: z.string(),
+  datasets: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.enum(['extract', 'transform', 'call']),
+      grain: z.enum(GRAINS),
+      needs: z.array(z.string()),
+      from: z.string(),
+      to: z.string(),
+      build: count,
+      missing: count,
+      stale: count,
+      upToDate: count,
+      intervals: z.array(PlannedInterval),
+      ddl: z.array(z.string()),
+    }),
+  ),
+  leavesStale: z.array(LeavesStale),
+  warnings: z.array(PlanWarning),
+  /** What to type next, when this plan builds nothing but something is stale. */
+  next: z.string().optional(),
+});
+export type PlanDocument = z.infer<typeof PlanDocument>;

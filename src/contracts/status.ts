@@ -1,0 +1,77 @@
+import { z } from 'zod';
+
+export const BACKFILL_STATES = [
+  'planning', 'awaiting_approval', 'running', 'paused', 'held', 'completed', 'failed', 'cancelled',
+] as const;
+export const BackfillState = z.enum(BACKFILL_STATES);
+export type BackfillState = z.infer<typeof BackfillState>;
+
+/** States in which a backfill has ended. */
+export const ENDED: readonly BackfillState[] = ['completed', 'failed', 'cancelled'];
+
+/** `waiting`: for its inputs · `running` · `held`: stopped by a fatal error or by failures · `done` · `failed`: nothing more can run. */
+export const DatasetState = z.enum(['waiting', 'running', 'paused', 'held', 'done', 'failed', 'cancelled']);
+export type DatasetState = z.infer<typeof DatasetState>;
+
+const count = z.int().min(0);
+
+/** Partitions that failed alike: adjacent, with one code. */
+export const Failure = z.object({
+  start: z.string(),
+  end: z.string(),
+  code: z.string(),
+  message: z.string(),
+  attempts: count,
+});
+export type Failure = z.infer<typeof Failure>;
+
+/** At most this many failures are listed for a dataset; `failureCount` says how many there are. */
+export const FAILURES_MAX = 20;
+
+export const DatasetStatus = z.object({
+  name: z.string(),
+  state: DatasetState,
+  total: count,
+  done: count,
+  failed: count,
+  blocked: count,
+  skipped: count,
+  /** Batches being worked on or queued. */
+  running: count.default(0),
+  rows: count,
+  failureCount: count,
+  failures: z.array(Failure).max(FAILURES_MAX),
+  /** What it waits for, in words; absent when it waits for nothing. */
+  waitingFor: z.string().optional(),
+  needs: z.array(z.string()).default([]),
+});
+export type DatasetStatus = z.infer<typeof DatasetStatus>;
+
+export const PlanWarning = z.object({
+  dataset: z.string(),
+  code: z.string(),
+  rows: count.optional(),
+  message: z.string(),
+});
+export type PlanWarning = z.infer<typeof PlanWarning>;
+
+/** The document of `status --json` and of the `status` query. */
+export const BackfillStatus = z.object({
+  id: z.string(),
+  project: z.string(),
+  environment: z.string(),
+  state: BackfillState,
+  reason: z.string(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  partitions: z.object({ total: count, done: count, failed: count, blocked: count, skipped: count }),
+  rows: count,
+  waiting: z.object({ for: z.string(), since: z.string(), next: z.string() }).optional(),
+  warnings: z.array(PlanWarning),
+  datasets: z.array(DatasetStatus),
+  /** The plan being carried out; absent while planning. */
+  plan: z.string().optional(),
+  priority: z.int().optional(),
+  maxParallel: z.int().optional(),
+});
+export type BackfillStatus = z.infer<typeof BackfillStatus>;

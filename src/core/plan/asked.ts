@@ -1,0 +1,64 @@
+import { formatInstant, formatInterval } from '../interval/interval.js';
+import { overlapping } from './borders.js';
+import { at } from './search.js';
+import { Published, Reason } from './track.js';
+import type { Track } from './track.js';
+import type { PlanInput, PlanNotice, PlanRange } from './types.js';
+
+/** Sets the partitions that are asked of a dataset: the range rounded out, from its start to its last complete one. */
+export function ask(track: Track, range: PlanRange): PlanNotice[] {
+  if (track.timeless) {
+    track.asked = { lo: 0, hi: 1 };
+    return [];
+  }
+  const { lo, hi } = overlapping(track.borders, { start: range.from ?? -Infinity, end: range.to ?? Infinity });
+  track.asked = { lo, hi: Math.max(lo, Math.min(hi, track.complete)) };
+  return askedNotices(track, range);
+}
+
+function askedNotices({ node, borders, asked, complete }: Track, { from, to }: PlanRange): PlanNotice[] {
+  const notices: PlanNotice[] = [];
+  const say = (code: string, message: string): void => void notices.push({ dataset: node.name, code, message });
+  const start = at(borders, 0);
+  const until = at(borders, complete);
+  const empty = asked.lo === asked.hi;
+  if ((from !== undefined && from < start) || (to !== undefined && to <= start)) {
+    say('before_start', `what lies before its start, ${formatInstant(start)}, is left out`);
+  }
+  const beyond = to !== undefined && to > until;
+  if (beyond || (empty && (to === undefined || to > start))) {
+    say('not_complete_yet', `what ends after ${formatInstant(until)} is left out: it is not complete yet`);
+  }
+  const askedRange = { start: at(borders, asked.lo), end: at(borders, asked.hi) };
+  const wider = (from !== undefined && askedRange.start < from) || (to !== undefined && askedRange.end > to);
+  if (!empty && wider) say('rounded_out', `rounded out to whole partitions: ${formatInterval(askedRange)}`);
+  return notices;
+}
+
+/** Why an asked partition is built, by what the ledger says of it; `Reason.none` where it stays as it is. */
+export function reasonFor(published: number | undefined, rebuild: PlanInput['rebuild']): number {
+  if (published === Published.no || published === Published.due) return Reason.missing;
+  if (rebuild === 'missing') return Reason.none;
+  if (published === Published.definition) return Reason.definition;
+  if (published === Published.inputs) return Reason.inputs;
+  return rebuild === 'all' ? Reason.asked : Reason.none;
+}
+
+export interface Counts {
+  readonly missing: number;
+  readonly stale: number;
+  readonly upToDate: number;
+}
+
+/** The three counts over the asked partitions, or over what is built where nothing was asked. */
+export function countsOf({ asked, published, build }: Track): Counts {
+  const counts = { missing: 0, stale: 0, upToDate: 0 };
+  const add = (verdict: number | undefined): void => {
+    if (verdict === Published.fresh) counts.upToDate++;
+    else if (verdict === Published.definition || verdict === Published.inputs) counts.stale++;
+    else counts.missing++;
+  };
+  if (asked.lo < asked.hi) published.subarray(asked.lo, asked.hi).forEach(add);
+  else for (const index of build) add(published[index]);
+  return counts;
+}

@@ -1,0 +1,115 @@
+import { forEachReader, readSpan } from './reading.js';
+import { reasonFor } from './asked.js';
+import { ascending, at } from './search.js';
+import { Published, Reason } from './track.js';
+import type { Input, Track } from './track.js';
+import type { PlanInput } from './types.js';
+
+/** A partition that is needed, of an upstream that is not selected, and not in the ledger. */
+export interface Uncovered {
+  readonly upstream: Track;
+  readonly reader: Track;
+  readonly indexes: readonly number[];
+}
+
+/** What widening remembers of an edge. */
+interface Edge {
+  readonly input: Input;
+  readonly reader: Track;
+  /** `skip[j]`: the first upstream partition from `j` on that this edge has not looked at (a union-find forest). */
+  skip: Int32Array | undefined;
+  readonly uncovered: number[];
+  /** How much of the upstream's build list the ripple has been carried over. */
+  rippled: number;
+}
+
+/**
+ * Fills the build lists: what is asked; then, until nothing is added, what that reads and the ledger lacks (upstream), and
+ * what is published and reads it (downstream). Both only ever add, so the end is the same whatever the order.
+ */
+export function grow(tracks: readonly Track[], rebuild: PlanInput['rebuild']): Uncovered[] {
+  const edges = tracks.map((reader) =>
+    reader.inputs.map((input): Edge => ({ input, reader, skip: undefined, uncovered: [], rippled: 0 })),
+  );
+  const widened = tracks.map(() => 0);
+  for (const track of tracks) if (track.selected) addAsked(track, rebuild);
+
+  const pending = (): boolean => tracks.some((track, index) => track.build.length > at(widened, index));
+  while (pending()) {
+    for (const track of tracks.toReversed()) {
+      const from = at(widened, track.index);
+      widened[track.index] = track.build.length;
+      for (const edge of edges[track.index] ?? []) widen(edge, track.build.slice(from));
+    }
+    for (const track of tracks) if (track.selected) for (const edge of edges[track.index] ?? []) ripple(edge);
+  }
+  return edges
+    .flat()
+    .flatMap(({ input, reader, uncovered }) =>
+      uncovered.length === 0 ? [] : [{ upstream: input.upstream, reader, indexes: uncovered.sort(ascending) }],
+    );
+}
+
+function addAsked(track: Track, rebuild: PlanInput['rebuild']): void {
+  for (let index = track.asked.lo; index < track.asked.hi; index++) {
+    const reason = reasonFor(track.published[index], rebuild);
+    if (reason !== Reason.none) add(track, index, reason);
+  }
+}
+
+function add(track: Track, index: number, reason: number): void {
+  if (track.reason[index]) return;
+  if (track.obstacle[index]) {
+    track.leftOut.add(index);
+    return;
+  }
+  track.reason[index] = reason;
+  track.build.push(index);
+}
+
+/** Every upstream partition is looked at once per edge, however many readers share it. */
+function widen(edge: Edge, added: readonly number[]): void {
+  const { upstream } = edge.input;
+  if (added.length === 0) return;
+  const skip = (edge.skip ??= new Int32Array(upstream.count + 1).map((_, j) => j));
+  for (const index of added) {
+    const { lo, hi } = readSpan(edge.reader, edge.input, index);
+    for (let j = find(skip, lo); j < hi; j = find(skip, j)) {
+      skip[j] = j + 1;
+      if (upstream.published[j] === Published.no && !upstream.reason[j]) demand(edge, j);
+    }
+  }
+}
+
+function demand({ input: { upstream }, reader, uncovered }: Edge, index: number): void {
+  if (!upstream.selected) {
+    uncovered.push(index);
+    return;
+  }
+  add(upstream, index, Reason.needed);
+  upstream.neededBy[index] = reader.index;
+}
+
+function find(skip: Int32Array, from: number): number {
+  let index = from;
+  for (;;) {
+    const next = skip[index] ?? index;
+    if (next === index) return index;
+    // Halves the way for who comes next.
+    skip[index] = skip[next] ?? next;
+    index = next;
+  }
+}
+
+function ripple(edge: Edge): void {
+  const { input, reader } = edge;
+  const { build } = input.upstream;
+  if (input.need.stale === 'ignore') return;
+  // The window of a `grain: none` reader may have grown over what was built before: it looks at all of it again.
+  const news = reader.timeless ? build : build.slice(edge.rippled);
+  edge.rippled = build.length;
+  const open = (index: number): boolean => reader.published[index] !== Published.no && !reader.reason[index];
+  forEachReader(reader, input, [...news].sort(ascending), open, (index) => {
+    add(reader, index, Reason.ripple);
+  });
+}

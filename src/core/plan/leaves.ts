@@ -1,0 +1,28 @@
+import { intervalsAt } from './borders.js';
+import { forEachReader } from './reading.js';
+import { ascending } from './search.js';
+import { Published } from './track.js';
+import type { Track } from './track.js';
+import type { PlanResult } from './types.js';
+
+/**
+ * Published partitions that read what is rebuilt, or what that leaves stale in turn, and are not rebuilt themselves: of
+ * datasets that are not selected, and of selected ones where something forbids it (`exclude`).
+ */
+export function leavesStale(tracks: readonly Track[]): PlanResult['leavesStale'] {
+  const stale = new Map<Track, readonly number[]>();
+  for (const track of tracks) {
+    const left = new Set<number>();
+    const open = (index: number): boolean => track.published[index] !== Published.no && !track.reason[index];
+    for (const input of track.inputs) {
+      if (input.need.stale === 'ignore') continue;
+      const changed = [...input.upstream.build, ...(stale.get(input.upstream) ?? [])].sort(ascending);
+      forEachReader(track, input, changed, open, (index) => left.add(index));
+    }
+    if (left.size > 0) stale.set(track, [...left].sort(ascending));
+  }
+  return [...stale].map(([{ node, borders }, indexes]) => ({
+    dataset: node.name,
+    intervals: intervalsAt(borders, indexes),
+  }));
+}

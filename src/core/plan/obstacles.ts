@@ -1,0 +1,44 @@
+import type { Interval } from '../interval/interval.js';
+import { overlapping } from './borders.js';
+import { forEachReader } from './reading.js';
+import { Obstacle, type Track } from './track.js';
+
+/**
+ * Marks what this plan cannot build, from upstream to downstream: what is not complete yet or excluded, and whatever reads
+ * something that is neither published nor can be built. Done before anything is planned, so that planning only ever adds.
+ */
+export function markObstacles(
+  tracks: readonly Track[],
+  exclude: ReadonlyMap<string, readonly Interval[]>,
+  unread: ReadonlySet<string>,
+): void {
+  for (const track of tracks) {
+    const { obstacle, published, node } = track;
+    for (const interval of exclude.get(node.name) ?? []) {
+      const { lo, hi } = overlapping(track.borders, interval);
+      obstacle.fill(Obstacle.excluded, lo, hi);
+    }
+    obstacle.fill(Obstacle.incomplete, track.complete);
+    if (unread.has(node.name)) obstacle.fill(Obstacle.unread);
+    markReaders(track);
+    for (let index = 0; index < track.count; index++) {
+      if (obstacle[index] && !published[index]) track.unavailable.push(index);
+    }
+  }
+}
+
+function markReaders(track: Track): void {
+  for (const input of track.inputs) {
+    const { upstream } = input;
+    const open = (index: number): boolean => track.obstacle[index] === Obstacle.none;
+    forEachReader(track, input, upstream.unavailable, open, (index, read) => {
+      track.obstacle[index] = passedOn(upstream.obstacle[read]);
+    });
+  }
+}
+
+function passedOn(obstacle: number | undefined): number {
+  if (obstacle === Obstacle.excluded || obstacle === Obstacle.inputExcluded) return Obstacle.inputExcluded;
+  if (obstacle === Obstacle.unread || obstacle === Obstacle.inputUnread) return Obstacle.inputUnread;
+  return Obstacle.inputIncomplete;
+}

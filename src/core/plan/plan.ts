@@ -1,0 +1,82 @@
+import { ask, countsOf } from './asked.js';
+import { intervalsAt, runsAt } from './borders.js';
+import { builtOf, edgesOf } from './edges.js';
+import type { Built } from './edges.js';
+import { grow } from './grow.js';
+import type { Uncovered } from './grow.js';
+import { leavesStale } from './leaves.js';
+import { leftOutNotices } from './left-out.js';
+import { markObstacles } from './obstacles.js';
+import { readsTime, windowOf } from './reading.js';
+import { at } from './search.js';
+import { tracksOf } from './track.js';
+import type { Track } from './track.js';
+import type { PlanInput, PlannedDataset, PlanNotice, PlanResult } from './types.js';
+import { intervalsOf } from './why.js';
+
+/**
+ * What to build, and why, for a request over a project: CONTRACT §3, "What a plan holds".
+ *
+ * Every dataset becomes a {@link Track}: its partitions by number, with what the ledger says of each. First whatever can't
+ * be built is marked; then the plan grows from what is asked, up and down the graph, until nothing is added. Time and memory
+ * go with partitions × edges.
+ */
+export function planBackfill(input: PlanInput): PlanResult {
+  const unread = new Set<string>();
+  for (;;) {
+    const draft = draftOf(input, unread);
+    const readers = draft.tracks.filter((track) => track.build.length > 0 && track.timeless && readsTime(track));
+    const idle = readers.filter((track) => windowOf(track) === undefined);
+    if (idle.length === 0) return resultOf(draft);
+    // A `grain: none` transform would be built from nothing. Without it, so are those that read it: plan again.
+    for (const { node } of idle) unread.add(node.name);
+  }
+}
+
+interface Draft {
+  readonly tracks: readonly Track[];
+  readonly notices: readonly PlanNotice[];
+  readonly uncovered: readonly Uncovered[];
+}
+
+function draftOf(input: PlanInput, unread: ReadonlySet<string>): Draft {
+  const tracks = tracksOf(input);
+  markObstacles(tracks, input.exclude, unread);
+  const notices = tracks.filter(({ selected }) => selected).flatMap((track) => ask(track, input.range));
+  return { tracks, notices, uncovered: grow(tracks, input.rebuild) };
+}
+
+function resultOf({ tracks, notices, uncovered }: Draft): PlanResult {
+  const known = new Map<Track, Built>();
+  const built = (track: Track): Built => {
+    const found = known.get(track) ?? builtOf(track);
+    known.set(track, found);
+    return found;
+  };
+  const selected = tracks.filter((track) => track.selected);
+  return {
+    datasets: selected.map((track) => datasetOf(track, tracks, built)),
+    leavesStale: leavesStale(tracks),
+    notices: [...notices, ...selected.flatMap(leftOutNotices)],
+    uncovered: uncovered.map(({ upstream, reader, indexes }) => ({
+      dataset: upstream.node.name,
+      reader: reader.node.name,
+      intervals: intervalsAt(upstream.borders, indexes),
+    })),
+    empty: selected.every(({ asked }) => asked.lo === asked.hi),
+  };
+}
+
+function datasetOf(track: Track, tracks: readonly Track[], built: (track: Track) => Built): PlannedDataset {
+  const { node, borders, asked } = track;
+  const window = track.timeless ? windowOf(track) : undefined;
+  return {
+    name: node.name,
+    runs: runsAt(borders, built(track).indexes),
+    intervals: intervalsOf(track, tracks, built),
+    asked: asked.lo < asked.hi ? { start: at(borders, asked.lo), end: at(borders, asked.hi) } : null,
+    ...countsOf(track),
+    edges: edgesOf(track, built),
+    ...(window === undefined ? {} : { window }),
+  };
+}

@@ -1,0 +1,98 @@
+import type { Need } from '../graph/need.js';
+import type { Instant, Interval } from '../interval/interval.js';
+import type { Run } from '../interval/runs.js';
+import type { Axis } from '../time/axis.js';
+import type { Duration } from '../time/duration.js';
+
+/** What planning needs to know of a dataset; `project.Dataset` has this shape. */
+export interface PlanNode {
+  readonly name: string;
+  readonly axis: Axis;
+  /** First instant; `-Infinity` for `grain: none`. */
+  readonly start: Instant;
+  readonly readyAfter: Duration;
+  readonly needs: readonly Need[];
+  /** `grain: none` only. */
+  readonly refresh: 'never' | 'always' | Duration;
+}
+
+/** Adjacent published partitions of one length that share a verdict, as the store reads them from the ledger. */
+export interface LedgerRun extends Run {
+  /** Why they are stale; null when fresh. `unseen`: a `grain: none` transform has an input partition that it never read. */
+  readonly stale: 'definition' | 'inputs' | 'unseen' | null;
+  /** Latest `published_at` among them, for `refresh: <duration>`. */
+  readonly publishedAt: Instant;
+}
+
+/** A range as resolved from `--from/--to`, `--last`, `--on` or nothing, in the project's zone. */
+export interface PlanRange {
+  /** `undefined`: from each dataset's start. */
+  readonly from?: Instant;
+  /** `undefined`: to each dataset's last complete partition. */
+  readonly to?: Instant;
+}
+
+export interface PlanInput {
+  /** The whole project, in topological order. */
+  readonly nodes: readonly PlanNode[];
+  readonly selected: ReadonlySet<string>;
+  readonly range: PlanRange;
+  readonly rebuild: 'missing' | 'stale' | 'all';
+  readonly now: Instant;
+  readonly ledger: ReadonlyMap<string, readonly LedgerRun[]>;
+  /** What must not be built: held by another backfill (`--on-conflict skip`), or done already (`retry --with-current`). */
+  readonly exclude: ReadonlyMap<string, readonly Interval[]>;
+}
+
+export interface MappingRunOut {
+  readonly count: number;
+  readonly lo: number;
+  readonly hi: number;
+  readonly step: number;
+}
+
+export interface PlannedDataset {
+  readonly name: string;
+  /** Partitions to build, ascending. */
+  readonly runs: readonly Run[];
+  /** Adjacent partitions with one reason. */
+  readonly intervals: readonly (Interval & { readonly why: string })[];
+  /** The range asked of it, rounded out; null for one that only joined as an upstream or by the ripple. */
+  readonly asked: Interval | null;
+  /** Counts over `asked` (over what is built where nothing was asked). */
+  readonly missing: number;
+  readonly stale: number;
+  readonly upToDate: number;
+  readonly edges: readonly { readonly upstream: string; readonly mapping: readonly MappingRunOut[] }[];
+  /** `grain: none`: what its upstreams cover from their start to the first gap. */
+  readonly window?: Interval;
+}
+
+export interface PlanNotice {
+  readonly dataset: string;
+  /**
+   * `rounded_out` · `before_start` · `not_complete_yet` (itself, or something that it reads) · `input_excluded` ·
+   * `nothing_to_read` (`grain: none`: its upstreams have a gap at their start).
+   */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface PlanResult {
+  /** Datasets that were selected, in topological order, also those with nothing to build. */
+  readonly datasets: readonly PlannedDataset[];
+  /**
+   * Published partitions that read what is rebuilt, directly or through others, and are not rebuilt: of unselected datasets,
+   * and of selected ones that are excluded or read through an unselected one.
+   */
+  readonly leavesStale: readonly { readonly dataset: string; readonly intervals: readonly Interval[] }[];
+  readonly notices: readonly PlanNotice[];
+  /** Unselected upstreams that a partition to build reads and the ledger lacks: the request is refused. */
+  readonly uncovered: readonly {
+    readonly dataset: string;
+    readonly reader: string;
+    readonly intervals: readonly Interval[];
+  }[];
+  /** True when the range leaves no selected dataset anything that could be planned (before every start, or not complete yet). */
+  readonly empty: boolean;
+}

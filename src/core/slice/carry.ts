@@ -1,0 +1,59 @@
+/**
+ * What continue-as-new carries of a board: plain JSON, in spans. Only facts go (done, failed, skipped here, what upstreams told); every
+ * other state follows from them. Mappings stay behind: the plan has them, and they are the bulk.
+ */
+import type { Board, News, UpstreamEdge } from './board.js';
+import { createBoard, follow, markDone, markFailed, markRunning } from './board.js';
+import { fillSpans, spansOf } from './spans.js';
+import type { Span } from './spans.js';
+import { CODE } from './states.js';
+import { applyUpstream } from './upstream.js';
+
+export interface BoardCarry {
+  readonly count: number;
+  readonly version: number;
+  readonly halted: boolean;
+  readonly done: readonly Span[];
+  readonly failed: readonly Span[];
+  /** Skipped by a person in this very dataset. */
+  readonly skips: readonly Span[];
+  /** Per upstream, what it told, in the order of the edges. */
+  readonly told: readonly (News & { readonly upstream: string })[];
+}
+
+/** Running partitions are carried as ready: drain first. */
+export function toCarry(board: Board): BoardCarry {
+  return {
+    count: board.count,
+    // A halted dataset tells what is ready as failed and what runs as open: turning one into the other is news.
+    version: board.version + (board.halted && board.states.includes(CODE.running) ? 1 : 0),
+    halted: board.halted,
+    done: spansOf(board.states, CODE.done),
+    failed: spansOf(board.states, CODE.failed),
+    skips: spansOf(board.skips, 1),
+    told: board.edges.map(({ upstream, version, done, bad }) => ({
+      upstream,
+      version,
+      done: spansOf(done, 1),
+      failed: spansOf(bad, CODE.failed),
+      skipped: spansOf(bad, CODE.skipped),
+    })),
+  };
+}
+
+/** The board again, over the same plan. Throws if `count` or `edges` are those of another plan. */
+export function fromCarry(carry: BoardCarry, count: number, edges: readonly UpstreamEdge[]): Board {
+  if (carry.count !== count || carry.told.length !== edges.length)
+    throw new Error('the carried board is of another plan');
+  const board = createBoard(count, edges);
+  for (const told of carry.told) applyUpstream(board, told.upstream, told);
+  // In this order: what is done or failed had all of its inputs done, so it is ready by now, whatever was skipped later.
+  markDone(board, carry.done);
+  markRunning(board, carry.failed);
+  markFailed(board, carry.failed);
+  fillSpans(board.skips, carry.skips, 1);
+  for (let ordinal = 0; ordinal < count; ordinal++) follow(board, ordinal);
+  board.halted = carry.halted;
+  board.version = carry.version;
+  return board;
+}

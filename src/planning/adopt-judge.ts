@@ -1,0 +1,81 @@
+import { RequestError } from '../contracts/errors.js';
+import { quoteIdent, quoteTable } from '../postgres/quote.js';
+import type { TimeColumn } from '../postgres/time.js';
+import type { Dataset } from '../project/project.js';
+import { rowsOf, type Db } from '../store/store.js';
+import { createDdl } from '../warehouse/postgres/target.js';
+import type { Described } from './describe.js';
+
+/** The time column of a target that is described but not planned; null for `grain: none`. */
+export function timeColumnOf({ axis }: Pick<Dataset, 'axis'>, { time, spec }: Pick<Described, 'time' | 'spec'>): TimeColumn | null {
+  if (time === null) return null;
+  const source = spec.kind === 'extract' ? spec.time : undefined;
+  return { ...time, unit: source?.unit, timezone: source?.timezone ?? axis.zone };
+}
+
+/**
+ * Judges what a table holds, as publishing would: its key must be one. Returns what is no reason to refuse it, in sentences.
+ * @throws RequestError duplicate_key
+ */
+export async function judgeTable(tx: Db, dataset: Dataset, described: Described): Promise<string[]> {
+  const indexes = await indexesOf(tx, dataset);
+  const { time, key } = dataset;
+  const hasTime = time === null || indexes.some(({ columns }) => columns[0] === time);
+  const hasKey = key.length === 0 || indexes.some(({ unique, columns }) => unique && sameColumns(columns, key));
+  if (!hasKey) await refuseDuplicates(tx, dataset);
+  const timeless = time !== null && (await hasRow(tx, dataset, `${quoteIdent(time)} IS NULL`));
+  const wanted = createDdl({ target: dataset.table, columns: described.columns, time: hasTime ? null : time, key: hasKey ? [] : key }, true).slice(1);
+  return [
+    ...(timeless ? [`it has rows whose ${quoteIdent(time)} is NULL: they belong to no partition, and stay where they are`] : []),
+    ...wanted.map((statement) => `it lacks an index that sluice would have made; run: ${statement}`),
+  ];
+}
+
+interface Index {
+  readonly unique: boolean;
+  readonly columns: readonly string[];
+}
+
+/** Valid indexes over all rows; an expression's name is left out, so that an index on one never looks like one on columns. */
+async function indexesOf(tx: Db, { table }: Pick<Dataset, 'table'>): Promise<Index[]> {
+  return rowsOf<Index>(
+    tx,
+    `SELECT i.indisunique AS "unique", (SELECT coalesce(json_agg(coalesce(a.attname, '') ORDER BY k.n), '[]')
+         FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(num, n)
+         LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.num AND k.num > 0
+         WHERE k.n <= i.indnkeyatts) AS columns
+     FROM pg_index i WHERE i.indrelid = ?::regclass AND i.indisvalid AND i.indpred IS NULL`,
+    [quoteTable(table)],
+  );
+}
+
+function sameColumns(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
+}
+
+/** As a unique index would: NULLs are never equal. */
+async function refuseDuplicates(tx: Db, { file, table, key }: Dataset): Promise<void> {
+  const columns = key.map((name) => escaped(quoteIdent(name)));
+  const [found] = await rowsOf<{ n: number }>(
+    tx,
+    `SELECT count(*)::float8 AS n FROM (SELECT 1 FROM ${escaped(quoteTable(table))}
+       WHERE ${columns.map((column) => `${column} IS NOT NULL`).join(' AND ')}
+       GROUP BY ${columns.join(', ')} HAVING count(*) > 1) AS d`,
+  );
+  if (!found || found.n === 0) return;
+  throw new RequestError(
+    'duplicate_key',
+    `${file}: ${found.n} keys (${key.join(', ')}) occur more than once in ${quoteTable(table)}`,
+    'remove the surplus rows, or correct key:',
+  );
+}
+
+async function hasRow(tx: Db, { table }: Dataset, condition: string): Promise<boolean> {
+  const rows = await rowsOf<object>(tx, `SELECT 1 FROM ${escaped(quoteTable(table))} WHERE ${escaped(condition)} LIMIT 1`);
+  return rows.length > 0;
+}
+
+/** SQL for knex, which takes a bare `?` for a value. */
+export function escaped(sql: string): string {
+  return sql.replaceAll('?', '\\?');
+}

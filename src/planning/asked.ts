@@ -1,0 +1,47 @@
+import { RequestError } from '../contracts/errors.js';
+import type { Instant, Interval } from '../core/interval/interval.js';
+import { ceilTo, floorTo } from '../core/time/axis.js';
+import { resolveRange, type RangeOptions } from '../core/time/range.js';
+import { didYouMean } from '../project/nearest.js';
+import type { Dataset, Project } from '../project/project.js';
+
+/** The one dataset of that name. @throws RequestError unknown_dataset, with the nearest name */
+export function namedDataset({ datasets }: Pick<Project, 'datasets'>, name: string): Dataset {
+  const dataset = datasets.get(name);
+  if (dataset) return dataset;
+  throw new RequestError(
+    'unknown_dataset',
+    `there is no dataset ${JSON.stringify(name)}`,
+    didYouMean(name, datasets.keys(), 'sluice graph shows them all'),
+  );
+}
+
+/**
+ * A range that was asked of one dataset, rounded out to whole partitions; an open end is infinite.
+ * @throws RequestError for times that cannot be read and ranges that are empty
+ */
+export function askedInterval(
+  { timezone }: Pick<Project, 'timezone'>,
+  { axis }: Pick<Dataset, 'axis'>,
+  options: RangeOptions,
+  now: Instant,
+): Interval {
+  const resolved = resolveRange(options, { zone: timezone, now });
+  if ('problem' in resolved) {
+    const { code, message, remedy } = resolved.problem;
+    throw new RequestError(code, message, remedy);
+  }
+  const { from = -Infinity, to = Infinity } = resolved.range;
+  return { start: floorTo(axis, from), end: ceilTo(axis, to) };
+}
+
+/** Refuses a verb without a range: what it does to a whole dataset must be typed. `grain: none` has one partition only. */
+export function requireRange({ name, axis }: Pick<Dataset, 'name' | 'axis'>, options: RangeOptions, verb: string): void {
+  const { from, to, last, on } = options;
+  if (axis.grain === 'none' || [from, to, last, on].some((one) => one !== undefined)) return;
+  throw new RequestError(
+    'range_missing',
+    `${verb} ${name} needs a range`,
+    `say which partitions: sluice ${verb} ${name} --from 2013-01-01 --to 2014-01-01 (--to is exclusive)`,
+  );
+}

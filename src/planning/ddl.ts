@@ -1,0 +1,45 @@
+import { RequestError } from '../contracts/errors.js';
+import type { ColumnSpec } from '../contracts/plan.js';
+import type { Dataset, Project } from '../project/project.js';
+import { quoteTable, quoteIdent } from '../postgres/quote.js';
+import { addColumnDdl, createDdl, schemaDrift, type TargetState } from '../warehouse/postgres/target.js';
+
+/**
+ * The DDL that a target still lacks.
+ * @throws RequestError when somebody else owns it, when it holds rows that sluice did not write, or when its columns differ in a way that
+ * `on_schema_change` does not allow
+ */
+export function targetDdl(project: Project, dataset: Dataset, columns: readonly ColumnSpec[], state: TargetState, overwrite: boolean): string[] {
+  const target = quoteTable(dataset.table);
+  const { owner } = state;
+  if (owner && !(owner.project === project.name && owner.environment === project.environment && owner.dataset === dataset.name)) {
+    throw new RequestError(
+      'table_owned',
+      `${dataset.file}: table ${target} belongs to dataset ${owner.dataset} of project ${owner.project} (environment ${owner.environment})`,
+      'give this dataset another table: `table: schema.name`',
+    );
+  }
+  if (!state.exists) return createDdl({ target: dataset.table, columns, time: dataset.time, key: dataset.key }, state.schemaExists);
+  if (!owner && !state.empty && !overwrite) {
+    throw new RequestError(
+      'foreign_rows',
+      `${dataset.file}: table ${target} holds rows that sluice did not write`,
+      `take them into the ledger with \`sluice adopt ${dataset.name} --from … --to …\`, or replace them with \`--overwrite\``,
+    );
+  }
+  return driftDdl(dataset, columns, state);
+}
+
+function driftDdl(dataset: Dataset, columns: readonly ColumnSpec[], state: TargetState): string[] {
+  const { added, dropped, retyped } = schemaDrift(state.columns, columns);
+  const target = quoteTable(dataset.table);
+  const refused = [
+    ...dropped.map(({ name }) => `ALTER TABLE ${target} DROP COLUMN ${quoteIdent(name)};`),
+    ...retyped.map(({ name, type }) => `ALTER TABLE ${target} ALTER COLUMN ${quoteIdent(name)} TYPE ${type};`),
+    ...(dataset.onSchemaChange === 'fail' ? added.map((column) => `${addColumnDdl(dataset.table, column)};`) : []),
+  ];
+  if (refused.length > 0) {
+    throw new RequestError('schema_drift', `${dataset.file}: table ${target} no longer fits what is written to it`, `run, then plan again:\n${refused.join('\n')}`);
+  }
+  return added.map((column) => addColumnDdl(dataset.table, column));
+}

@@ -1,0 +1,102 @@
+import { RequestError } from '../contracts/errors.js';
+import type { ExtractSpec } from '../contracts/plan.js';
+import type { PlanWarning } from '../contracts/status.js';
+import { errorFacts, systemError } from '../postgres/error.js';
+import type { PgClient } from '../postgres/pool.js';
+import { quoteIdent } from '../postgres/quote.js';
+import { canBeTime, isZoneless } from '../postgres/time.js';
+import type { Dataset, ExtractBody } from '../project/project.js';
+import { describeSource, movesInBinary, type SourceColumn } from '../source/postgres/describe.js';
+import { relationSql } from '../source/postgres/extract.js';
+import type { PlanningDeps } from './deps.js';
+import type { Described } from './describe.js';
+
+/** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
+const NULL_COUNT_TIMEOUT = '2s';
+
+export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body: ExtractBody): Promise<Omit<Described, 'ddl'>> {
+  const base: ExtractSpec = {
+    kind: 'extract',
+    connection: body.from,
+    ...(body.table ? { table: body.table } : { query: (body.query?.text ?? '').trim() }),
+    params: (body.query?.params ?? []).map((param) => ({ ...param })),
+    columns: [],
+  };
+  const pool = deps.pool(body.from);
+  return pool
+    .use(async (client) => {
+      const columns = await describeSource(client, base).catch((error: unknown) => {
+        throw sourceError(error, dataset, body);
+      });
+      const time = timeOf(dataset, body, columns);
+      const spec: ExtractSpec = {
+        ...base,
+        ...(time === undefined ? {} : { time }),
+        columns: columns.map(({ name, type, cast }) => ({ name, type, binary: movesInBinary(type), ...(cast ? { cast: type } : {}) })),
+      };
+      return {
+        spec,
+        columns: columns.map(({ name, type }) => ({ name, type })),
+        time: time === undefined ? null : { column: time.column, type: time.type },
+        warnings: await nullTimes(client, dataset, spec, columns),
+      };
+    })
+    .catch((error: unknown) => {
+      throw systemError(error, body.from);
+    });
+}
+
+function timeOf(dataset: Dataset, body: ExtractBody, columns: readonly SourceColumn[]): ExtractSpec['time'] {
+  if (!body.time) return undefined;
+  const { column, unit } = body.time;
+  const type = columns.find(({ name }) => name === column)?.type;
+  if (type === undefined) return { column, type: 'unknown' };
+  if (!canBeTime(type, unit)) {
+    throw new RequestError(
+      'time_type',
+      `${dataset.file}: column ${JSON.stringify(column)} is ${type}, which cannot be a time`,
+      'name a column of type timestamptz, timestamp or date; for epochs write `time: { column: …, unit: s | ms | us }`',
+    );
+  }
+  if (isZoneless(type) && body.sourceTimezone === undefined) {
+    throw new RequestError(
+      'source_timezone_missing',
+      `${dataset.file}: column ${JSON.stringify(column)} is ${type}: it has no zone of its own`,
+      'say in which zone it was written: `source_timezone: America/New_York` under `extract:`',
+    );
+  }
+  const timezone = isZoneless(type) ? body.sourceTimezone : undefined;
+  return { column, type, ...(unit === undefined ? {} : { unit }), ...(timezone === undefined ? {} : { timezone }) };
+}
+
+/**
+ * Rows without an event time are in no partition: never dropped in silence. A query that takes `:start` and `:end` says itself
+ * what belongs to an interval, and can't be asked about all of time (`generate_series` would never end).
+ */
+async function nullTimes(client: PgClient, dataset: Dataset, spec: ExtractSpec, columns: readonly SourceColumn[]): Promise<PlanWarning[]> {
+  const { time } = spec;
+  if (!time || spec.params.length > 0 || columns.find(({ name }) => name === time.column)?.nullable !== true) return [];
+  const relation = relationSql(spec, { start: '-infinity', end: 'infinity' });
+  const warning = { dataset: dataset.name, code: 'null_event_time' };
+  await client.query('BEGIN READ ONLY');
+  try {
+    await client.query(`SET LOCAL statement_timeout = '${NULL_COUNT_TIMEOUT}'`);
+    const { rows } = await client.query<{ n: string }>(`SELECT count(*) AS n FROM ${relation} AS sluice_s WHERE ${quoteIdent(time.column)} IS NULL`);
+    const n = Number(rows[0]?.n ?? 0);
+    if (n === 0) return [];
+    return [{ ...warning, rows: n, message: `${n} rows have no "${time.column}": they belong to no partition and are not extracted` }];
+  } catch (error) {
+    if (errorFacts(error).sqlstate !== '57014') throw error;
+    return [{ ...warning, message: `rows without "${time.column}" were not counted within ${NULL_COUNT_TIMEOUT}; an index on it would help` }];
+  } finally {
+    await client.query('ROLLBACK');
+  }
+}
+
+function sourceError(error: unknown, dataset: Dataset, body: ExtractBody): unknown {
+  const { sqlstate, message } = errorFacts(error);
+  if (sqlstate === undefined || !/^(42|22|0A)/.test(sqlstate) || sqlstate === '42501') return error;
+  const what = body.table ? `table ${body.table.schema}.${body.table.name}` : 'its query';
+  const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'source_query';
+  return new RequestError(code, `${dataset.file}: ${what} on connection ${body.from}: ${message}`, 'correct the name, or the connection under `from:`');
+}

@@ -1,0 +1,78 @@
+import { RequestError } from '../contracts/errors.js';
+import type { Interval } from '../core/interval/interval.js';
+import { errorFacts } from '../postgres/error.js';
+import type { PgClient } from '../postgres/pool.js';
+import { canBeTime } from '../postgres/time.js';
+import type { Dataset, TransformBody } from '../project/project.js';
+import { renderStatement } from '../project/render.js';
+import { resolveTypes } from '../source/postgres/describe.js';
+import { sqlInstant } from '../store/ledger.js';
+import type { PlanningDeps } from './deps.js';
+import type { Described } from './describe.js';
+import { requireSafeFunctions } from './functions.js';
+import { requireReads } from './reads.js';
+
+export async function describeTransform(
+  deps: PlanningDeps, client: PgClient, dataset: Dataset, body: TransformBody, window: Interval | undefined,
+): Promise<Omit<Described, 'ddl'>> {
+  const sql = statementOf(deps, body);
+  const columns = await describeQuery(client, dataset, sql);
+  await requireSafeFunctions(client, dataset, body.statement);
+  await requireReads(client, deps.project, dataset);
+  const type = columns.find(({ name }) => name === dataset.time)?.type;
+  if (dataset.time !== null && type !== undefined && !canBeTime(type, undefined)) {
+    throw new RequestError(
+      'time_type',
+      `${dataset.file}: column ${JSON.stringify(dataset.time)} is ${type}, which cannot be a time`,
+      'select a timestamptz, timestamp or date as `time`',
+    );
+  }
+  return {
+    spec: {
+      kind: 'transform', sql, usesStart: body.statement.params.some(({ name }) => name === 'start'),
+      usesEnd: body.statement.params.some(({ name }) => name === 'end'),
+      ...(window === undefined ? {} : { window: { start: sqlInstant(window.start), end: sqlInstant(window.end) } }),
+    },
+    columns,
+    time: dataset.time === null || type === undefined ? null : { column: dataset.time, type },
+    warnings: [],
+  };
+}
+
+/** The SELECT with each dataset replaced by its table, `$1` and `$2` typed: left to itself, PostgreSQL takes `$1 - interval` for an interval. */
+function statementOf({ project }: PlanningDeps, body: TransformBody): string {
+  const { text, params } = renderStatement(body.statement, (name) => {
+    const table = project.datasets.get(name)?.table;
+    if (!table) throw new Error(`no dataset ${name}`);
+    return table;
+  });
+  const typed = [...params]
+    .sort((a, b) => b.start - a.start)
+    .reduce((sql, { start, end }) => `${sql.slice(0, start)}(${sql.slice(start, end)}::timestamptz)${sql.slice(end)}`, text);
+  return typed.trimEnd();
+}
+
+/** Column names and types of a SELECT. Plans it whole, runs none of it. */
+async function describeQuery(client: PgClient, dataset: Dataset, sql: string): Promise<{ name: string; type: string }[]> {
+  const head = 'SELECT sluice_q.* FROM (';
+  try {
+    await client.query('SELECT set_config($1, $2, true)', ['TimeZone', dataset.axis.zone]);
+    const { fields } = await client.query({
+      text: `${head}${sql}\n) AS sluice_q WHERE $1::timestamptz < $2::timestamptz LIMIT 0`,
+      values: ['2000-01-01Z', '2000-01-02Z'],
+    });
+    const types = await resolveTypes(client, fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]));
+    return fields.map(({ name }, i) => ({ name, type: types[i]?.type ?? 'text' }));
+  } catch (error) {
+    const { sqlstate, message, position } = errorFacts(error);
+    if (sqlstate === undefined || !/^(42|22|0A|21)/.test(sqlstate) || sqlstate === '42501') throw error;
+    const place = position === undefined ? '' : `:${lineAt(sql, Number(position) - 1 - head.length)}`;
+    const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'sql_error';
+    throw new RequestError(code, `${dataset.file}${place}: ${message}`, 'correct the SQL; `sluice validate --connect` checks every statement', { cause: error });
+  }
+}
+
+/** Rewriting adds no lines, so a line of the statement is a line of the file. */
+function lineAt(sql: string, offset: number): number {
+  return sql.slice(0, Math.max(0, offset)).split('\n').length;
+}

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { RequestError } from '../contracts/errors.js';
+import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
+import type { BackfillRequest } from '../contracts/request.js';
+import { select } from '../core/graph/select.js';
+import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
+import { countRuns } from '../core/interval/runs.js';
+import { planBackfill } from '../core/plan/plan.js';
+import type { LedgerRun, PlannedDataset, PlanResult } from '../core/plan/types.js';
+import { resolveRange } from '../core/time/range.js';
+import type { Dataset, Project } from '../project/project.js';
+import { ledgerRuns } from '../store/ledger.js';
+import type { PlanningDeps } from './deps.js';
+import { describeDatasets, type Described } from './describe.js';
+import { runToJson } from './json.js';
+import { selectorFor } from './words.js';
+
+/** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
+export type Exclude = ReadonlyMap<string, readonly Interval[]>;
+
+/**
+ * Answers a request: what is built, why, and with which statements. Changes nothing.
+ * @throws RequestError (exit 2) for a request or project that is wrong, SystemError (exit 1) for a database that cannot be reached
+ */
+export async function planRequest(deps: PlanningDeps, request: BackfillRequest, exclude: Exclude = new Map()): Promise<StoredPlan> {
+  const { project, now } = deps;
+  const selected = selectDatasets(project, request);
+  const resolved = resolveRange(request, { zone: project.timezone, now });
+  if ('problem' in resolved) throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
+  const nodes = [...project.datasets.values()];
+  const result = planBackfill({
+    nodes, selected, range: resolved.range, rebuild: request.rebuild, now, exclude, ledger: await readLedger(deps, nodes),
+  });
+  refuse(project, request, result);
+  const building = result.datasets.filter(({ runs }) => countRuns(runs) > 0);
+  const windows = new Map(building.flatMap(({ name, window }) => (window === undefined ? [] : [[name, window] as const])));
+  const described = await describeDatasets(deps, inOrder(project, building), { overwrite: request.overwrite, windows });
+  return assemble(deps, request, result, described);
+}
+
+function selectDatasets(project: Project, request: BackfillRequest): ReadonlySet<string> {
+  const found = select(project.datasets, request.select ?? [], request.exclude ?? []);
+  if ('problem' in found) throw new RequestError(found.problem.code, found.problem.message, found.problem.remedy);
+  return found.selected;
+}
+
+async function readLedger({ db, project }: PlanningDeps, nodes: readonly Dataset[]): Promise<Map<string, LedgerRun[]>> {
+  const scope = { project: project.name, environment: project.environment };
+  const runs = await Promise.all(
+    nodes.map(async (node) => [node.name, await ledgerRuns(db, scope, { ...node, zone: node.axis.zone })] as const),
+  );
+  return new Map(runs);
+}
+
+function inOrder(project: Project, building: readonly PlannedDataset[]): Dataset[] {
+  const names = new Set(building.map(({ name }) => name));
+  return [...project.datasets.values()].filter(({ name }) => names.has(name));
+}
+
+function refuse(project: Project, request: BackfillRequest, result: PlanResult): void {
+  if (result.empty) {
+    const starts = result.datasets.map(({ name }) => `${name} starts ${formatInstant(project.datasets.get(name)?.start ?? 0)}`);
+    throw new RequestError(
+      'nothing_in_range',
+      `the range leaves no selected dataset a complete partition: ${starts.slice(0, 5).join(', ')}`,
+      'ask for a range after `start` and before now; `--to` is exclusive',
+    );
+  }
+  const [gap] = result.uncovered;
+  if (!gap) return;
+  const intervals = gap.intervals.slice(0, 3).map(formatInterval).join(', ');
+  throw new RequestError(
+    'upstream_not_covered',
+    `${gap.reader} reads ${gap.dataset}, which is not selected and lacks ${intervals}${gap.intervals.length > 3 ? ', …' : ''}`,
+    `select it too: sluice backfill ${selectorFor(request.select, gap.reader)}`,
+  );
+}
+
+function assemble(deps: PlanningDeps, request: BackfillRequest, result: PlanResult, described: ReadonlyMap<string, Described>): StoredPlan {
+  const { project } = deps;
+  const datasets = result.datasets.map((planned) => storedDataset(project, planned, described.get(planned.name)));
+  const content = {
+    project: project.name, environment: project.environment, warehouse: project.warehouse,
+    rebuild: request.rebuild, overwrite: request.overwrite, datasets,
+  };
+  const { from, to, last, on, select: selectors, exclude } = request;
+  return {
+    ...content,
+    definition: project.hash,
+    fingerprint: createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16),
+    request: { from, to, last, on, select: selectors, exclude, rebuild: request.rebuild === 'missing' ? undefined : request.rebuild },
+    order: request.order,
+    leavesStale: result.leavesStale.map(({ dataset, intervals }) => ({
+      dataset,
+      intervals: intervals.map(({ start, end }) => ({ start: formatInstant(start), end: formatInstant(end) })),
+      command: `sluice backfill ${dataset} --rebuild stale`,
+    })),
+    warnings: [...result.notices, ...[...described.values()].flatMap(({ warnings }) => warnings)],
+  };
+}
+
+function storedDataset(project: Project, planned: PlannedDataset, described: Described | undefined): StoredDataset {
+  const dataset = project.datasets.get(planned.name);
+  if (!dataset) throw new Error(`no dataset ${planned.name}`);
+  const hull = planned.asked ?? hullOf(planned.intervals);
+  return {
+    name: dataset.name,
+    kind: dataset.body.kind,
+    grain: dataset.axis.grain,
+    zone: dataset.axis.zone,
+    version: dataset.version,
+    ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
+    priority: dataset.priority,
+    needs: dataset.needs.map((need) => need.dataset),
+    edges: planned.edges.map(({ upstream, mapping }) => ({ upstream, mapping: mapping.map((run) => ({ ...run })) })),
+    runs: planned.runs.map(runToJson),
+    from: formatInstant(hull.start),
+    to: formatInstant(hull.end),
+    missing: planned.missing, stale: planned.stale, upToDate: planned.upToDate,
+    intervals: planned.intervals.map(({ start, end, why }) => ({ start: formatInstant(start), end: formatInstant(end), why })),
+    target: dataset.table,
+    key: [...dataset.key],
+    time: described?.time ?? null,
+    columns: [...(described?.columns ?? [])],
+    ddl: [...(described?.ddl ?? [])],
+    spec: described?.spec ?? { kind: 'transform', sql: '', usesStart: false, usesEnd: false },
+  };
+}
+
+function hullOf(intervals: readonly Interval[]): Interval {
+  return { start: intervals[0]?.start ?? -Infinity, end: intervals.at(-1)?.end ?? Infinity };
+}

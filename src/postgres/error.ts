@@ -1,0 +1,40 @@
+import pg from 'pg';
+import { SystemError, RequestError } from '../contracts/errors.js';
+import { classifyFault, type Fault } from '../core/fault.js';
+
+/** What a driver error is, by the one error table (`core/fault.ts`). */
+export function faultOf(error: unknown, where: 'source' | 'warehouse'): Fault {
+  return classifyFault(errorFacts(error), where);
+}
+
+/** The fields of a driver error that the table looks at. */
+export function errorFacts(error: unknown): Parameters<typeof classifyFault>[0] {
+  if (error instanceof pg.DatabaseError) {
+    const facts: Record<string, string> = { message: error.message };
+    for (const key of ['column', 'table', 'constraint', 'schema', 'dataType', 'position'] as const) {
+      const value = error[key];
+      if (value !== undefined) facts[key] = value;
+    }
+    return error.code === undefined ? facts : { ...facts, sqlstate: error.code };
+  }
+  if (error instanceof AggregateError && error.errors.length > 0) return errorFacts(error.errors[0]);
+  if (error instanceof Error) {
+    const errno = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+    return { message: error.message, ...(errno === undefined ? {} : { errno }) };
+  }
+  return { message: String(error) };
+}
+
+/** A driver error met outside a slice (planning, control), as one of ours: unreachable and refused are the system's (exit 1). */
+export function systemError(error: unknown, connection: string): SystemError | RequestError {
+  if (error instanceof SystemError || error instanceof RequestError) return error;
+  const fault = faultOf(error, 'warehouse');
+  return new SystemError(fault.code, `connection ${connection}: ${fault.message}`, REMEDIES[fault.code], { cause: error });
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  connection_refused: 'is the database running, and does the url in sluice.yaml name the right host and port?',
+  wrong_password: 'check the user and the password that the url in sluice.yaml resolves to',
+  unknown_database: 'create the database, or correct its name in the url in sluice.yaml',
+  no_permission: 'GRANT what is missing to the role that sluice connects as',
+};

@@ -1,0 +1,98 @@
+import pg from 'pg';
+import { faultOf } from './error.js';
+import { retryable } from '../core/retry.js';
+
+/**
+ * Session settings that keep sluice's promises, set where the server knows them (13 lacks the first).
+ * A killed worker's busy backend ends within a second instead of working on for nobody; text that leaves one server
+ * is read by another whatever their defaults are.
+ */
+const SESSION: Readonly<Record<string, string>> = {
+  client_connection_check_interval: '500ms',
+  tcp_keepalives_idle: '10',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '3',
+  tcp_user_timeout: '30s',
+  idle_in_transaction_session_timeout: '10min',
+  DateStyle: 'ISO, YMD',
+  IntervalStyle: 'postgres',
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  TimeZone: 'UTC',
+  jit: 'off',
+};
+
+const SET_SESSION = `SELECT set_config(s.name, v.value, false) FROM pg_settings s
+  JOIN unnest($1::text[], $2::text[]) AS v(name, value) ON lower(s.name) = lower(v.name)
+  WHERE s.setting IS DISTINCT FROM v.value`;
+
+export type PgClient = pg.PoolClient;
+
+/** Resolves the URL anew on each call, so that a rotated secret is used by the next connection. */
+export type UrlOf = () => Promise<string>;
+
+/** Connections to one database. */
+export interface Pool {
+  /** A connection with sluice's session settings. Give it back with `release()`, or `release(true)` to close it. */
+  acquire: () => Promise<PgClient>;
+  /** Runs `work` on a connection and gives it back; after an error it is closed. */
+  use: <T>(work: (client: PgClient) => Promise<T>) => Promise<T>;
+  close: () => Promise<void>;
+}
+
+/** A pool that follows its URL: when the URL resolves to another one, new connections go there and the old ones drain. */
+export function createPool(urlOf: UrlOf, max: number): Pool {
+  let current: { url: string; pool: pg.Pool } | undefined;
+  const poolFor = async (): Promise<pg.Pool> => {
+    const url = await urlOf();
+    if (current?.url !== url) {
+      await current?.pool.end();
+      const pool = new pg.Pool({ connectionString: url, max, idleTimeoutMillis: 10_000, connectionTimeoutMillis: 10_000, application_name: 'sluice' });
+      // An idle connection that dies is replaced; whoever uses one next meets the error itself.
+      pool.on('error', () => undefined);
+      current = { url, pool };
+    }
+    return current.pool;
+  };
+  const fresh = new WeakSet<object>();
+  const acquire = async (): Promise<PgClient> => {
+    const pool = await poolFor();
+    const client = await pool.connect();
+    if (!fresh.has(client)) {
+      fresh.add(client);
+      client.on('error', () => undefined);
+      await client.query(SET_SESSION, [Object.keys(SESSION), Object.values(SESSION)]);
+    }
+    return client;
+  };
+  return {
+    acquire,
+    use: async (work) => {
+      const client = await acquire();
+      let broken = true;
+      try {
+        const result = await work(client);
+        broken = false;
+        return result;
+      } finally {
+        client.release(broken);
+      }
+    },
+    close: async () => {
+      await current?.pool.end();
+      current = undefined;
+    },
+  };
+}
+
+/** Retries what a retry can help (a server that is starting), at once gives up on the rest. */
+export async function withRetries<T>(work: () => Promise<T>, attempts: number, wait: (ms: number) => Promise<void>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= attempts || !retryable(faultOf(error, 'warehouse').class)) throw error;
+      await wait(250 * 2 ** attempt);
+    }
+  }
+}

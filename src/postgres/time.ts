@@ -1,0 +1,46 @@
+import { quoteIdent, quoteLiteral } from './quote.js';
+
+/** A column that holds a partition's time, and how its values are instants. */
+export interface TimeColumn {
+  readonly column: string;
+  /** As `format_type` prints it: `timestamp with time zone`, `timestamp without time zone`, `date`, `bigint`, … */
+  readonly type: string;
+  /** For epochs. */
+  readonly unit?: 's' | 'ms' | 'us' | undefined;
+  /** Zone of a column that has none. */
+  readonly timezone: string;
+}
+
+const PER_SECOND = { s: 1, ms: 1000, us: 1_000_000 } as const;
+
+/**
+ * `expression` (a timestamptz) in the time column's own type. Predicates that compare a `timestamp` column with timestamptz lost
+ * rows through an index at a DST gap; in its own type they cannot.
+ */
+export function boundOf({ type, unit, timezone }: TimeColumn, expression: string): string {
+  if (unit !== undefined) return `(extract(epoch FROM ${expression}) * ${PER_SECOND[unit]})::bigint`;
+  const local = `(${expression} AT TIME ZONE ${quoteLiteral(timezone)})`;
+  if (type === 'date') return `${local}::date`;
+  return isZoneless(type) ? local : expression;
+}
+
+export function isZoneless(type: string): boolean {
+  return /^timestamp(\(\d\))?( without time zone)?$/.test(type) || type === 'date';
+}
+
+/** Types that can be a time: with `unit`, whole numbers and numeric. */
+export function canBeTime(type: string, unit: TimeColumn['unit']): boolean {
+  if (unit !== undefined) return /^(bigint|integer|numeric(\(\d+(,\d+)?\))?|double precision)$/.test(type);
+  return isZoneless(type) || /^timestamp(\(\d\))? with time zone$/.test(type);
+}
+
+/** `"t" >= start AND "t" < end`, with `start` and `end` SQL expressions of type timestamptz. */
+export function within(time: TimeColumn, start: string, end: string, table?: string): string {
+  const column = table === undefined ? quoteIdent(time.column) : `${table}.${quoteIdent(time.column)}`;
+  return `${column} >= ${boundOf(time, start)} AND ${column} < ${boundOf(time, end)}`;
+}
+
+/** A timestamptz literal, for where nothing can be bound. */
+export function instantLiteral(text: string): string {
+  return `${quoteLiteral(text)}::timestamptz`;
+}

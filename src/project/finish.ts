@@ -1,0 +1,63 @@
+import type { Need } from '../core/graph/need.js';
+import { floorTo } from '../core/time/axis.js';
+import { ZERO } from '../core/time/duration.js';
+import { readTime } from '../core/time/text.js';
+import type { Draft } from './draft.js';
+import { parseTableName } from './names.js';
+import type { Dataset, ExtractBody, Statement, TableName, TransformBody } from './project.js';
+import { definitionVersion } from './version.js';
+
+/** A draft without mistakes as a dataset, defaults filled in. */
+export function finishDataset(
+  draft: Draft,
+  statement: Statement | undefined,
+  needs: readonly Need[],
+  table: TableName,
+): Dataset {
+  const { name, file, axis, settings } = draft;
+  const { owner, description, freshness } = settings;
+  return {
+    name,
+    file,
+    axis,
+    start: startOf(draft),
+    readyAfter: settings.ready_after ?? ZERO,
+    table,
+    time: timeOf(draft),
+    key: settings.key ?? [],
+    needs,
+    reads: (settings.reads ?? []).flatMap((text) => parseTableName(text, 'public') ?? []),
+    allow: settings.allow ?? [],
+    publish: 'replace',
+    onSchemaChange: settings.on_schema_change ?? 'add',
+    refresh: settings.refresh ?? 'never',
+    mask: settings.mask ?? [],
+    coalesce: settings.coalesce ?? 'auto',
+    priority: settings.priority ?? 3,
+    tags: settings.tags ?? [],
+    columns: Object.entries(settings.columns ?? {}).map(([column, type]) => ({ name: column, type })),
+    ...(owner === undefined ? {} : { owner }),
+    ...(description === undefined ? {} : { description }),
+    ...(freshness === undefined ? {} : { freshness }),
+    version: definitionVersion(draft, needs),
+    body: bodyOf(draft, statement),
+  };
+}
+
+function startOf({ axis, settings }: Draft): number {
+  if (axis.grain === 'none') return -Infinity;
+  const start = readTime(settings.start ?? '', axis.zone);
+  if (!start) throw new TypeError('a partitioned dataset without a start passed the checks');
+  return floorTo(axis, start.start);
+}
+
+function timeOf({ axis, kind, extract, settings }: Draft): string | null {
+  if (axis.grain === 'none') return null;
+  return (kind === 'extract' ? extract?.time?.column : settings.time) ?? null;
+}
+
+function bodyOf({ extract, name }: Draft, statement: Statement | undefined): ExtractBody | TransformBody {
+  if (extract) return extract;
+  if (statement) return { kind: 'transform', statement };
+  throw new TypeError(`dataset ${name} passed the checks without a body`);
+}

@@ -1,0 +1,140 @@
+import type { Need } from '../core/graph/need.js';
+import type { Instant } from '../core/interval/interval.js';
+import type { Axis } from '../core/time/axis.js';
+import type { Duration } from '../core/time/duration.js';
+
+/** A table's name as the catalog spells it (not quoted). */
+export interface TableName {
+  readonly schema: string;
+  readonly name: string;
+}
+
+export interface Budget {
+  /** Batches at work at once on that database, over all workers, backfills and projects. */
+  readonly slots?: number;
+  /** Batches per second. */
+  readonly rate?: number;
+}
+
+export interface Connection {
+  readonly name: string;
+  readonly type: 'postgres';
+  /** As written, `${VAR}` unresolved: only the process that connects resolves it, on every connect. */
+  readonly url: string;
+  readonly budget: Budget;
+}
+
+/** Where a table of an extract or a transform's SQL stands in the text, for errors and for rewriting. */
+export interface Relation {
+  /** As written; `schema` absent when bare. Unquoted names are folded to lower case as PostgreSQL does. */
+  readonly schema?: string;
+  readonly name: string;
+  /** Offsets of the name (schema included) in `statement`, in UTF-16 units. */
+  readonly start: number;
+  readonly end: number;
+  /** Where ` AS "alias"` would go: `end`, or past the `*` or the bracket of `ONLY (…)` that follows. */
+  readonly aliasAt: number;
+  readonly line: number;
+  readonly column: number;
+  /** The dataset it names; absent for a table outside the project. */
+  readonly dataset?: string;
+  /** Whether the SQL gives it an alias; where not, rewriting adds one. */
+  readonly aliased: boolean;
+}
+
+export interface ExtractBody {
+  readonly kind: 'extract';
+  /** Name of the connection that is read. */
+  readonly from: string;
+  /** One of the two. */
+  readonly table?: TableName;
+  /** One SELECT with `$1` for `:start` and `$2` for `:end`, wherever it uses them. */
+  readonly query?: Statement;
+  /** Event time; absent for `grain: none`. */
+  readonly time?: { readonly column: string; readonly unit?: 's' | 'ms' | 'us' };
+  readonly sourceTimezone?: string;
+}
+
+/** A parsed SELECT. */
+export interface Statement {
+  /** `:start` is `$1`, `:end` is `$2`; otherwise the author's text, header comment included. */
+  readonly text: string;
+  /** Offsets of `$1` and `$2` in `text`. */
+  readonly params: readonly { readonly start: number; readonly end: number; readonly name: 'start' | 'end' }[];
+  readonly relations: readonly Relation[];
+  /** Names of the functions it calls, schema-qualified where written so. */
+  readonly functions: readonly string[];
+}
+
+export interface TransformBody {
+  readonly kind: 'transform';
+  readonly statement: Statement;
+}
+
+export interface CallBody {
+  readonly kind: 'call';
+  readonly activity: string;
+  readonly taskQueue: string;
+  readonly timeoutMs: number;
+}
+
+/** One checked dataset. */
+export interface Dataset {
+  readonly name: string;
+  /** Relative to the project's folder, with `/`. */
+  readonly file: string;
+  readonly axis: Axis;
+  /** First instant; `-Infinity` for `grain: none`. Rounded down to a partition's border. */
+  readonly start: Instant;
+  readonly readyAfter: Duration;
+  readonly table: TableName;
+  /** Output column that holds the partition's time (for an extract, `extract.time`'s); null for `grain: none`. */
+  readonly time: string | null;
+  readonly key: readonly string[];
+  /** Every dataset it reads, sorted by name; refined by `needs:`. */
+  readonly needs: readonly Need[];
+  /** Tables outside the project that the SQL may read. */
+  readonly reads: readonly TableName[];
+  readonly allow: readonly string[];
+  readonly publish: 'replace';
+  readonly onSchemaChange: 'add' | 'fail';
+  readonly refresh: 'never' | 'always' | Duration;
+  readonly mask: readonly string[];
+  readonly coalesce: 'auto' | 'always' | 'never';
+  readonly priority: number;
+  readonly owner?: string;
+  readonly tags: readonly string[];
+  readonly description?: string;
+  /** Declared types of its columns, as written. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** How late it may be. */
+  readonly freshness?: Duration;
+  /** Definition version: 16 hex digits over what decides its content (parse tree without locations, axis, time, key, mappings, …). */
+  readonly version: string;
+  readonly body: ExtractBody | TransformBody | CallBody;
+}
+
+/** A project that `validate` accepts, in one environment. */
+export interface Project {
+  readonly name: string;
+  readonly environment: string;
+  readonly timezone: string;
+  readonly connections: ReadonlyMap<string, Connection>;
+  /** Name of the connection that datasets are written to. */
+  readonly warehouse: string;
+  readonly schema: string;
+  readonly protected: boolean;
+  /** The environment that is read for what this one has not built. */
+  readonly defer?: string;
+  /** In topological order: what is read comes first; ties by name. */
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  /** Hash of its files, connection URLs left out: names a definition. */
+  readonly hash: string;
+  /** The files by path, connection URLs left out of `sluice.yaml`: what is registered in the store. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** `<project>`, or `<project>@<environment>` where the environment is not `default`. */
+export function scopeOf({ name, environment }: { name: string; environment: string }): string {
+  return environment === 'default' ? name : `${name}@${environment}`;
+}

@@ -1,0 +1,136 @@
+import { IDENTIFIER_BYTES_MAX, isIdentifier, parseTableName } from './names.js';
+import type { Config } from './config.js';
+import { report } from './draft.js';
+import type { Draft } from './draft.js';
+import { badTable, badTime } from './mistakes.js';
+import { readTime } from '../core/time/text.js';
+import { isNode } from './sql/parser.js';
+import type { Path } from './yaml.js';
+
+/** Checks the settings of one dataset against each other: what its grain needs, what this version cannot do yet, its names. */
+export function checkSettings(draft: Draft, config: Config): void {
+  checkTimeAxis(draft, config);
+  checkSupported(draft);
+  checkIdentifiers(draft);
+}
+
+function checkTimeAxis(draft: Draft, config: Config): void {
+  const { settings, own, axis, kind, extract, source } = draft;
+  if (settings.grain === undefined) {
+    if (!wrote(draft, ['grain']) && !defaulted(config, 'grain'))
+      report(draft, ['grain'], {
+        code: 'missing_key',
+        message: 'grain is missing',
+        remedy: 'write grain: day (or 5m, 15m, hour, week, month, quarter, year, none), here or under defaults',
+      });
+    return;
+  }
+  const timePath: Path = kind === 'extract' ? ['extract', 'time'] : ['time'];
+  const time = kind === 'extract' ? extract?.time : settings.time;
+  if (axis.grain === 'none') {
+    if (time !== undefined) report(draft, timePath, notForGrainNone(timePath.join('.')));
+    if (own.start !== undefined) report(draft, ['start'], notForGrainNone('start'));
+    return;
+  }
+  if (own.refresh !== undefined)
+    report(draft, ['refresh'], {
+      code: 'only_for_grain_none',
+      message: 'refresh is for grain: none only',
+      remedy: 'leave it out: --rebuild decides for partitions',
+    });
+  if (kind === 'extract' && own.time !== undefined) {
+    report(draft, ['time'], {
+      code: 'unknown_key',
+      message: 'time is for transforms',
+      remedy: 'an extract says extract.time',
+    });
+  }
+  // An extract that can't be read has been reported, whatever its time.
+  if (time === undefined && (kind === 'transform' || extract) && !wrote(draft, timePath)) {
+    const remedy =
+      kind === 'extract'
+        ? 'write extract.time: the column that decides the partition; or grain: none'
+        : "write time: the output column that holds the partition's time; or grain: none";
+    report(draft, source ? timePath.slice(0, -1) : [], {
+      code: 'missing_time',
+      message: `${timePath.join('.')} is missing`,
+      remedy,
+    });
+  }
+  checkStart(draft, config);
+}
+
+function checkStart(draft: Draft, config: Config): void {
+  const { settings, own, axis } = draft;
+  if (settings.start === undefined) {
+    if (!wrote(draft, ['start']) && !defaulted(config, 'start'))
+      report(draft, [], {
+        code: 'missing_start',
+        message: 'start is missing',
+        remedy: 'write start: 2013-01-01, the first time there is data for, here or under defaults',
+      });
+  } else if (own.start !== undefined && !readTime(own.start, axis.zone)) {
+    report(draft, ['start'], badTime(own.start));
+  }
+}
+
+/** Whether a setting is in the file: then it was wrong, and that has been said. */
+function wrote({ source }: Pick<Draft, 'source'>, path: Path): boolean {
+  let value = source?.value;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return false;
+    value = Reflect.get(value, key);
+  }
+  return true;
+}
+
+/** Whether `defaults:` holds a wrong value for `key`, or can't be read at all: that is reported once, there. */
+function defaulted({ source }: Config, key: string): boolean {
+  return !isNode(source?.value) || wrote({ source }, ['defaults', key]);
+}
+
+function notForGrainNone(key: string): { code: string; message: string; remedy: string } {
+  return {
+    code: 'not_for_grain_none',
+    message: `${key} has no meaning with grain: none`,
+    remedy: `leave ${key} out, or choose a grain`,
+  };
+}
+
+function checkSupported(draft: Draft): void {
+  const { settings, kind } = draft;
+  const unsupported = (path: Path, what: string, remedy: string): void =>
+    report(draft, path, { code: 'not_supported_yet', message: `${what} is not supported yet`, remedy });
+  if (settings.publish === 'merge' || settings.publish === 'view')
+    unsupported(['publish'], `publish: ${settings.publish}`, 'use publish: replace, the default');
+  if (settings.moves === 'follow' && kind === 'transform')
+    unsupported(['moves'], 'moves: follow on a transform', 'leave it out, or write moves: fail');
+  for (const [name, need] of Object.entries(settings.needs ?? {})) {
+    if (need?.window !== undefined)
+      unsupported(['needs', name, 'window'], 'needs.window: all', 'use lookback: with a length that is enough');
+  }
+}
+
+function checkIdentifiers(draft: Draft): void {
+  const { own, extract } = draft;
+  const columns: [Path, string][] = [
+    ...(own.key ?? []).map((name, index): [Path, string] => [['key', index], name]),
+    ...(own.mask ?? []).map((name, index): [Path, string] => [['mask', index], name]),
+    ...Object.keys(own.columns ?? {}).map((name): [Path, string] => [['columns', name], name]),
+    ...(own.time === undefined ? [] : [[['time'], own.time] satisfies [Path, string]]),
+    ...(extract?.time === undefined ? [] : [[['extract', 'time'], extract.time.column] satisfies [Path, string]]),
+  ];
+  for (const [path, name] of columns) {
+    if (isIdentifier(name)) continue;
+    report(draft, path, {
+      code: 'bad_name',
+      message: `${JSON.stringify(name)} is no column's name`,
+      remedy: `at most ${IDENTIFIER_BYTES_MAX} bytes`,
+    });
+  }
+  if (own.table !== undefined && !parseTableName(own.table, 'public'))
+    report(draft, ['table'], badTable('table', own.table));
+  for (const [index, name] of (own.reads ?? []).entries()) {
+    if (!parseTableName(name, 'public')) report(draft, ['reads', index], badTable('reads', name));
+  }
+}

@@ -1,0 +1,43 @@
+import type { ExtractSpec } from '../../contracts/plan.js';
+import { quoteIdent, quoteLiteral, quoteTable } from '../../postgres/quote.js';
+import { instantLiteral, within, type TimeColumn } from '../../postgres/time.js';
+
+/** An interval as SQL reads it: `2013-01-01T00:00:00.000Z`, `-infinity`. */
+export interface SqlInterval {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** The time column of an extract, as the source has it. */
+export function sourceTime({ time }: ExtractSpec): TimeColumn | null {
+  return time === undefined ? null : { ...time, unit: time.unit, timezone: time.timezone ?? 'UTC' };
+}
+
+/** `COPY (…) TO STDOUT` of one interval. COPY binds nothing: values are canonical literals, at the parser's positions. */
+export function copyOutSql(spec: ExtractSpec, interval: SqlInterval): string {
+  const format = isBinary(spec) ? ' WITH (FORMAT binary)' : '';
+  return `COPY (${selectSql(spec, interval)}) TO STDOUT${format}`;
+}
+
+/** Binary moves only what is of identical type on both sides, from a fixed list; all columns or none. */
+export function isBinary({ columns }: ExtractSpec): boolean {
+  return columns.every(({ binary }) => binary);
+}
+
+function selectSql(spec: ExtractSpec, { start, end }: SqlInterval): string {
+  const list = spec.columns.map(({ name, cast }) => (cast === undefined ? quoteIdent(name) : `${quoteIdent(name)}::${cast}`));
+  const time = sourceTime(spec);
+  const where = time === null ? '' : ` WHERE ${within(time, instantLiteral(start), instantLiteral(end), 'sluice_s')}`;
+  return `SELECT ${list.map((item) => `sluice_s.${item}`).join(', ')} FROM ${relationSql(spec, { start, end })} AS sluice_s${where}`;
+}
+
+/** The table, or the query with its `$1` and `$2` replaced by literals. */
+export function relationSql({ table, query, params }: ExtractSpec, { start, end }: SqlInterval): string {
+  if (table !== undefined) return quoteTable(table);
+  let sql = query ?? '';
+  for (const param of [...params].sort((a, b) => b.start - a.start)) {
+    const literal = `${quoteLiteral(param.name === 'start' ? start : end)}::timestamptz`;
+    sql = sql.slice(0, param.start) + literal + sql.slice(param.end);
+  }
+  return `(${sql}\n)`;
+}

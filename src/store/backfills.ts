@@ -1,0 +1,56 @@
+import { BackfillStatus } from '../contracts/status.js';
+import type { BackfillRequest } from '../contracts/request.js';
+import { keysOf, rowsOf, type Db, type Scope } from './store.js';
+
+export interface BackfillRow {
+  readonly workflowId: string;
+  readonly backfillId: string;
+  readonly state: string;
+  /** The final document; null while it runs (then the workflow's `status` query has it). */
+  readonly status: BackfillStatus | null;
+}
+
+/** Claims a backfill's id for ever. False when it was used before. */
+export async function claimBackfill(
+  db: Db, scope: Scope, workflowId: string, backfillId: string, request: BackfillRequest,
+): Promise<boolean> {
+  const made = await db('sluice.backfills')
+    .insert({ workflow_id: workflowId, ...keysOf(scope), backfill_id: backfillId, state: 'planning', request: JSON.stringify(request) })
+    .onConflict('workflow_id')
+    .ignore()
+    .returning('workflow_id');
+  return made.length > 0;
+}
+
+export async function backfillState(db: Db, workflowId: string, state: string, plan?: string): Promise<void> {
+  await db('sluice.backfills').where({ workflow_id: workflowId }).update({ state, ...(plan === undefined ? {} : { plan }) });
+}
+
+/** Keeps the final document: Temporal forgets closed workflows, the ledger's neighbour does not. */
+export async function endBackfill(db: Db, workflowId: string, status: BackfillStatus): Promise<void> {
+  await db('sluice.backfills')
+    .where({ workflow_id: workflowId })
+    .update({ state: status.state, status: JSON.stringify(status), ended_at: status.endedAt, plan: status.plan ?? null });
+}
+
+export async function findBackfill(db: Db, workflowId: string): Promise<BackfillRow | undefined> {
+  const [row] = await listRows(db, 'workflow_id = ?', [workflowId], 1);
+  return row;
+}
+
+/** The scope's backfills, newest first. */
+export async function listBackfills(db: Db, scope: Scope, limit = 50): Promise<BackfillRow[]> {
+  return listRows(db, 'project = ? AND environment = ?', [scope.project, scope.environment], limit);
+}
+
+async function listRows(db: Db, where: string, bindings: string[], limit: number): Promise<BackfillRow[]> {
+  const rows = await rowsOf<{ workflow_id: string; backfill_id: string; state: string; status: unknown }>(
+    db,
+    `SELECT workflow_id, backfill_id, state, status FROM sluice.backfills WHERE ${where} ORDER BY started_at DESC LIMIT ${limit}`,
+    bindings,
+  );
+  return rows.map((row) => ({
+    workflowId: row.workflow_id, backfillId: row.backfill_id, state: row.state,
+    status: row.status === null ? null : BackfillStatus.parse(row.status),
+  }));
+}

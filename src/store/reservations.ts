@@ -1,0 +1,78 @@
+import { sqlInstant } from './ledger.js';
+import { keysOf, rowsOf, type Db, type Scope } from './store.js';
+import type { Instant } from '../core/interval/interval.js';
+
+/** A dataset's interval that a backfill holds. */
+export interface Held {
+  readonly dataset: string;
+  readonly start: Instant;
+  readonly end: Instant;
+}
+
+export interface Conflict {
+  readonly workflowId: string;
+  readonly backfillId: string;
+  readonly dataset: string;
+  readonly start: Instant;
+  readonly end: Instant;
+  /** Age of the holder's heartbeat, ms by the warehouse's clock. */
+  readonly heartbeatAgeMs: number;
+}
+
+/** Key of the advisory lock under which a scope's plans are reserved: one at a time, so that two cannot miss each other. */
+export async function lockScope(tx: Db, { project, environment }: Scope): Promise<void> {
+  await tx.raw(`SELECT pg_advisory_xact_lock(hashtextextended(?, 0))`, [`sluice reserve ${project}@${environment}`]);
+}
+
+/** What other backfills hold of what is wanted. */
+export async function findConflicts(tx: Db, scope: Scope, workflowId: string, wanted: readonly Held[]): Promise<Conflict[]> {
+  const held = await allHeld(tx, scope, workflowId);
+  return held.filter((one) =>
+    wanted.some(({ dataset, start, end }) => dataset === one.dataset && start < one.end && one.start < end),
+  );
+}
+
+/** Everything that other backfills of the scope hold. */
+export async function allHeld(tx: Db, scope: Scope, exceptWorkflow: string): Promise<Conflict[]> {
+  const rows = await rowsOf<{ workflow_id: string; backfill_id: string; dataset: string; s: number; e: number; age: number }>(
+    tx,
+    `SELECT r.workflow_id, r.backfill_id, d.dataset,
+       extract(epoch FROM d.starts_at)::float8 * 1000 AS s, extract(epoch FROM d.ends_at)::float8 * 1000 AS e,
+       coalesce(extract(epoch FROM clock_timestamp() - c.heartbeat_at)::float8 * 1000, 1e9) AS age
+     FROM sluice.reserved d JOIN sluice.reservations r USING (workflow_id)
+       LEFT JOIN sluice.control c USING (workflow_id)
+     WHERE d.project = ? AND d.environment = ? AND r.workflow_id <> ? ORDER BY d.starts_at`,
+    [scope.project, scope.environment, exceptWorkflow],
+  );
+  return rows.map((row) => ({
+    workflowId: row.workflow_id, backfillId: row.backfill_id, dataset: row.dataset,
+    start: row.s, end: row.e, heartbeatAgeMs: row.age,
+  }));
+}
+
+/** Makes the reservation of an execution, with a fresh epoch; an older one of the same workflow is gone with its leases. */
+export async function reserve(
+  tx: Db, scope: Scope, workflowId: string, backfillId: string, held: readonly Held[],
+): Promise<number> {
+  await tx('sluice.reservations').where({ workflow_id: workflowId }).delete();
+  const [row] = await rowsOf<{ epoch: string }>(
+    tx,
+    `INSERT INTO sluice.reservations (workflow_id, epoch, project, environment, backfill_id)
+     VALUES (?, nextval('sluice.epochs'), ?, ?, ?) RETURNING epoch`,
+    [workflowId, scope.project, scope.environment, backfillId],
+  );
+  if (held.length > 0) await tx.batchInsert('sluice.reserved', held.map(heldRow(scope, workflowId)), 500);
+  return Number(row?.epoch);
+}
+
+const heldRow =
+  (scope: Scope, workflowId: string) =>
+  ({ dataset, start, end }: Held) => ({
+    workflow_id: workflowId, ...keysOf(scope), dataset, starts_at: sqlInstant(start), ends_at: sqlInstant(end),
+  });
+
+/** Ends a reservation. Waits for a publish under way, after which none of its attempts can publish any more. */
+export async function release(db: Db, workflowId: string): Promise<void> {
+  await db('sluice.reservations').where({ workflow_id: workflowId }).delete();
+  await db('sluice.control').where({ workflow_id: workflowId }).delete();
+}

@@ -1,0 +1,68 @@
+import knexFactory, { type Knex } from 'knex';
+import pg from 'pg';
+import { migrate } from './migrations.js';
+import { systemError } from '../postgres/error.js';
+import { withRetries, type UrlOf } from '../postgres/pool.js';
+
+/** The `sluice` schema of one warehouse. Its modules are functions over this. */
+export type Db = Knex;
+
+const RESOLVE_AGAIN_MS = 5_000;
+
+/** Whose rows: every table of the store is divided by project and environment. */
+export interface Scope {
+  readonly project: string;
+  readonly environment: string;
+}
+
+/** The two key columns of whatever carries them, and nothing else of it. */
+export function keysOf({ project, environment }: Scope): { project: string; environment: string } {
+  return { project, environment };
+}
+
+/**
+ * Opens the store of a warehouse and brings its schema to this version.
+ * @throws SystemError after retries where a retry can help, at once where it cannot (wrong password, unknown database)
+ */
+export async function openStore(urlOf: UrlOf, connection: string, max = 4): Promise<Db> {
+  const db = knexFactory({
+    client: 'pg',
+    connection: async () => {
+      const resolvedAt = Date.now();
+      return {
+        connectionString: await urlOf(),
+        application_name: 'sluice/store',
+        connectionTimeoutMillis: 10_000,
+        // knex asks before it connects: a rotated secret is used within seconds
+        expirationChecker: () => Date.now() - resolvedAt > RESOLVE_AGAIN_MS,
+      };
+    },
+    pool: { min: 0, max, idleTimeoutMillis: 10_000 },
+    acquireConnectionTimeout: 15_000,
+  });
+  try {
+    // Connect by hand first: knex hides why a connection was refused behind a time-out of its pool.
+    await withRetries(() => probe(urlOf), 4, (ms) => new Promise((done) => setTimeout(done, ms)));
+    await migrate(db);
+  } catch (error) {
+    await db.destroy();
+    throw systemError(error, connection);
+  }
+  return db;
+}
+
+async function probe(urlOf: UrlOf): Promise<void> {
+  const client = new pg.Client({ connectionString: await urlOf(), connectionTimeoutMillis: 10_000, application_name: 'sluice/probe' });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Rows of a raw query, their shape as the SQL next to it selects it. */
+export async function rowsOf<Row>(db: Db, sql: string, bindings: Knex.RawBinding[] = []): Promise<Row[]> {
+  const { rows } = await db.raw<{ rows: Row[] }>(sql, bindings);
+  return rows;
+}

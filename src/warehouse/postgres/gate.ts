@@ -1,0 +1,83 @@
+import type { PgClient } from '../../postgres/pool.js';
+import type { Publisher } from './publish.js';
+
+/**
+ * Where work waits for its turn, between two batches.
+ *
+ * A slot is an advisory lock (SLOTS, i) on the working connection itself, one of the first `slots` numbers: it is freed by the
+ * database when the connection dies, so a killed worker cannot keep it, and everybody who works on that database
+ * (other workers, backfills, projects) takes from the same numbers.
+ */
+const SLOTS = 0x736c7565;
+
+export interface Verdict {
+  readonly kind: 'go' | 'full' | 'paused' | 'cancelled' | 'fenced';
+  readonly slots: number | null;
+  readonly rate: number | null;
+}
+
+const ASK = `
+  SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate,
+    CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR l.slots IS NULL THEN NULL
+      ELSE (SELECT i FROM generate_series(0, l.slots - 1) AS i WHERE pg_try_advisory_lock($5, i) LIMIT 1) END AS slot,
+    CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR c.max_parallel IS NULL THEN NULL
+      ELSE (SELECT i FROM generate_series(0, c.max_parallel - 1) AS i WHERE pg_try_advisory_lock($4 * 1000 + i) LIMIT 1) END AS own,
+    c.max_parallel IS NOT NULL AS capped
+  FROM (SELECT 1) AS one
+  LEFT JOIN sluice.reservations r ON r.epoch = $4
+  LEFT JOIN sluice.control c ON c.workflow_id = r.workflow_id
+  LEFT JOIN sluice.limits l ON l.project = $1 AND l.environment = $2 AND l.connection = $3`;
+
+interface AskRow {
+  fenced: boolean; cancelled: boolean; paused: boolean; capped: boolean;
+  slots: number | null; rate: number | null; slot: number | null; own: number | null;
+}
+
+/** Asks for a turn on the warehouse: one round trip. On `go` the caller holds it until {@link giveTurn}. */
+export async function askTurn(client: PgClient, who: Publisher, connection: string): Promise<Verdict> {
+  const { rows } = await client.query<AskRow>({
+    name: 'sluice_gate',
+    text: ASK,
+    values: [who.project, who.environment, connection, who.epoch, SLOTS],
+  });
+  const [row] = rows;
+  if (!row) throw new Error('the gate answered without a row');
+  const { slots, rate } = row;
+  if (row.fenced) return { kind: 'fenced', slots, rate };
+  if (row.cancelled) return { kind: 'cancelled', slots, rate };
+  if (row.paused) return { kind: 'paused', slots, rate };
+  const full = (slots !== null && row.slot === null) || (row.capped && row.own === null);
+  if (full && (row.slot !== null || row.own !== null)) await giveTurn(client);
+  return { kind: full ? 'full' : 'go', slots, rate };
+}
+
+/** Asks for a slot on a database that is only read: its number of slots is known, its control is the warehouse's. */
+export async function askSlot(client: PgClient, slots: number | null): Promise<boolean> {
+  if (slots === null) return true;
+  const { rowCount } = await client.query({
+    name: 'sluice_slot',
+    text: 'SELECT i FROM generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1',
+    values: [SLOTS, slots],
+  });
+  return rowCount === 1;
+}
+
+/** Gives every turn of this connection back. */
+export async function giveTurn(client: PgClient): Promise<void> {
+  await client.query({ name: 'sluice_give', text: 'SELECT pg_advisory_unlock_all()' });
+}
+
+/**
+ * Takes the next moment of a source's rate, in ms from now. The row of the limit hands them out, `1 / rate` apart, by the
+ * warehouse's clock, to all workers.
+ */
+export async function nextMoment(client: PgClient, who: Publisher, connection: string): Promise<number> {
+  const { rows } = await client.query<{ ms: number }>({
+    name: 'sluice_moment',
+    text: `UPDATE sluice.limits SET next_turn_at = greatest(next_turn_at, clock_timestamp()) + make_interval(secs => 1 / rate)
+      WHERE project = $1 AND environment = $2 AND connection = $3 AND rate > 0
+      RETURNING extract(epoch FROM next_turn_at - clock_timestamp())::float8 * 1000 - 1000 / rate AS ms`,
+    values: [who.project, who.environment, connection],
+  });
+  return Math.max(0, rows[0]?.ms ?? 0);
+}

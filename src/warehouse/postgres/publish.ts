@@ -1,0 +1,141 @@
+import type { StoredDataset } from '../../contracts/plan.js';
+import { quoteIdent, quoteTable } from '../../postgres/quote.js';
+import type { PgClient } from '../../postgres/pool.js';
+import { within, type TimeColumn } from '../../postgres/time.js';
+
+/** Who publishes: what the ledger keeps, and what must still be held to be allowed to. */
+export interface Publisher {
+  readonly project: string;
+  readonly environment: string;
+  readonly backfillId: string;
+  readonly epoch: number;
+  readonly slice: number;
+  readonly attempt: number;
+}
+
+/** A partition's outcome, ready for the ledger. Instants as SQL reads them. */
+export interface Published {
+  readonly start: string;
+  readonly end: string;
+  readonly rows: number;
+  readonly digest: string;
+}
+
+/** A publish that must not be: another attempt or another backfill has taken over. */
+export class FencedError extends Error {}
+
+/** Rows in the way that sluice did not write. */
+export class ForeignRowsError extends Error {}
+
+/** The time column of the target; null for `grain: none`, where the partition is the table. */
+export function targetTime(dataset: StoredDataset): TimeColumn | null {
+  if (dataset.time === null) return null;
+  const unit = dataset.spec.kind === 'extract' ? dataset.spec.time?.unit : undefined;
+  const timezone = (dataset.spec.kind === 'extract' ? dataset.spec.time?.timezone : undefined) ?? dataset.zone;
+  return { ...dataset.time, unit, timezone };
+}
+
+/**
+ * Opens the publishing transaction and locks the reservation and the lease of this very attempt. Whoever wants to take them
+ * away waits for our commit; if they are gone already we are fenced, even when our backfill is long over.
+ */
+export async function beginPublish(client: PgClient, who: Publisher, dataset: string, lo: number): Promise<void> {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  const held = await client.query({
+    name: 'sluice_fence',
+    text: `SELECT 1 FROM sluice.reservations r JOIN sluice.leases l USING (epoch)
+           WHERE r.epoch = $1 AND l.dataset = $2 AND l.slice = $3 AND l.attempt = $4 AND l.lo = $5 FOR KEY SHARE`,
+    values: [who.epoch, dataset, who.slice, who.attempt, lo],
+  });
+  if (held.rowCount !== 1) throw new FencedError('another attempt took over');
+}
+
+/**
+ * Empties `[start, end)` of the target. Rows in an interval that the ledger does not know were written by somebody else:
+ * they are never deleted unless the request says `overwrite`.
+ */
+export async function emptyInterval(
+  client: PgClient, who: Publisher, dataset: StoredDataset, start: string, end: string, overwrite: boolean,
+): Promise<void> {
+  const time = targetTime(dataset);
+  const target = quoteTable(dataset.target);
+  const sql = time === null ? `DELETE FROM ${target}` : `DELETE FROM ${target} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
+  const { rowCount } = await client.query(sql, time === null ? [] : [start, end]);
+  if ((rowCount ?? 0) > 0 && !overwrite && !(await isPublished(client, who, dataset.name, start, end))) {
+    throw new ForeignRowsError(`${rowCount} rows of ${target} were not written by sluice`);
+  }
+}
+
+/** Whether the ledger has any row that overlaps the interval; its rows do not overlap one another, so two probes tell. */
+async function isPublished(client: PgClient, who: Publisher, dataset: string, start: string, end: string): Promise<boolean> {
+  const { rowCount } = await client.query({
+    name: 'sluice_published',
+    text: `SELECT 1 FROM (SELECT starts_at, ends_at FROM sluice.partitions
+             WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at < $5::timestamptz
+             ORDER BY starts_at DESC LIMIT 1) p WHERE ends_at > $4::timestamptz`,
+    values: [who.project, who.environment, dataset, start, end],
+  });
+  return (rowCount ?? 0) > 0;
+}
+
+/** One statement: builds the interval, and judges it. Rows outside it and their count come back with the digest. */
+export async function insertSelect(
+  client: PgClient, dataset: StoredDataset, statement: string, start: string, end: string, digest: string,
+): Promise<{ rows: number; digest: string; outside: number }> {
+  const time = targetTime(dataset);
+  const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
+  const outside =
+    time === null
+      ? '0'
+      : `count(*) FILTER (WHERE (${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_i')}) IS NOT TRUE)`;
+  const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(dataset.target)} AS sluice_t (${columns})\n${statement}\nRETURNING sluice_t.*)
+    SELECT count(*)::float8 AS rows, ${digest} AS digest, ${outside}::float8 AS outside,
+      $1::timestamptz IS NULL OR $2::timestamptz IS NULL AS unused FROM sluice_i`;
+  const { rows } = await client.query<{ rows: number; digest: string; outside: number }>(text, [start, end]);
+  const [result] = rows;
+  if (!result) throw new Error('INSERT … SELECT answered without a row');
+  return result;
+}
+
+/** The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go. */
+export async function writeLedger(client: PgClient, who: Publisher, dataset: StoredDataset, published: readonly Published[]): Promise<void> {
+  const starts = published.map(({ start }) => start);
+  const ends = published.map(({ end }) => end);
+  const keys = [who.project, who.environment, dataset.name];
+  await client.query({
+    name: 'sluice_ledger_overlap',
+    text: `DELETE FROM sluice.partitions p WHERE project = $1 AND environment = $2 AND dataset = $3
+      AND starts_at <> ALL ($4::timestamptz[]) AND ends_at > $5::timestamptz AND starts_at < $6::timestamptz
+      AND starts_at >= coalesce((SELECT max(starts_at) FROM sluice.partitions
+        WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at <= $5::timestamptz), '-infinity')`,
+    values: [...keys, starts, starts[0], ends.at(-1)],
+  });
+  await client.query({
+    name: 'sluice_ledger',
+    text: `INSERT INTO sluice.partitions AS p (project, environment, dataset, starts_at, ends_at, rows, digest,
+        backfill_id, version, epoch, first_xid, changed_xid, xid, snapshot)
+      SELECT $1, $2, $3, u.starts_at, u.ends_at, u.rows, u.digest, $8, $9, $10,
+        pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), pg_current_snapshot()
+      FROM unnest($4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[]) AS u(starts_at, ends_at, rows, digest)
+      ON CONFLICT (project, environment, dataset, starts_at) DO UPDATE SET
+        ends_at = excluded.ends_at, rows = excluded.rows, digest = excluded.digest, backfill_id = excluded.backfill_id,
+        version = excluded.version, epoch = excluded.epoch, xid = excluded.xid, snapshot = excluded.snapshot,
+        published_at = clock_timestamp(), publish_id = gen_random_uuid(),
+        changed_xid = CASE WHEN p.digest = excluded.digest THEN p.changed_xid ELSE excluded.xid END`,
+    values: [...keys, starts, ends, published.map(({ rows }) => rows), published.map(({ digest }) => digest), who.backfillId, dataset.version, who.epoch],
+  });
+}
+
+/** The partitions of `[lo, hi)` that this very execution has published already: what a retry need not redo. */
+export async function publishedByUs(
+  client: PgClient, who: Publisher, dataset: StoredDataset, starts: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await client.query<{ n: number; rows: number }>({
+    name: 'sluice_done',
+    text: `SELECT u.n::int AS n, p.rows::float8 AS rows FROM unnest($4::timestamptz[]) WITH ORDINALITY AS u(starts_at, n)
+      JOIN sluice.partitions p ON p.project = $1 AND p.environment = $2 AND p.dataset = $3 AND p.starts_at = u.starts_at
+      WHERE p.epoch = $5 AND p.version = $6`,
+    values: [who.project, who.environment, dataset.name, starts, who.epoch, dataset.version],
+  });
+  return new Map(rows.map(({ n, rows: count }) => [starts[n - 1] ?? '', count]));
+}

@@ -1,0 +1,34 @@
+import { RequestError } from '../contracts/errors.js';
+import { loadProject } from '../project/load.js';
+import type { Project } from '../project/project.js';
+import type { Env } from '../project/template.js';
+import { deployDefinition, loadDefinition, registerDefinition } from '../store/definitions.js';
+import type { Db } from '../store/store.js';
+
+/** Projects by the hash of their definition: what runs keeps the one that it began with, whatever is deployed meanwhile. */
+export function createDefinitions(db: Db, current: () => Project, env: Env): (hash: string | undefined) => Promise<Project> {
+  const loaded = new Map<string, Promise<Project>>();
+  const load = async (hash: string): Promise<Project> => {
+    const definition = await loadDefinition(db, hash);
+    const { environment } = current();
+    if (!definition) throw new RequestError('unknown_definition', `definition ${hash} is not registered in this warehouse`, 'leave it out to use what the workers deploy');
+    return loadProject(definition.files, { environment, env, registered: true });
+  };
+  return async (hash) => {
+    const now = current();
+    if (hash === undefined || hash === now.hash) return now;
+    const known = loaded.get(hash) ?? load(hash);
+    loaded.set(hash, known);
+    return known;
+  };
+}
+
+/** Registers a project and says that the workers run it. */
+export async function deploy(db: Db, project: Project): Promise<void> {
+  await register(db, project);
+  await deployDefinition(db, { project: project.name, environment: project.environment }, project.hash);
+}
+
+export async function register(db: Db, { hash, name, environment, files }: Project): Promise<void> {
+  await registerDefinition(db, { hash, project: name, environment, files });
+}

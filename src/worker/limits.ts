@@ -1,0 +1,36 @@
+import type { NativeConnection } from '@temporalio/worker';
+import { scopeOf, type Project } from '../project/project.js';
+import { setLimit } from '../store/control.js';
+import type { Db } from '../store/store.js';
+
+/** Batches at work at once on a database whose budget names no `slots`. */
+export const DEFAULT_SLOTS = 4;
+
+/** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
+const ACTIVITY_QUEUE = 2;
+
+/** The queue of a project's slices: rate-limited by the Temporal server; nothing else runs there. */
+export function sliceQueue(project: Project): string {
+  return `sluice.${scopeOf(project)}.${project.warehouse}`;
+}
+
+/**
+ * Puts the project's budgets into force: slots where the gate reads them, the warehouse's rate at the Temporal server, which then holds over all workers.
+ * The seam for the governor, which will write the same two.
+ */
+export async function applyBudgets(db: Db, connection: NativeConnection, namespace: string, project: Project): Promise<void> {
+  const scope = { project: project.name, environment: project.environment };
+  for (const { name, budget } of project.connections.values()) {
+    await setLimit(db, scope, name, { slots: budget.slots ?? DEFAULT_SLOTS, rate: budget.rate ?? null }, 'budget in sluice.yaml');
+  }
+  const rate = project.connections.get(project.warehouse)?.budget.rate;
+  await connection.workflowService.updateTaskQueueConfig({
+    namespace,
+    taskQueue: sliceQueue(project),
+    taskQueueType: ACTIVITY_QUEUE,
+    updateQueueRateLimit: {
+      reason: rate === undefined ? 'no rate in the budget' : `budget of connection ${project.warehouse} in sluice.yaml`,
+      ...(rate === undefined ? {} : { rateLimit: { requestsPerSecond: rate } }),
+    },
+  });
+}

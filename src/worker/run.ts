@@ -1,0 +1,159 @@
+import { existsSync, watch } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Client, WorkflowNotFoundError } from '@temporalio/client';
+import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createControlActivities, createSliceActivities } from '../../activities/index.js';
+import { SystemError } from '../contracts/errors.js';
+import { scopeOf } from '../project/project.js';
+import { loadPlanDataset } from '../store/plans.js';
+import { createDefinitions, deploy } from './definitions.js';
+import { applyBudgets, DEFAULT_SLOTS, sliceQueue } from './limits.js';
+import { quietRuntime } from './logging.js';
+import { openProject, type Opened, type Place } from './open.js';
+import { registerSearchAttributes } from './search-attributes.js';
+
+export interface WorkerOptions extends Place {
+  /** Slices at work at once in this process; by default the warehouse's slots and one, so that a slot is never idle. */
+  readonly concurrency?: number | undefined;
+  readonly log: Logger;
+  /** Reload the project when a file of it changes. */
+  readonly watch: boolean;
+  readonly onReady: () => void;
+  /** Draining begins when it aborts: no new work, what runs may end. */
+  readonly signal: AbortSignal;
+}
+
+/** Plans and datasets that a worker keeps parsed: they are immutable. */
+const PLANS_KEPT = 2_000;
+
+/** Runs a worker for the project until the signal, then drains it. */
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const { log, signal } = options;
+  const opened = await openProject(options);
+  const target = opened.temporal();
+  quietRuntime(log);
+  const connection = await connect(target);
+  try {
+    const db = await opened.db();
+    const deployNow = async (): Promise<void> => {
+      await deploy(db, opened.project());
+      await applyBudgets(db, connection, target.namespace, opened.project());
+    };
+    await deployNow();
+    const searchAttributes = await registerSearchAttributes(connection, target.namespace, log);
+    const workers = await createWorkers({ options, opened, connection, namespace: target.namespace, searchAttributes });
+    const stopWatching = options.watch ? watchProject(options, opened, deployNow) : () => undefined;
+    const stop = (): void => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    const running = Promise.all(workers.map((worker) => worker.run()));
+    options.onReady();
+    log.info({ project: opened.project().name, definition: opened.project().hash, queues: workers.map(({ options: { taskQueue } }) => taskQueue) }, 'worker runs');
+    if (signal.aborted) stop();
+    await running.finally(stop);
+    stopWatching();
+  } finally {
+    await connection.close();
+    await opened.close();
+  }
+}
+
+async function connect({ address, apiKey, tls }: ReturnType<Opened['temporal']>): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect({ address, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls }) });
+  } catch (error) {
+    throw new SystemError('temporal_unreachable', `no Temporal server answers at ${address}`, 'is it running, and is TEMPORAL_ADDRESS right?', { cause: error });
+  }
+}
+
+interface Wiring {
+  readonly options: WorkerOptions;
+  readonly opened: Opened;
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly searchAttributes: boolean;
+}
+
+async function createWorkers({ options, opened, connection, namespace, searchAttributes }: Wiring): Promise<Worker[]> {
+  const { log } = options;
+  const db = await opened.db();
+  const project = opened.project();
+  const client = new Client({ connection, namespace });
+  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
+  const slices = createSliceActivities({
+    db, log, pool: opened.pool, warehouse: project.warehouse,
+    planDataset: (fingerprint, dataset) => {
+      const key = `${fingerprint}/${dataset}`;
+      const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
+      known.catch(() => plans.delete(key));
+      if (plans.size >= PLANS_KEPT) plans.clear();
+      plans.set(key, known);
+      return known;
+    },
+  });
+  const control = createControlActivities({
+    db, log, pool: opened.pool, searchAttributes,
+    project: createDefinitions(db, opened.project, options.env),
+    now: () => Date.now(),
+    workflowState: (workflowId) => stateOf(client, workflowId),
+  });
+  const common = { connection, namespace, shutdownGraceTime: '30s', shutdownForceTime: '45s' } as const;
+  const slots = project.connections.get(project.warehouse)?.budget.slots ?? DEFAULT_SLOTS;
+  return Promise.all([
+    Worker.create({ ...common, taskQueue: 'sluice', workflowBundle: await bundle(), maxCachedWorkflows: 300, maxConcurrentWorkflowTaskExecutions: 40 }),
+    Worker.create({ ...common, taskQueue: `sluice.${scopeOf(project)}`, activities: { ...control }, maxConcurrentActivityTaskExecutions: 10 }),
+    Worker.create({
+      ...common, taskQueue: sliceQueue(project), activities: { ...slices },
+      maxConcurrentActivityTaskExecutions: options.concurrency ?? slots + 1,
+      // Cancellation reaches an activity with its heartbeat: 9 s after it was asked for, until this was set.
+      maxHeartbeatThrottleInterval: '1s', defaultHeartbeatThrottleInterval: '1s',
+    }),
+  ]);
+}
+
+/** The bundle that the build made ahead; from source it is made here. */
+async function bundle(): Promise<WorkflowBundle | { codePath: string }> {
+  for (const ahead of ['../../workflow-bundle.js', '../../dist/workflow-bundle.js']) {
+    const codePath = fileURLToPath(new URL(ahead, import.meta.url));
+    if (existsSync(codePath)) return { codePath };
+  }
+  return bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../../workflows/index.js', import.meta.url)) });
+}
+
+async function stateOf(client: Client, workflowId: string): Promise<'open' | 'closed' | 'unknown'> {
+  try {
+    const { status } = await client.workflow.getHandle(workflowId).describe();
+    return status.name === 'RUNNING' || status.name === 'PAUSED' ? 'open' : 'closed';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'unknown';
+    throw error;
+  }
+}
+
+/** Edits come in bursts: an editor writes, renames and touches. */
+const SETTLE_MS = 150;
+
+function watchProject({ projectDir, log }: WorkerOptions, opened: Opened, deployNow: () => Promise<void>): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const reload = async (): Promise<void> => {
+    const before = opened.project().hash;
+    try {
+      const { hash } = await opened.reload();
+      await deployNow();
+      if (hash !== before) log.info({ definition: hash }, 'project reloaded');
+    } catch (error) {
+      log.error(`the project is refused, the worker keeps what it had: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  const watcher = watch(projectDir, { recursive: true }, (_event, file) => {
+    if (!file || !/^(sluice\.yaml|datasets\b.*)$/.test(file)) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => void reload(), SETTLE_MS);
+  });
+  return () => {
+    clearTimeout(timer);
+    watcher.close();
+  };
+}

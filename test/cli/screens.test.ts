@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { graphLines } from '../../src/cli/render/graph.js';
+import { joinLedger, ledgerLines } from '../../src/cli/render/ledger.js';
+import { listLines } from '../../src/cli/render/list.js';
+import { planLines } from '../../src/cli/render/plan.js';
+import { statusLines } from '../../src/cli/render/status.js';
+import { whyLines } from '../../src/cli/render/why.js';
+import { GRAPH, LEDGER, PLAN, WHY } from './support/documents.js';
+import { shown } from './support/shown.js';
+import { backfill, dataset, held, midway, screen } from './support/statuses.js';
+
+test('status: once, with every failure’s whole message', () => {
+  assert.equal(
+    shown(statusLines(held(), screen(60))),
+    `
+backfill 2026-03-01-k3x9  held  2m 05s  project flights  pl…
+████████x▒ 99%  10,211 of 10,221 partitions · 1 failed · 9 …
+484k rows
+1 partition failed, 9 wait for it
+
+DATASET          PARTITIONS  STATE
+airlines                1/1  done
+flights_raw         365/365  done
+weather_hourly  8,760/8,760  done
+flights_clean       362/365  held · 1 failed · waits for re…
+carrier_7d          358/365  held · waits for retry or skip…
+delay_causes        365/365  done
+
+FAILED 1 partition
+flights_clean  2013-03-10  duplicate_key  3 attempts
+  duplicate key value violates unique constraint
+  "flights_clean_key"
+
+! flights_raw null_event_time (4 rows): 4 rows have no
+time_hour and belong to no partition
+
+waits  for a person since 12:04:30Z (30s)
+type   sluice retry 2026-03-01-k3x9
+       sluice why flights_clean 2013-03-10T00:00:00Z
+`,
+  );
+});
+
+test('list: a line each, and what to type for those that wait for a person', () => {
+  const nightly = backfill([dataset('a', { state: 'done', done: 365, rows: 3_200_000_000 })], {
+    id: 'nightly',
+    state: 'completed',
+    endedAt: '2026-03-01T12:04:00Z',
+    environment: 'prod',
+  });
+  assert.equal(
+    shown(listLines([midway(), held(), nightly], screen(100))),
+    `
+ID               STATE      DONE     PARTITIONS  TROUBLE               ROWS    TOOK  PROJECT
+2026-03-01-k3x9  running     45%   4,613/10,221  1 failed · 9 blocked  484k  2m 05s  flights
+2026-03-01-k3x9  held        99%  10,211/10,221  1 failed · 9 blocked  484k  2m 05s  flights
+nightly          completed  100%        365/365                        3.2B  1m 05s  flights@prod
+
+2026-03-01-k3x9 waits for a person
+  sluice retry 2026-03-01-k3x9
+`,
+  );
+  assert.deepEqual(listLines([], screen(100)), ['no backfills']);
+});
+
+test('plan: counts, reasons, DDL, what is left stale, warnings, and the command that carries it out', () => {
+  assert.equal(
+    shown(planLines(PLAN, screen(100))),
+    `
+plan of flights@prod  725 partitions of 2 datasets to build  fingerprint 3fa9c1d27be0a4c1
+
+DATASET      GRAIN  BUILD  MISSING  STALE  UP TO DATE  FROM        TO (exclusive)  READS
+flights_raw  day      365      365      0           0  2013-01-01  2014-01-01
+carrier_7d   day      360      355      5           5  2013-01-01  2014-01-01      flights_raw
+
+WHY
+  flights_raw  [2013-01-01, 2014-01-01)  missing
+  carrier_7d  2013-01-05  reads flights_raw 2013-01-05
+  carrier_7d  [2013-01-06, 2014-01-01)  missing
+
+DDL, run before the first batch
+  CREATE TABLE "analytics"."flights_raw" (
+    "id" bigint,
+    "time_hour" timestamptz
+  )
+
+LEAVES STALE, because not selected
+  monthly  [2013-01-01, 2013-02-01)
+    sluice backfill monthly --from 2013-01-01T00:00:00Z --to 2013-02-01T00:00:00Z --rebuild stale \\
+      -e prod
+
+! flights_raw null_event_time (4 rows): 4 rows have no time_hour
+
+type   sluice backfill +carrier_7d --from 2013-01-01 --to 2014-01-01 --exclude 'tag:big one' \\
+         --rebuild stale --plan 3fa9c1d27be0a4c1 -e prod
+`,
+  );
+});
+
+test('plan: with nothing to build it says what the planner says to type', () => {
+  const datasets = PLAN.datasets.map((one) => ({ ...one, build: 0, intervals: [], ddl: [] }));
+  const lines = planLines(
+    { ...PLAN, datasets, leavesStale: [], warnings: [], next: 'sluice plan --rebuild stale' },
+    screen(100),
+  );
+  assert.match(lines[0] ?? '', /nothing to build/);
+  assert.equal(lines.at(-1), 'type   sluice plan --rebuild stale');
+});
+
+test('graph: each dataset once, under the deepest of what it reads, with mappings', () => {
+  assert.equal(
+    shown(graphLines(GRAPH, screen(100))),
+    `
+airlines (none) extract
+flights_raw (day) extract @data
+└─ flights_clean (day) ← airlines (none), flights_raw (day)
+   ├─ carrier_7d (day) ← flights_clean (day, lookback 6d)
+   │  └─ running_total (day, America/New_York) ← carrier_7d (day), itself (previous partition)
+   │        ← flights_clean (day, all before its end)
+   └─ monthly (month) ← flights_clean (day)
+
+Where no zone is named it is UTC.
+`,
+  );
+});
+
+test('ledger: adjacent partitions of one origin are one range, a gap is marked', () => {
+  assert.equal(
+    shown(ledgerLines('flights_raw', LEDGER, screen(100))),
+    `
+FROM        TO (exclusive)  PARTITIONS   ROWS  BACKFILL         VERSION   PUBLISHED
+2013-01-01  2013-01-03               2  1,803  first            aabbccdd  2026-03-01 12:02Z
+2013-01-03  2013-01-04               1    903  2026-03-01-k3x9  aabbccdd  2026-03-01 12:03Z
+2013-01-04  2013-01-05             gap
+2013-01-05  2013-01-07               2  1,811  2026-03-01-k3x9  aabbccdd  2026-03-01 12:06Z
+
+flights_raw: 5 partitions, 4,517 rows
+`,
+  );
+});
+
+test('ledger: a range has the sums and the latest publication; joining twice changes nothing', () => {
+  const ranges = joinLedger([...LEDGER.slice(0, 1), { ...LEDGER[1]!, publishedAt: '2020-01-01T00:00:00Z' }]);
+  assert.deepEqual(ranges, [
+    { ...LEDGER[0], end: '2013-01-03T00:00:00Z', partitions: 2, rows: 1803, publishedAt: '2026-03-01T12:01:30Z' },
+  ]);
+  assert.deepEqual(joinLedger(ranges), ranges);
+});
+
+test('why: causes under what they cause, each with the command that helps', () => {
+  assert.equal(
+    shown(whyLines(WHY, screen(60))),
+    `
+carrier_7d 2013-03-12 blocked
+│ It reads 7 partitions of flights_clean; one of them
+│ failed.
+├─ flights_clean 2013-03-10 failed
+│  │ duplicate_key after 3 attempts: duplicate key value
+│  │ violates unique constraint "flights_clean_key".
+│  │ type sluice retry 2026-03-01-k3x9 flights_clean
+│  └─ flights_raw 2013-03-10 published
+│       Published by 2026-03-01-k3x9.
+└─ airlines all of it published
+     Published by 2026-03-01-k3x9.
+`,
+  );
+});

@@ -1,0 +1,144 @@
+import {
+  ApplicationFailure, CancellationScope, CancelledFailure, condition, isCancellation, log, sleep, workflowInfo,
+} from '@temporalio/workflow';
+import { BackfillRequest, type BackfillInput } from '../src/contracts/request.js';
+import { Opened } from '../src/contracts/messages.js';
+import type { BackfillStatus } from '../src/contracts/status.js';
+import { startDatasets, toDatasets } from './children.js';
+import { handleMessages } from './handlers.js';
+import { controlOf } from './proxies.js';
+import { createRun, documentOf, enter, show, unsettled, troubled, type Run } from './run.js';
+
+/** How long a held backfill waits for a person before it ends as failed. */
+const HOLD = '24 hours';
+/** Between two looks at a range that another backfill holds (`--on-conflict wait`). */
+const CONFLICT_AGAIN = '10s';
+
+/**
+ * One backfill: asks for the plan, reserves its partitions, starts a child per dataset, keeps states and totals, ends. It never sees
+ * a partition, and never continues as new, which would orphan its children.
+ *
+ * @returns the final status document. Fails with type `backfill_failed` (the document in its details) when partitions failed or stayed
+ * blocked, and with the code of a request that was refused; ends cancelled when it was cancelled.
+ */
+export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
+  const parsed = BackfillRequest.safeParse(input);
+  if (!parsed.success) {
+    const message = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`).join('; ');
+    throw ApplicationFailure.create({ type: 'bad_request', message: message.slice(0, 4000), nonRetryable: true });
+  }
+  const run = createRun(parsed.data);
+  const scope = new CancellationScope();
+  handleMessages(run, () => {
+    scope.cancel();
+  });
+  try {
+    await scope.run(() => carryOut(run));
+  } catch (error) {
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => end(run, 'cancelled', run.cancelReason));
+    else await refuse(run, error);
+  }
+  if (run.state === 'cancelled') throw new CancelledFailure('the backfill was cancelled');
+  const document = documentOf(run);
+  if (run.state === 'failed') {
+    throw ApplicationFailure.create({ type: 'backfill_failed', message: document.reason, nonRetryable: true, details: [document] });
+  }
+  return document;
+}
+
+async function carryOut(run: Run): Promise<void> {
+  for (let again = false; ; again = true) {
+    await open(run, again);
+    if (run.names.length === 0) return end(run, 'completed', run.everDone ? 'all is published' : 'nothing to do: all is up to date');
+    await startDatasets(run);
+    enter(run, 'running', 'carrying out the plan');
+    const outcome = await untilSettled(run);
+    if (outcome !== 'replan') return;
+    await finishDatasets(run);
+  }
+}
+
+/** Plans and reserves; waits while another backfill holds what it needs. */
+async function open(run: Run, again: boolean): Promise<void> {
+  for (;;) {
+    const opened = Opened.parse(await controlOf(run.ref).openBackfill({ ref: run.ref, request: run.request, again }));
+    if (opened.kind === 'open') {
+      run.accept(opened);
+      return;
+    }
+    enter(run, 'planning', `waits for backfill ${opened.holder}`);
+    run.waiting = { for: `backfill ${opened.holder}, which holds ${opened.what}`, since: new Date().toISOString(), next: `sluice watch ${opened.holder}` };
+    show(run);
+    await sleep(CONFLICT_AGAIN);
+  }
+}
+
+/** Until nothing more can happen; holds for a person where something failed. */
+async function untilSettled(run: Run): Promise<'ended' | 'replan'> {
+  for (;;) {
+    await condition(() => unsettled(run) === 0 || run.replan);
+    if (run.replan) return 'replan';
+    if (!troubled(run)) {
+      await finishDatasets(run);
+      await end(run, 'completed', 'all is published');
+      return 'ended';
+    }
+    if (run.request.onFailure === 'hold') {
+      hold(run);
+      const touched = await condition(() => unsettled(run) > 0 || run.replan || !troubled(run), HOLD);
+      run.waiting = undefined;
+      if (touched) {
+        enter(run, 'running', 'trying again');
+        continue;
+      }
+    }
+    await finishDatasets(run);
+    await end(run, 'failed', failureReason(run));
+    return 'ended';
+  }
+}
+
+function hold(run: Run): void {
+  const id = run.ref.backfillId;
+  run.waiting = {
+    for: 'a person: retry what failed, skip it, or cancel',
+    since: new Date().toISOString(),
+    next: `sluice retry ${id}  (after changing the project: --with-current)`,
+  };
+  enter(run, 'held', `${failureReason(run)}; held for 24 h`);
+}
+
+function failureReason(run: Run): string {
+  const { failed, blocked } = documentOf(run).partitions;
+  return `${failed} partitions failed, ${blocked} blocked by them`;
+}
+
+async function finishDatasets(run: Run): Promise<void> {
+  await toDatasets(run, { kind: 'finish' });
+  await Promise.all(run.children.values());
+  run.children.clear();
+}
+
+async function end(run: Run, state: 'completed' | 'failed' | 'cancelled', reason: string): Promise<void> {
+  const { ref } = run;
+  if (state === 'cancelled') {
+    // The gate first: no batch begins from now on, and what runs is stopped by its activity's cancellation.
+    await controlOf(ref).control({ ...ref, actor: run.cancelledBy, action: 'cancel', reason, cancelled: true });
+    await Promise.all(run.children.values());
+  }
+  run.endedAt = new Date().toISOString();
+  run.waiting = undefined;
+  enter(run, state, reason);
+  await controlOf(ref).closeBackfill({ ref, status: documentOf(run) });
+}
+
+/** A request that was refused, or a fault of ours: the reservation goes, and the workflow fails with the cause. */
+async function refuse(run: Run, error: unknown): Promise<never> {
+  log.warn('backfill ends early', { error: String(error), workflowId: workflowInfo().workflowId });
+  run.endedAt = new Date().toISOString();
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  enter(run, 'failed', cause instanceof Error ? cause.message : String(cause));
+  const taken = cause instanceof ApplicationFailure && cause.type === 'id_taken';
+  if (!taken) await controlOf(run.ref).closeBackfill({ ref: run.ref, status: documentOf(run) });
+  throw cause instanceof ApplicationFailure ? cause : error;
+}

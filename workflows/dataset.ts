@@ -1,0 +1,131 @@
+import {
+  allHandlersFinished, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
+} from '@temporalio/workflow';
+import type { DatasetOrder } from '../src/contracts/messages.js';
+import { resumeHalted, retryFailed, settled, skip } from '../src/core/slice/board.js';
+import { nextDue } from '../src/core/slice/requeue.js';
+import { applyUpstream } from '../src/core/slice/upstream.js';
+import type { DatasetInput, DatasetOutcome } from './carry.js';
+import { dispatch, drained } from './dispatch.js';
+import * as messages from './messages.js';
+import { controlOf } from './proxies.js';
+import { carryOf, loadState, statusOf, type DatasetState } from './state.js';
+import { showDetails, tellReaders, tellParent } from './tell.js';
+
+/** Events after which a dataset starts a fresh history: the server suggests it at 4,096, and drained slices still add theirs. */
+const HISTORY_MAX = 3_000;
+
+/**
+ * One dataset of one backfill: owns its partitions, hears from the datasets that it reads, picks slices, retries, bisects, and tells
+ * those that read it. Ends when all of it is done or skipped; otherwise it waits, settled, for a person's message through its backfill.
+ */
+export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
+  const early: (() => void)[] = [];
+  let state: DatasetState | undefined;
+  // Messages may come before the board is there: they wait for it, in order.
+  const whenLoaded = (act: (state: DatasetState) => void): void => {
+    if (!state) early.push(() => state && act(state));
+    else {
+      act(state);
+      state.wake = true;
+    }
+  };
+  setHandler(messages.news, (told) => {
+    whenLoaded((loaded) => {
+      if (applyUpstream(loaded.board, told.upstream, told)) loaded.newsDue = true;
+    });
+  });
+  setHandler(messages.order, (wanted) => {
+    whenLoaded((loaded) => {
+      obey(loaded, wanted);
+    });
+  });
+  setHandler(messages.datasetStatus, () => statusOf(input, state));
+
+  state = await loadState(input);
+  for (const act of early) act();
+  try {
+    await work(input, state);
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    const { inflight } = state;
+    await CancellationScope.nonCancellable(async () => {
+      await condition(() => inflight.size === 0);
+      state.cancelled = true;
+      await tellParent(input, state, true);
+    });
+  }
+  return { dataset: input.dataset, done: statusOf(input, state).done };
+}
+
+async function work(input: DatasetInput, state: DatasetState): Promise<void> {
+  state.newsDue = true;
+  for (;;) {
+    state.wake = false;
+    if (!state.draining) dispatch(input, state);
+    tellReaders(input, state);
+    showDetails(input, state);
+    await tellParent(input, state, false);
+    if (finished(state)) break;
+    if (tooLong()) {
+      state.draining = true;
+      if (drained(state)) {
+        await condition(allHandlersFinished);
+        await continueAsNew<typeof dataset>({ ...input, carry: carryOf(state) });
+      }
+    }
+    if (!state.newsDue || state.telling > 0) await wakeUp(state);
+  }
+  await condition(() => state.telling === 0);
+  await tellParent(input, state, true);
+  await controlOf(input.ref).saveProfile({ ref: input.ref, dataset: input.dataset, profile: state.profile });
+}
+
+function finished(state: DatasetState): boolean {
+  // What was done last must be told before we end: nobody could hear it from us afterwards.
+  if (state.inflight.size > 0 || state.telling > 0 || state.newsDue) return false;
+  if (state.finish) return true;
+  const { done, skipped, total } = state.count();
+  return done + skipped === total;
+}
+
+function tooLong(): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return continueAsNewSuggested || historyLength > HISTORY_MAX;
+}
+
+/** Until something happened, or a failed batch's pause is over. */
+async function wakeUp(state: DatasetState): Promise<void> {
+  const due = state.paused || settled(state.board) ? undefined : nextDue(state.requeue);
+  const woken = (): boolean => state.wake;
+  if (due === undefined) await condition(woken);
+  else await condition(woken, Math.max(1, due - Date.now()));
+}
+
+function obey(state: DatasetState, wanted: DatasetOrder): void {
+  switch (wanted.kind) {
+    case 'pause':
+      state.paused = true;
+      break;
+    case 'resume':
+      state.paused = false;
+      break;
+    case 'adjust':
+      state.maxParallel = wanted.maxParallel;
+      break;
+    case 'retry':
+      resumeHalted(state.board);
+      retryFailed(state.board);
+      state.newsDue = true;
+      state.settledTold = false;
+      break;
+    case 'skip':
+      skip(state.board, wanted.span);
+      state.newsDue = true;
+      state.settledTold = false;
+      break;
+    case 'finish':
+      state.finish = true;
+      break;
+  }
+}

@@ -1,0 +1,111 @@
+import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
+import type { SliceFailure, SliceResult } from '../src/contracts/slice.js';
+import { markDone, release } from '../src/core/slice/board.js';
+import { carryOut, decideFailure } from '../src/core/slice/failing.js';
+import { addFailure } from '../src/core/slice/failures.js';
+import { pick, type Slice } from '../src/core/slice/pick.js';
+import { observe } from '../src/core/slice/profile.js';
+import { ordinalsOf } from '../src/core/slice/spans.js';
+import { formatInstant } from '../src/core/interval/interval.js';
+import { partitionAt } from '../src/core/interval/runs.js';
+import type { DatasetInput } from './carry.js';
+import { sliceOf } from './proxies.js';
+import type { DatasetState } from './state.js';
+
+/** Slices of one dataset in flight where the warehouse has no cap of slots: enough for a few workers. */
+const UNCAPPED_SLOTS = 16;
+
+/** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
+export function dispatch(input: DatasetInput, state: DatasetState): void {
+  if (state.paused || state.finish) return;
+  const slots = Math.max(1, Math.min(state.slots ?? UNCAPPED_SLOTS, state.maxParallel ?? Infinity));
+  while (state.inflight.size < slots) {
+    const slice = pick(
+      state.board,
+      state.requeue,
+      {
+        order: input.order, slots, perBatchMax: state.perBatchMax, profile: state.profile, breaks: state.breaks,
+        hasReaders: input.readers.length > 0, rateLimited: state.rateLimited,
+      },
+      Date.now(),
+    );
+    if (!slice) return;
+    state.slices++;
+    state.inflight.set(state.slices, slice.batches.length);
+    void run(input, state, slice, state.slices);
+  }
+}
+
+export function drained(state: DatasetState): boolean {
+  return state.inflight.size === 0 && state.telling === 0;
+}
+
+async function run(input: DatasetInput, state: DatasetState, slice: Slice, number: number): Promise<void> {
+  try {
+    const { project, environment, workflowId, backfillId } = input.ref;
+    const result = await sliceOf(input.ref, input.warehouse).runSlice.executeWithOptions(
+      { summary: summaryOf(input, state, slice) },
+      [
+        {
+          project, environment, workflowId, backfillId, plan: input.plan, dataset: input.dataset, epoch: input.epoch, slice: number,
+          batches: slice.batches.map(({ span: [lo, hi] }) => [lo, hi]),
+        },
+      ],
+    );
+    settle(state, slice, result);
+  } catch (error) {
+    // A cancelled slice that was never begun; or its workers were lost again and again, or it threw: both are tried again, slowly.
+    if (isCancellation(error) || error instanceof CancelledFailure) giveBack(state, slice);
+    else lost(state, slice, error);
+  } finally {
+    state.inflight.delete(number);
+    state.wake = true;
+    state.newsDue = true;
+  }
+}
+
+function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
+  state.slots = result.slots ?? state.slots;
+  state.rateLimited = result.rateLimited;
+  for (const { span, rows, ms, skipped } of result.done) {
+    markDone(state.board, [span]);
+    state.rows += rows;
+    if (!skipped) state.profile = observe(state.profile, { partitions: span[1] - span[0], ms });
+  }
+  for (const failure of result.failed) fail(state, slice, failure);
+  giveBack(state, slice);
+  if (result.yielded === 'fenced') state.finish = true;
+}
+
+/** What is still running of a slice that ended was not begun. */
+function giveBack(state: DatasetState, slice: Slice): void {
+  release(state.board, slice.batches.map(({ span }) => span));
+}
+
+function fail(state: DatasetState, slice: Slice, failure: SliceFailure): void {
+  const [lo, hi] = failure.span;
+  const before = slice.batches.find(({ span }) => span[0] === lo && span[1] === hi)?.attempts ?? 0;
+  const decision = decideFailure({ span: failure.span, code: failure.code, class: failure.class, attempts: before + 1 }, Math.random());
+  const failed = carryOut(state.board, state.requeue, decision, Date.now());
+  const attempts = before + 1;
+  for (const ordinal of ordinalsOf(failed)) {
+    state.failures = addFailure(state.failures, state.board, { ordinal, code: failure.code, message: failure.message, attempts });
+  }
+  if (decision.action === 'halt') state.haltedBy = { code: failure.code, message: failure.message, span: failure.span };
+}
+
+function lost(state: DatasetState, slice: Slice, error: unknown): void {
+  const cause = error instanceof ActivityFailure && error.cause ? error.cause : error;
+  const message = (cause instanceof Error ? cause.message : String(cause)).slice(0, 300);
+  for (const { span } of slice.batches) {
+    fail(state, slice, { span: [...span], code: 'worker_lost', class: 'transient', message, start: '', end: '' });
+  }
+}
+
+function summaryOf({ dataset }: DatasetInput, { runs }: DatasetState, { batches }: Slice): string {
+  const first = batches[0]?.span[0] ?? 0;
+  const last = (batches.at(-1)?.span[1] ?? 1) - 1;
+  const start = partitionAt(runs, Math.min(first, last))?.start ?? -Infinity;
+  const end = partitionAt(runs, Math.max(first, last))?.end ?? Infinity;
+  return `${dataset} ${formatInstant(start)} … ${formatInstant(end)}, ${batches.length} ${batches.length === 1 ? 'batch' : 'batches'}`.slice(0, 200);
+}

@@ -1,0 +1,116 @@
+import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { MESSAGES, type MessageName, type MessageOf } from '../src/contracts/messages.js';
+import { ENDED, type BackfillStatus } from '../src/contracts/status.js';
+import { toDatasets } from './children.js';
+import * as messages from './messages.js';
+import { controlOf } from './proxies.js';
+import { documentOf, enter, takeReport, type Run } from './run.js';
+
+type Act<Name extends MessageName> = (run: Run, message: MessageOf<Name>) => Promise<void>;
+
+/** Serves the public messages, each as signal and as update, and the status query. */
+export function handleMessages(run: Run, cancelAll: () => void): void {
+  setHandler(messages.status, () => documentOf(run));
+  setHandler(messages.report, (told) => {
+    takeReport(run, told);
+  });
+  serve(run, 'pause', pause);
+  serve(run, 'resume', resume);
+  serve(run, 'retry', retry);
+  serve(run, 'skip', skip);
+  serve(run, 'adjust', adjust);
+  serve(run, 'cancel', (_run, { reason, requestedBy }) => {
+    run.cancelReason = reason ?? 'cancelled';
+    run.cancelledBy = requestedBy ?? 'unknown';
+    cancelAll();
+    return Promise.resolve();
+  });
+}
+
+function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): void {
+  const { signal, update } = messages[name];
+  setHandler(signal, async (input) => {
+    // A signal that makes no sense now is dropped: nobody hears an answer. The update of the same name refuses it.
+    if (complaint(run, name, input) === undefined) await act(run, read(name, input));
+  });
+  setHandler(
+    update,
+    async (input): Promise<BackfillStatus> => {
+      await act(run, read(name, input));
+      return documentOf(run);
+    },
+    {
+      validator: (input): void => {
+        const message = complaint(run, name, input);
+        if (message !== undefined) throw ApplicationFailure.create({ type: 'message_refused', message, nonRetryable: true });
+      },
+    },
+  );
+}
+
+function read<Name extends MessageName>(name: Name, input: unknown): MessageOf<Name> {
+  return MESSAGES[name].parse(input ?? {}) as MessageOf<Name>;
+}
+
+function complaint(run: Run, name: MessageName, input: unknown): string | undefined {
+  const parsed = MESSAGES[name].safeParse(input ?? {});
+  if (!parsed.success) return parsed.error.issues.map((issue) => `${issue.path.join('.') || name}: ${issue.message}`).join('; ');
+  if (ENDED.includes(run.state)) return `backfill ${run.ref.backfillId} has ended: ${run.state}`;
+  if (name === 'retry' && run.state !== 'held') return `backfill ${run.ref.backfillId} is ${run.state}: only a held one is retried`;
+  const dataset = 'dataset' in parsed.data ? parsed.data.dataset : undefined;
+  if (typeof dataset === 'string' && !run.names.includes(dataset)) return `backfill ${run.ref.backfillId} does not build ${dataset}: it builds ${run.names.join(', ')}`;
+  if (name === 'pause' && run.paused) return `backfill ${run.ref.backfillId} is paused already`;
+  if (name === 'resume' && !run.paused) return `backfill ${run.ref.backfillId} is not paused`;
+  return undefined;
+}
+
+const pause: Act<'pause'> = async (run, message) => {
+  run.paused = true;
+  enter(run, 'paused', message.reason ?? 'paused');
+  run.waiting = { for: 'a person to resume it', since: new Date().toISOString(), next: `sluice resume ${run.ref.backfillId}` };
+  await order(run, 'pause', message, { paused: true });
+  await toDatasets(run, { kind: 'pause' });
+};
+
+const resume: Act<'resume'> = async (run, message) => {
+  run.paused = false;
+  run.waiting = undefined;
+  enter(run, 'running', message.reason ?? 'resumed');
+  await order(run, 'resume', message, { paused: false });
+  await toDatasets(run, { kind: 'resume' });
+};
+
+const retry: Act<'retry'> = async (run, message) => {
+  await order(run, message.withCurrent ? 'retry --with-current' : 'retry', message, {});
+  if (message.withCurrent) run.replan = true;
+  // Readers of what is retried are not blocked any more: all of them look again.
+  else await toDatasets(run, { kind: 'retry' }, undefined);
+};
+
+const skip: Act<'skip'> = async (run, message) => {
+  if (!run.opened) throw ApplicationFailure.create({ type: 'message_refused', message: 'the backfill is still planning', nonRetryable: true });
+  const span = await controlOf(run.ref).spanOf({ ref: run.ref, plan: run.opened.plan, range: message });
+  if (!span) throw ApplicationFailure.create({ type: 'message_refused', message: `no partition of ${message.dataset} in this backfill is in that range`, nonRetryable: true });
+  await order(run, 'skip', message, {});
+  await toDatasets(run, { kind: 'skip', span }, message.dataset);
+};
+
+const adjust: Act<'adjust'> = async (run, message) => {
+  const { priority, maxParallel } = message;
+  if (priority !== undefined) run.priority = priority;
+  if (maxParallel !== undefined) run.maxParallel = maxParallel;
+  await order(run, 'adjust', message, { ...(priority === undefined ? {} : { priority }), ...(maxParallel === undefined ? {} : { maxParallel }) });
+  if (maxParallel !== undefined) await toDatasets(run, { kind: 'adjust', maxParallel });
+};
+
+interface Written {
+  readonly paused?: boolean;
+  readonly priority?: number;
+  readonly maxParallel?: number;
+}
+
+/** Writes what the gate reads: control acts within a batch, whatever the datasets' workflows are doing. */
+async function order(run: Run, action: string, message: { reason?: string | undefined; requestedBy?: string | undefined }, written: Written): Promise<void> {
+  const { reason, requestedBy } = message;
+  await controlOf(run.ref).control({ ...run.ref, ...written, actor: requestedBy ?? 'unknown', action, ...(reason === undefined ? {} : { reason }) });
+}

@@ -1,0 +1,4 @@
+/** The registered workflow types: this is the surface that CONTRACT §4 names. */
+export { backfill } from './backfill.js';
+export { dataset } from './dataset.js';
+export { plan } from './plan.js';

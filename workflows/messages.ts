@@ -1,0 +1,40 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { SignalDefinition, UpdateDefinition } from '@temporalio/common';
+import type { MessageName, DatasetOrder, NewsMessage, Report } from '../src/contracts/messages.js';
+import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
+
+/** A public message: the same name as a signal (fire and forget) and as an update (checked, answers with the new status). */
+function message(name: MessageName): PublicMessage {
+  return { signal: defineSignal(name), update: defineUpdate(name) };
+}
+
+/** The argument is anybody's JSON until its schema has read it. */
+interface PublicMessage {
+  readonly signal: SignalDefinition<[input: unknown]>;
+  readonly update: UpdateDefinition<BackfillStatus, [input: unknown]>;
+}
+
+/** Nothing new begins: work stops between two batches, and stays where it is. */
+export const pause = message('pause');
+/** Goes on after a pause. */
+export const resume = message('resume');
+/** Stops the statements that run, lets go of what is held, and ends; what was published stays. */
+export const cancel = message('cancel');
+/** While held: tries again what failed; `withCurrent` plans it anew under the current definitions. */
+export const retry = message('retry');
+/** Partitions stay as they are, and so do their readers. */
+export const skip = message('skip');
+/** Another priority or number of batches at work at once. */
+export const adjust = message('adjust');
+
+/** The document of `sluice status --json`. */
+export const status = defineQuery<BackfillStatus>('status');
+
+/** From a dataset to its backfill: where it stands. */
+export const report = defineSignal<[Report]>('report');
+/** From a dataset to its readers: what is done, failed and skipped, all of it. */
+export const news = defineSignal<[NewsMessage]>('news');
+/** From a backfill to its datasets: what a person wants. */
+export const order = defineSignal<[DatasetOrder]>('order');
+/** Of a dataset: where it stands. */
+export const datasetStatus = defineQuery<DatasetStatus>('status');

@@ -1,0 +1,35 @@
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { ControlActivities, SliceActivities } from '../activities/index.js';
+
+/** `<project>`, or `<project>@<environment>`: what queues and ids are divided by. */
+export function scopeOf(ref: { project: string; environment: string }): string {
+  return ref.environment === 'default' ? ref.project : `${ref.project}@${ref.environment}`;
+}
+
+/**
+ * Control: planning prepares every statement of a project, which for a thousand datasets takes minutes; nothing waits longer for a
+ * worker than a person would. Temporal retries what is not the request's fault, until somebody mends it.
+ */
+export function controlOf(ref: { project: string; environment: string }): ControlActivities {
+  return proxyActivities<ControlActivities>({
+    taskQueue: `sluice.${scopeOf(ref)}`,
+    startToCloseTimeout: '10 minutes',
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 8 },
+  });
+}
+
+/**
+ * Slices. Lost workers are Temporal's to retry (3 attempts), failed work is the dataset workflow's. A heartbeat each second,
+ * 10 s of silence mean that the worker is gone: ten missed ones, so that a busy machine is not taken for a dead one. A slice
+ * is sized to 4 s at most, but a first batch may be anything, so its end is bounded by its statements (1 h each), not here.
+ */
+export function sliceOf(ref: { project: string; environment: string }, warehouse: string): ReturnType<typeof proxyActivities<SliceActivities>> {
+  return proxyActivities<SliceActivities>({
+    taskQueue: `sluice.${scopeOf(ref)}.${warehouse}`,
+    scheduleToStartTimeout: '10 days',
+    startToCloseTimeout: '24 hours',
+    heartbeatTimeout: '10s',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s', maximumAttempts: 3 },
+  });
+}

@@ -1,0 +1,143 @@
+import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { Opened, Report } from '../src/contracts/messages.js';
+import type { BackfillRequest } from '../src/contracts/request.js';
+import type { BackfillState, BackfillStatus, DatasetStatus, PlanWarning } from '../src/contracts/status.js';
+import type { ExecutionRef } from '../activities/control.js';
+import { attributesOf, memoOf } from './attributes.js';
+import { scopeOf } from './proxies.js';
+
+type OpenPlan = Extract<Opened, { kind: 'open' }>;
+
+/** What a backfill workflow knows while it runs. */
+export interface Run {
+  readonly ref: ExecutionRef;
+  readonly request: BackfillRequest;
+  state: BackfillState;
+  reason: string;
+  endedAt: string | null;
+  waiting: BackfillStatus['waiting'] | undefined;
+  cancelReason: string;
+  cancelledBy: string;
+  replan: boolean;
+  everDone: boolean;
+  paused: boolean;
+  priority: number;
+  maxParallel: number | null;
+  opened: OpenPlan | undefined;
+  warnings: readonly PlanWarning[];
+  names: readonly string[];
+  readonly datasets: Map<string, DatasetStatus>;
+  /** What a dataset had done under the plans before this one (`retry --with-current`). */
+  readonly base: Map<string, { readonly done: number; readonly rows: number }>;
+  /** Serial of each dataset's last report, and whether it is settled. */
+  readonly told: Map<string, { serial: number; settled: boolean }>;
+  /** Ends of the children that run. */
+  readonly children: Map<string, Promise<void>>;
+  accept: (opened: OpenPlan) => void;
+}
+
+export function createRun(request: BackfillRequest): Run {
+  const { workflowId } = workflowInfo();
+  const { project, environment } = request;
+  const prefix = `backfill/${scopeOf(request)}/`;
+  const backfillId = workflowId.startsWith(prefix) ? workflowId.slice(prefix.length) : workflowId;
+  const run: Run = {
+    ref: { project, environment, workflowId, backfillId },
+    request,
+    state: 'planning', reason: 'planning', endedAt: null, waiting: undefined,
+    cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, everDone: false, paused: false,
+    priority: request.priority, maxParallel: request.maxParallel ?? null,
+    opened: undefined, warnings: [], names: [],
+    datasets: new Map(), base: new Map(), told: new Map(), children: new Map(),
+    accept: (opened) => {
+      run.opened = opened;
+      run.warnings = opened.warnings;
+      run.waiting = undefined;
+      run.replan = false;
+      run.names = opened.datasets.map(({ name }) => name);
+      // What a re-plan leaves out altogether keeps what it had done, and nothing that failed.
+      for (const before of run.datasets.values()) run.datasets.set(before.name, fresh(before, 0));
+      for (const { name, total, needs } of opened.datasets) {
+        const before = run.datasets.get(name);
+        run.base.set(name, { done: before?.done ?? 0, rows: before?.rows ?? 0 });
+        run.told.set(name, { serial: -1, settled: false });
+        run.datasets.set(name, fresh({ ...(before ?? NOTHING), name, needs }, total));
+      }
+    },
+  };
+  return run;
+}
+
+const NOTHING = { done: 0, rows: 0 };
+
+/** A dataset before its first report under a plan that builds `total` more partitions of it. */
+function fresh({ name, needs, done, rows }: Pick<DatasetStatus, 'name' | 'needs' | 'done' | 'rows'>, total: number): DatasetStatus {
+  return {
+    name, needs, state: total === 0 ? 'done' : 'waiting', total: total + done, done, rows,
+    failed: 0, blocked: 0, skipped: 0, running: 0, failureCount: 0, failures: [],
+  };
+}
+
+export function takeReport(run: Run, { status, settled, serial }: Report): void {
+  const last = run.told.get(status.name);
+  if (!last || serial <= last.serial) return;
+  run.told.set(status.name, { serial, settled });
+  const planned = run.opened?.datasets.find(({ name }) => name === status.name)?.total ?? status.total;
+  const base = run.base.get(status.name) ?? NOTHING;
+  run.datasets.set(status.name, { ...status, total: planned + base.done, done: status.done + base.done, rows: status.rows + base.rows });
+  show(run);
+}
+
+/** Datasets that may still do something by themselves. */
+export function unsettled(run: Run): number {
+  return run.names.filter((name) => run.told.get(name)?.settled !== true).length;
+}
+
+/** Whether a partition failed or is blocked. */
+export function troubled(run: Run): boolean {
+  return [...run.datasets.values()].some(({ failed, blocked, state }) => failed + blocked > 0 || state === 'held');
+}
+
+/** Goes to another state: said in the status, in the UI and in the search attributes. */
+export function enter(run: Run, state: BackfillState, reason: string): void {
+  run.state = state;
+  run.reason = reason;
+  if (run.opened?.searchAttributes === true) upsertSearchAttributes(attributesOf(run.ref, { state }));
+  else if (run.opened) upsertMemo(memoOf(run.ref, { state }));
+  show(run);
+}
+
+export function documentOf(run: Run): BackfillStatus {
+  const datasets = [...run.datasets.values()];
+  const sum = (of: (status: DatasetStatus) => number): number => datasets.reduce((total, status) => total + of(status), 0);
+  return {
+    id: run.ref.backfillId, project: run.ref.project, environment: run.ref.environment,
+    state: run.state, reason: run.reason,
+    startedAt: workflowInfo().startTime.toISOString(), endedAt: run.endedAt,
+    partitions: {
+      total: sum(({ total }) => total), done: sum(({ done }) => done), failed: sum(({ failed }) => failed),
+      blocked: sum(({ blocked }) => blocked), skipped: sum(({ skipped }) => skipped),
+    },
+    rows: sum(({ rows }) => rows),
+    ...(run.waiting ? { waiting: run.waiting } : {}),
+    warnings: [...run.warnings],
+    datasets,
+    ...(run.opened ? { plan: run.opened.plan } : {}),
+    priority: run.priority,
+    ...(run.maxParallel === null ? {} : { maxParallel: run.maxParallel }),
+  };
+}
+
+/** Live details in the web UI: a progress table. */
+export function show(run: Run): void {
+  const { partitions, rows, datasets } = documentOf(run);
+  const lines = [
+    `**${run.ref.backfillId}** is ${run.state}: ${run.reason}`,
+    `${partitions.done} of ${partitions.total} partitions, ${rows} rows, ${partitions.failed} failed, ${partitions.blocked} blocked`,
+    ...(run.waiting ? [`waits for ${run.waiting.for}. Next: \`${run.waiting.next}\``] : []),
+    ['| dataset | state | done | rows | failed | waits for |', '| --- | --- | --- | --- | --- | --- |',
+      ...datasets.slice(0, 100).map((one) => `| ${one.name} | ${one.state} | ${one.done} / ${one.total} | ${one.rows} | ${one.failed + one.blocked} | ${one.waitingFor ?? ''} |`),
+    ].join('\n'),
+  ];
+  setCurrentDetails(lines.join('\n\n'));
+}

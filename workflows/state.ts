@@ -1,0 +1,149 @@
+import { LoadedDataset } from '../src/contracts/messages.js';
+import { FAILURES_MAX, type DatasetStatus } from '../src/contracts/status.js';
+import { formatInstant } from '../src/core/interval/interval.js';
+import { countRuns, partitionAt, runEnd, type Run } from '../src/core/interval/runs.js';
+import { expandAll } from '../src/core/plan/decode.js';
+import { counts, createBoard, markDone, settled, type Board, NO_VERSION } from '../src/core/slice/board.js';
+import { fromCarry, toCarry } from '../src/core/slice/carry.js';
+import { listFailures, type FailureRun } from '../src/core/slice/failures.js';
+import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
+import type { Requeue } from '../src/core/slice/requeue.js';
+import { applyUpstream } from '../src/core/slice/upstream.js';
+import type { DatasetCarry, DatasetInput } from './carry.js';
+import { controlOf } from './proxies.js';
+
+/** What a dataset workflow knows while it runs. Changed in place by the files beside this one. */
+export interface DatasetState {
+  readonly runs: readonly Run[];
+  readonly kind: LoadedDataset['kind'];
+  readonly perBatchMax: number;
+  readonly breaks: ReadonlySet<number>;
+  readonly board: Board;
+  readonly requeue: Requeue;
+  /** Attempts of the batches of each slice in flight, by slice number. */
+  readonly inflight: Map<number, number>;
+  failures: readonly FailureRun[];
+  /** The fatal error that stopped it. */
+  haltedBy?: { readonly code: string; readonly message: string; readonly span: readonly [number, number] };
+  profile: Profile;
+  rows: number;
+  slices: number;
+  slots: number | null;
+  rateLimited: boolean;
+  maxParallel: number | null;
+  paused: boolean;
+  finish: boolean;
+  draining: boolean;
+  cancelled: boolean;
+  /** Something happened: look again. */
+  wake: boolean;
+  newsDue: boolean;
+  /** News being sent. */
+  telling: number;
+  serial: number;
+  reported: number;
+  settledTold: boolean;
+  shown: string;
+  count: () => { done: number; failed: number; blocked: number; skipped: number; running: number; ready: number; total: number };
+}
+
+/** The board as the ledger has it by now, or as the execution before left it. */
+export async function loadState(input: DatasetInput): Promise<DatasetState> {
+  const { ref, plan, dataset, epoch, carry } = input;
+  const loaded = LoadedDataset.parse(await controlOf(ref).loadDataset({ ref, plan, dataset, epoch }));
+  const runs = loaded.runs.map(({ start, step, count }) => ({ start: start ?? -Infinity, step: step ?? Infinity, count }));
+  const total = countRuns(runs);
+  const edges = loaded.edges.map(({ upstream, mapping, upstreamCount }) => ({ upstream, upstreamCount, ...expandAll(mapping) }));
+  const board = carry ? fromCarry(carry.board, total, edges) : createBoard(total, edges);
+  for (const { upstream, done } of loaded.upstreamDone) applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
+  if (!carry) adopt(board, loaded.done);
+  return {
+    runs, board, kind: loaded.kind, perBatchMax: loaded.perBatchMax, breaks: breaksOf(runs),
+    requeue: [...(carry?.requeue ?? [])],
+    inflight: new Map(),
+    failures: carry?.failures ?? [],
+    profile: carry?.profile ?? profileOf(loaded.profile),
+    rows: carry?.rows ?? loaded.rows,
+    slices: carry?.slices ?? 0,
+    slots: loaded.slots, rateLimited: loaded.rateLimited,
+    maxParallel: carry ? carry.maxParallel : input.maxParallel,
+    paused: carry ? carry.paused : input.paused,
+    finish: false, draining: false, cancelled: false, wake: false, newsDue: true, telling: 0,
+    serial: carry?.serial ?? 0, reported: carry?.reported ?? 0, settledTold: false, shown: '',
+    count: () => ({ ...counts(board), total }),
+  };
+}
+
+/** What this execution published before: a workflow that was reset, or began again, does not do it twice. */
+function adopt(board: Board, done: readonly (readonly [number, number])[]): void {
+  markDone(board, done);
+}
+
+/** A stored profile of another version is no reason to fail: sizes are learned again within a few batches. */
+function profileOf(stored: unknown): Profile {
+  const known = typeof stored === 'object' && stored !== null && 'samples' in stored && 'sums' in stored && 'reached' in stored;
+  return known ? (stored as Profile) : NO_PROFILE;
+}
+
+function breaksOf(runs: readonly Run[]): Set<number> {
+  const breaks = new Set<number>();
+  let ordinal = 0;
+  let end: number | undefined;
+  for (const run of runs) {
+    if (end !== undefined && end !== run.start) breaks.add(ordinal);
+    ordinal += run.count;
+    end = runEnd(run);
+  }
+  return breaks;
+}
+
+export function carryOf(state: DatasetState): DatasetCarry {
+  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel } = state;
+  return { board: toCarry(state.board), requeue: [...requeue], failures, profile, rows, slices, serial, reported, paused, maxParallel };
+}
+
+export function statusOf(input: DatasetInput, state: DatasetState | undefined): DatasetStatus {
+  const { dataset: name, needs } = input;
+  if (!state) {
+    return { name, needs: [...needs], state: 'waiting', total: 0, done: 0, failed: 0, blocked: 0, skipped: 0, running: 0, rows: 0, failureCount: 0, failures: [] };
+  }
+  const { ready, ...count } = state.count();
+  const listed = listFailures(state.failures, state.board);
+  const waitingFor = waitsFor(input, state, ready);
+  return {
+    name, needs: [...needs], state: wordFor(state), rows: state.rows,
+    total: count.total, done: count.done, failed: count.failed, blocked: count.blocked, skipped: count.skipped, running: count.running,
+    failureCount: listed.total + (state.board.halted ? 1 : 0),
+    failures: [...haltedRun(state), ...listed.failures].slice(0, FAILURES_MAX).map(({ lo, hi, code, message, attempts }) => ({
+      start: formatInstant(partitionAt(state.runs, lo)?.start ?? -Infinity),
+      end: formatInstant(partitionAt(state.runs, hi - 1)?.end ?? Infinity),
+      code, message, attempts,
+    })),
+    ...(waitingFor === undefined ? {} : { waitingFor }),
+  };
+}
+
+/** What holds the dataset comes first. */
+function haltedRun({ board, haltedBy }: DatasetState): FailureRun[] {
+  if (!board.halted || !haltedBy) return [];
+  const { span, code, message } = haltedBy;
+  return [{ lo: span[0], hi: span[1], code, message, attempts: 1 }];
+}
+
+function wordFor(state: DatasetState): DatasetStatus['state'] {
+  const { done, skipped, failed, blocked, total, running } = state.count();
+  if (done + skipped === total) return 'done';
+  if (state.cancelled) return 'cancelled';
+  if (state.board.halted) return 'held';
+  if (settled(state.board) && running === 0) return 'failed';
+  if (state.paused) return 'paused';
+  return running + done + failed + blocked > 0 ? 'running' : 'waiting';
+}
+
+function waitsFor(input: DatasetInput, state: DatasetState, ready: number): string | undefined {
+  const { running, done, skipped, failed, blocked, total } = state.count();
+  if (done + skipped + failed + blocked === total || running > 0) return undefined;
+  if (state.paused) return 'resume';
+  if (ready > 0) return state.requeue.length > 0 ? 'its pause before another try' : 'its turn';
+  return input.needs.join(', ');
+}
