@@ -1,0 +1,61 @@
+import { Command } from 'commander';
+import { RequestError } from '../../contracts/errors.js';
+import type { BackfillStatus } from '../../contracts/status.js';
+import { FOREVER, type Interval } from '../../core/interval/interval.js';
+import { partitionOf } from '../../core/time/axis.js';
+import { readTime } from '../../core/time/text.js';
+import { namedDataset } from '../../planning/asked.js';
+import { gatherFacts } from '../../planning/why-facts.js';
+import { explain } from '../../planning/why.js';
+import type { Dataset, Project } from '../../project/project.js';
+import { print } from '../io.js';
+import { addCommon, type CommonOptions } from '../options.js';
+import { whyLines } from '../render/why.js';
+import { withProject, type Session } from '../session.js';
+import type { Verb } from './index.js';
+
+/** How long a backfill may take to say how it stands; without it the ledger alone is explained. */
+const STATUS_MS = 5_000;
+
+/** `sluice why`: the chain of causes of a partition's state. */
+export const why: Verb = {
+  make: (io) =>
+    addCommon(new Command('why').description('why a partition is there, missing or stale').argument('<dataset>').argument('[time]', 'any time in the partition')).action(
+      async (name: string, time: string | undefined, options: CommonOptions) => {
+        await withProject(io, options, async (session) => {
+          const project = session.opened.project();
+          const dataset = namedDataset(project, name);
+          const partition = askedPartition(project, dataset, time);
+          const deps = { project, db: await session.opened.db(), now: io.now(), statusOf: (id: string) => statusOf(session, id) };
+          const document = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);
+          print(io, options.json, document, () => whyLines(document, io.screen()));
+        });
+      },
+    ),
+};
+
+function askedPartition({ timezone }: Project, { name, axis }: Dataset, text: string | undefined): Interval {
+  if (axis.grain === 'none') return FOREVER;
+  const time = text === undefined ? undefined : readTime(text, timezone);
+  if (time) return partitionOf(axis, time.start);
+  throw new RequestError(
+    text === undefined ? 'time_missing' : 'bad_time',
+    text === undefined ? `why ${name} needs a time` : `${JSON.stringify(text)} is not a time`,
+    `name any time in the partition, as ISO 8601: sluice why ${name} 2013-03-10`,
+  );
+}
+
+/** An ended backfill answers from the warehouse, a running one through Temporal; neither must keep the answer waiting. */
+async function statusOf(session: Session, workflowId: string): Promise<BackfillStatus | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<undefined>((done) => {
+    timer = setTimeout(done, STATUS_MS, undefined);
+  });
+  try {
+    return await Promise.race([session.status(workflowId), tooLate]);
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
