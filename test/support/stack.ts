@@ -1,0 +1,107 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { startDev, type Dev } from '../../src/dev/dev.js';
+import { ensureDatabase } from '../../src/dev/postgres-server.js';
+
+const SLUICE = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+/** What a `sluice` command came to. */
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** stdout, parsed: for `--json`. */
+  readonly json: () => unknown;
+}
+
+/** A real PostgreSQL and a real Temporal, with a project folder; what a test starts is stopped with it. */
+export interface Stack {
+  readonly dir: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** `postgres://…/<database>`; the database is made when it is missing. */
+  readonly url: (database: string) => Promise<string>;
+  /** A connection that is closed with the stack. */
+  readonly connect: (database: string) => Promise<pg.Client>;
+  /** Writes a project's files, and returns its folder. */
+  readonly project: (name: string, files: Readonly<Record<string, string>>) => string;
+  /** Runs the built command line to its end. */
+  readonly sluice: (args: readonly string[], options?: { cwd?: string; env?: NodeJS.ProcessEnv }) => Promise<Ran>;
+  /** Starts a worker for a project folder; resolves when it polls. */
+  readonly worker: (project: string, args?: readonly string[]) => Promise<ChildProcess>;
+  readonly dev: Dev;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts the stack: about 4 s. Call it in `before`, and `stop` in `after`. */
+export async function startStack(): Promise<Stack> {
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+  const dataDir = join(dir, '.sluice');
+  const dev = await startDev({ dataDir, startWorker: null, env: process.env, log: () => undefined });
+  const { temporalAddress, postgresUrl } = dev.info();
+  const env = { ...process.env, SLUICE_DATA_DIR: dataDir, TEMPORAL_ADDRESS: temporalAddress, SLUICE_EMBEDDED_URL: postgresUrl };
+  const clients: pg.Client[] = [];
+  const workers = new Set<ChildProcess>();
+  const url = async (database: string): Promise<string> => {
+    await ensureDatabase(postgresUrl, database);
+    return `${postgresUrl}/${database}`;
+  };
+  return {
+    dir, env, url, dev,
+    connect: async (database) => {
+      const client = new pg.Client({ connectionString: await url(database) });
+      client.on('error', () => undefined);
+      await client.connect();
+      clients.push(client);
+      return client;
+    },
+    project: (name, files) => {
+      const folder = join(dir, name);
+      for (const [path, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(folder, path)), { recursive: true });
+        writeFileSync(join(folder, path), text);
+      }
+      return folder;
+    },
+    sluice: (args, options = {}) => run(args, { ...env, ...options.env }, options.cwd ?? dir),
+    worker: async (project, args = []) => {
+      const child = spawn(process.execPath, [SLUICE, 'worker', '-p', project, '--log-level', 'error', ...args], {
+        env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      });
+      workers.add(child);
+      const [message] = await Promise.race([once(child, 'message'), once(child, 'exit').then(([code]) => [`exit ${code}`])]);
+      if (message !== 'ready') throw new Error(`worker: ${String(message)}`);
+      return child;
+    },
+    stop: async () => {
+      for (const child of workers) await ended(child);
+      for (const client of clients) await client.end().catch(() => undefined);
+      await dev.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+async function run(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): Promise<Ran> {
+  const child = spawn(process.execPath, [SLUICE, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [out, err] = [collect(child.stdout), collect(child.stderr)];
+  const [code] = await once(child, 'close');
+  return { code: Number(code), out: out(), err: err(), json: () => JSON.parse(out()) as unknown };
+}
+
+function collect(stream: NodeJS.ReadableStream): () => string {
+  let text = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => (text += chunk));
+  return () => text;
+}
