@@ -1,4 +1,3 @@
-import logUpdate from 'log-update';
 import { ENDED, type BackfillStatus } from '../contracts/status.js';
 import type { Io } from './io.js';
 import { NOTHING_TOLD, plainLines } from './render/plain.js';
@@ -20,7 +19,7 @@ export interface FollowOptions {
 
 /** Follows a backfill until it has ended or is held; or the exit code of why it stopped looking. */
 export async function follow(io: Io, session: Session, id: string, { json, timeoutMs = Infinity }: FollowOptions): Promise<BackfillStatus | number> {
-  const show = shower(io, json);
+  const show = await shower(io, json);
   const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
   const ended = endOf(session, id);
   const until = io.now() + timeoutMs;
@@ -63,10 +62,13 @@ interface Shower {
   readonly last: (status: BackfillStatus) => void;
 }
 
-function shower(io: Io, json: FollowOptions['json']): Shower {
+async function shower(io: Io, json: FollowOptions['json']): Promise<Shower> {
   if (json === 'lines') return jsonLines(io);
   if (json === 'last') return { next: () => undefined, last: (status) => { io.out(`${JSON.stringify(status, null, 2)}\n`); } };
-  return io.isTerminal ? live(io) : plain(io);
+  if (!io.isTerminal) return plain(io);
+  // Only where there is a terminal: it takes 70 ms to load.
+  const { default: logUpdate } = await import('log-update');
+  return live(io, logUpdate);
 }
 
 function jsonLines(io: Io): Shower {
@@ -81,7 +83,7 @@ function jsonLines(io: Io): Shower {
   };
 }
 
-function live(io: Io): Shower {
+function live(io: Io, logUpdate: { (text: string): void; done: () => void }): Shower {
   let meter = NO_RATE;
   return {
     next: (status) => {
