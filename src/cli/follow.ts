@@ -6,6 +6,7 @@ import { progressLines } from './render/progress.js';
 import { metered, NO_RATE } from './render/rate.js';
 import { statusLines } from './render/status.js';
 import type { Session } from './session.js';
+import { answerOf } from './wait.js';
 
 export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted: 130 } as const;
 
@@ -22,6 +23,8 @@ export interface FollowOptions {
 export async function follow(io: Io, session: Session, id: string, { json, timeoutMs = Infinity }: FollowOptions): Promise<BackfillStatus | number> {
   const show = shower(io, json);
   const until = io.now() + timeoutMs;
+  let silent = false;
+  let seen: BackfillStatus | undefined;
   let letGo = io.interrupted.aborted;
   const onInterrupt = (): void => {
     letGo = true;
@@ -29,19 +32,23 @@ export async function follow(io: Io, session: Session, id: string, { json, timeo
   process.once('SIGINT', onInterrupt);
   try {
     for (;;) {
-      const status = await session.status(id);
-      show.next(status);
-      if (ENDED.includes(status.state) || status.state === 'held') {
-        show.last(status);
-        return status;
+      const status = await answerOf(session, id);
+      if (status === undefined && !silent) io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
+      silent = status === undefined;
+      if (status !== undefined) {
+        seen = status;
+        show.next(status);
+        if (ENDED.includes(status.state) || status.state === 'held') {
+          show.last(status);
+          return status;
+        }
       }
-      if (letGo) {
-        io.err(`\nlet go: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
-        return EXIT.interrupted;
-      }
-      if (io.now() > until) {
-        io.err(`--timeout has passed: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
-        return EXIT.timeout;
+      const over = letGo ? EXIT.interrupted : io.now() > until ? EXIT.timeout : undefined;
+      if (over !== undefined) {
+        const name = seen?.id ?? id;
+        io.err(`${letGo ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: sluice watch ${name}\n`);
+        if (seen !== undefined) show.unfinished(seen);
+        return over;
       }
       await new Promise((done) => setTimeout(done, LOOK_MS));
     }
@@ -53,11 +60,16 @@ export async function follow(io: Io, session: Session, id: string, { json, timeo
 interface Shower {
   readonly next: (status: BackfillStatus) => void;
   readonly last: (status: BackfillStatus) => void;
+  /** Nobody looks any longer, and it goes on. */
+  readonly unfinished: (status: BackfillStatus) => void;
 }
 
 function shower(io: Io, json: FollowOptions['json']): Shower {
   if (json === 'lines') return jsonLines(io);
-  if (json === 'last') return { next: () => undefined, last: (status) => { io.out(`${JSON.stringify(status, null, 2)}\n`); } };
+  if (json === 'last') {
+    const write = (status: BackfillStatus): void => io.out(`${JSON.stringify(status, null, 2)}\n`);
+    return { next: () => undefined, last: write, unfinished: write };
+  }
   return io.isTerminal ? live(io) : plain(io);
 }
 
@@ -70,6 +82,7 @@ function jsonLines(io: Io): Shower {
       before = line;
     },
     last: () => undefined,
+    unfinished: () => undefined,
   };
 }
 
@@ -82,6 +95,9 @@ function live(io: Io): Shower {
       logUpdate(progressLines(status, meter, { ...screen, height: screen.height - 1 }).join('\n'));
     },
     last: () => {
+      logUpdate.done();
+    },
+    unfinished: () => {
       logUpdate.done();
     },
   };
@@ -98,6 +114,7 @@ function plain(io: Io): Shower {
     last: (status) => {
       io.out(`${statusLines(status, io.screen()).join('\n')}\n`);
     },
+    unfinished: () => undefined,
   };
 }
 
