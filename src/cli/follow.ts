@@ -5,6 +5,7 @@ import { progressLines } from './render/progress.js';
 import { metered, NO_RATE } from './render/rate.js';
 import { statusLines } from './render/status.js';
 import type { Session } from './session.js';
+import { answerOf } from './wait.js';
 
 export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted: 130 } as const;
 
@@ -23,6 +24,8 @@ export async function follow(io: Io, session: Session, id: string, { json, timeo
   const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
   const ended = endOf(session, id);
   const until = io.now() + timeoutMs;
+  let silent = false;
+  let seen: BackfillStatus | undefined;
   let letGo = io.interrupted.aborted;
   const onInterrupt = (): void => {
     letGo = true;
@@ -30,19 +33,23 @@ export async function follow(io: Io, session: Session, id: string, { json, timeo
   process.once('SIGINT', onInterrupt);
   try {
     for (;;) {
-      const status = await session.status(id);
-      show.next(status);
-      if (ENDED.includes(status.state) || status.state === 'held') {
-        show.last(status);
-        return status;
+      const status = await answerOf(session, id);
+      if (status === undefined && !silent) io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
+      silent = status === undefined;
+      if (status !== undefined) {
+        seen = status;
+        show.next(status);
+        if (ENDED.includes(status.state) || status.state === 'held') {
+          show.last(status);
+          return status;
+        }
       }
-      if (letGo) {
-        io.err(`\nlet go: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
-        return EXIT.interrupted;
-      }
-      if (io.now() > until) {
-        io.err(`--timeout has passed: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
-        return EXIT.timeout;
+      const over = letGo ? EXIT.interrupted : io.now() > until ? EXIT.timeout : undefined;
+      if (over !== undefined) {
+        const name = seen?.id ?? id;
+        io.err(`${letGo ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: sluice watch ${name}\n`);
+        if (seen !== undefined) show.unfinished(seen);
+        return over;
       }
       await Promise.race([ended, new Promise((done) => setTimeout(done, lookMs))]);
     }
@@ -60,11 +67,17 @@ async function endOf(session: Session, id: string): Promise<void> {
 interface Shower {
   readonly next: (status: BackfillStatus) => void;
   readonly last: (status: BackfillStatus) => void;
+  /** Nobody looks any longer, and it goes on. */
+  readonly unfinished: (status: BackfillStatus) => void;
 }
 
 async function shower(io: Io, json: FollowOptions['json']): Promise<Shower> {
   if (json === 'lines') return jsonLines(io);
-  if (json === 'last') return { next: () => undefined, last: (status) => { io.out(`${JSON.stringify(status, null, 2)}\n`); } };
+  if (json === 'last') {
+    const write = (status: BackfillStatus): void => io.out(`${JSON.stringify(status, null, 2)}
+`);
+    return { next: () => undefined, last: write, unfinished: write };
+  }
   if (!io.isTerminal) return plain(io);
   // Only where there is a terminal: it takes 70 ms to load.
   const { default: logUpdate } = await import('log-update');
@@ -80,6 +93,7 @@ function jsonLines(io: Io): Shower {
       before = line;
     },
     last: () => undefined,
+    unfinished: () => undefined,
   };
 }
 
@@ -92,6 +106,9 @@ function live(io: Io, logUpdate: { (text: string): void; done: () => void }): Sh
       logUpdate(progressLines(status, meter, { ...screen, height: screen.height - 1 }).join('\n'));
     },
     last: () => {
+      logUpdate.done();
+    },
+    unfinished: () => {
       logUpdate.done();
     },
   };
@@ -108,6 +125,7 @@ function plain(io: Io): Shower {
     last: (status) => {
       io.out(`${statusLines(status, io.screen()).join('\n')}\n`);
     },
+    unfinished: () => undefined,
   };
 }
 

@@ -2,7 +2,7 @@ import { RequestError } from '../contracts/errors.js';
 import type { ExtractSpec } from '../contracts/plan.js';
 import type { PlanWarning } from '../contracts/status.js';
 import { errorFacts, systemError } from '../postgres/error.js';
-import type { PgClient } from '../postgres/pool.js';
+import { withRetries, type PgClient } from '../postgres/pool.js';
 import { quoteIdent } from '../postgres/quote.js';
 import { canBeTime, isZoneless } from '../postgres/time.js';
 import type { Dataset, ExtractBody } from '../project/project.js';
@@ -14,6 +14,9 @@ import type { Described } from './describe.js';
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
 const NULL_COUNT_TIMEOUT = '2s';
 
+/** A source that is starting is there within seconds; planning waits no longer. */
+const CONNECT_TRIES = 4;
+
 export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body: ExtractBody): Promise<Omit<Described, 'ddl'>> {
   const base: ExtractSpec = {
     kind: 'extract',
@@ -23,27 +26,26 @@ export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body
     columns: [],
   };
   const pool = deps.pool(body.from);
-  return pool
-    .use(async (client) => {
-      const columns = await describeSource(client, base).catch((error: unknown) => {
-        throw sourceError(error, dataset, body);
-      });
-      const time = timeOf(dataset, body, columns);
-      const spec: ExtractSpec = {
-        ...base,
-        ...(time === undefined ? {} : { time }),
-        columns: columns.map(({ name, type, cast }) => ({ name, type, binary: movesInBinary(type), ...(cast ? { cast: type } : {}) })),
-      };
-      return {
-        spec,
-        columns: columns.map(({ name, type }) => ({ name, type })),
-        time: time === undefined ? null : { column: time.column, type: time.type },
-        warnings: await nullTimes(client, dataset, spec, columns),
-      };
-    })
-    .catch((error: unknown) => {
-      throw systemError(error, body.from);
+  const describe = async (client: PgClient): Promise<Omit<Described, 'ddl'>> => {
+    const columns = await describeSource(client, base).catch((error: unknown) => {
+      throw sourceError(error, dataset, body);
     });
+    const time = timeOf(dataset, body, columns);
+    const spec: ExtractSpec = {
+      ...base,
+      ...(time === undefined ? {} : { time }),
+      columns: columns.map(({ name, type, cast }) => ({ name, type, binary: movesInBinary(type), ...(cast ? { cast: type } : {}) })),
+    };
+    return {
+      spec,
+      columns: columns.map(({ name, type }) => ({ name, type })),
+      time: time === undefined ? null : { column: time.column, type: time.type },
+      warnings: await nullTimes(client, dataset, spec, columns),
+    };
+  };
+  return withRetries(() => pool.use(describe), CONNECT_TRIES, (ms) => new Promise((done) => setTimeout(done, ms))).catch((error: unknown) => {
+    throw systemError(error, body.from);
+  });
 }
 
 function timeOf(dataset: Dataset, body: ExtractBody, columns: readonly SourceColumn[]): ExtractSpec['time'] {

@@ -29,7 +29,8 @@ export function errorFacts(error: unknown): Parameters<typeof classifyFault>[0] 
 export function systemError(error: unknown, connection: string): SystemError | RequestError {
   if (error instanceof SystemError || error instanceof RequestError) return error;
   const fault = faultOf(error, 'warehouse');
-  return new SystemError(fault.code, `connection ${connection}: ${fault.message}`, REMEDIES[fault.code], { cause: error });
+  const message = fault.message.replace(/^warehouse: /, '');
+  return new SystemError(fault.code, `connection ${connection}: ${message}`, REMEDIES[fault.code], { cause: error });
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {

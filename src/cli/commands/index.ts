@@ -12,7 +12,6 @@ import { validate } from './validate.js';
 import { why } from './why.js';
 import { worker } from './worker.js';
 
-
 /** In the order of `sluice --help`: set up, look ahead, carry out, look at it, steer, the ledger. */
 export const COMMANDS: readonly Verb[] = [
   init, dev, worker, validate, graph, plan, backfill, list, status, watch, why,

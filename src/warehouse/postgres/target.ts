@@ -7,6 +7,8 @@ import type { TableName } from '../../project/project.js';
 /** A target table as it is today. */
 export interface TargetState {
   readonly exists: boolean;
+  /** Whether rows can be written to what has that name: false for a view, a sequence, … */
+  readonly isTable: boolean;
   readonly schemaExists: boolean;
   readonly columns: readonly ColumnSpec[];
   /** Who owns it by `sluice.tables`; null: nobody. */
@@ -29,9 +31,10 @@ export async function describeTarget(client: PgClient, target: TableName): Promi
   const [row] = rows;
   if (!row) throw new Error('the catalog answered without a row');
   const exists = row.rel !== null;
+  const isTable = row.kind === 'r' || row.kind === 'p';
   return {
-    exists, schemaExists: row.schema, columns: row.columns ?? [], owner: row.owner,
-    empty: !exists || row.owner !== null || (await isEmpty(client, target)),
+    exists, isTable, schemaExists: row.schema, columns: row.columns ?? [], owner: row.owner,
+    empty: !isTable || row.owner !== null || (await isEmpty(client, target)),
   };
 }
 
