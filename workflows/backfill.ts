@@ -1,12 +1,13 @@
 import {
   ApplicationFailure, CancellationScope, CancelledFailure, condition, isCancellation, log, sleep, workflowInfo,
 } from '@temporalio/workflow';
-import { BackfillRequest, type BackfillInput } from '../src/contracts/request.js';
+import type { BackfillInput } from '../src/contracts/request.js';
 import { Opened } from '../src/contracts/messages.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
 import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
 import { controlOf } from './proxies.js';
+import { requestOf } from './request.js';
 import { createRun, documentOf, enter, show, unsettled, troubled, type Run } from './run.js';
 
 /** How long a held backfill waits for a person before it ends as failed. */
@@ -22,12 +23,7 @@ const CONFLICT_AGAIN = '10s';
  * blocked, and with the code of a request that was refused; ends cancelled when it was cancelled.
  */
 export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
-  const parsed = BackfillRequest.safeParse(input);
-  if (!parsed.success) {
-    const message = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`).join('; ');
-    throw ApplicationFailure.create({ type: 'bad_request', message: message.slice(0, 4000), nonRetryable: true });
-  }
-  const run = createRun(parsed.data);
+  const run = createRun(requestOf(input));
   const scope = new CancellationScope();
   handleMessages(run, () => {
     scope.cancel();

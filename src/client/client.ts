@@ -4,6 +4,7 @@ import { BackfillStatus, ENDED } from '../contracts/status.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
 import type { BackfillInput } from '../contracts/request.js';
+import { BackfillNotFoundError, MessageRefusedError } from './errors.js';
 import { translate } from './translate.js';
 
 /** A request without what the client knows already. */
@@ -80,7 +81,7 @@ export class BackfillClient {
   /** What a request would build and why; changes nothing. @throws RequestRefusedError */
   async plan(request: Request): Promise<PlanDocument> {
     const workflowId = `plan/${this.#scope.project}/${randomUUID()}`;
-    const document = await translate(workflowId, () =>
+    const document: unknown = await translate(workflowId, () =>
       this.#client.workflow.execute('plan', { workflowId, taskQueue: 'sluice', args: [{ ...this.#scope, ...request }] }),
     );
     return PlanDocument.parse(document);
@@ -164,7 +165,14 @@ export class BackfillClient {
   }
 
   async #send<Name extends MessageName>(id: string, name: Name, message: MessageInput<Name>): Promise<BackfillStatus> {
-    return BackfillStatus.parse(await translate(id, () => this.#handle(id).executeUpdate(name, { args: [message] })));
+    try {
+      return BackfillStatus.parse(await translate(id, () => this.#handle(id).executeUpdate(name, { args: [message] })));
+    } catch (error) {
+      if (!(error instanceof BackfillNotFoundError)) throw error;
+      // Temporal says the same of one that has ended as of one that never was.
+      const { state } = await this.status(id);
+      throw new MessageRefusedError(`backfill ${id} has ended: ${state}`, { cause: error });
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import {
-  WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError,
+  QueryNotRegisteredError, WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { BackfillStatus } from '../contracts/status.js';
@@ -19,6 +19,10 @@ export async function translate<T>(id: string, call: () => Promise<T>): Promise<
 function translated(id: string, error: unknown): unknown {
   if (error instanceof WorkflowNotFoundError) return new BackfillNotFoundError(id, { cause: error });
   if (error instanceof WorkflowExecutionAlreadyStartedError) return new BackfillIdTakenError(id, { cause: error });
+  if (error instanceof QueryNotRegisteredError) {
+    // Its workflow failed before it could answer anything.
+    return new RequestRefusedError('bad_request', `${id} has no status: its input was refused, or it is no backfill`, 'its result says why', { cause: error });
+  }
   if (error instanceof WorkflowUpdateFailedError) return new MessageRefusedError(error.cause?.message ?? error.message, { cause: error });
   if (!(error instanceof WorkflowFailedError)) return error;
   const { cause } = error;
