@@ -65,7 +65,7 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
     if (!state.draining) dispatch(input, state);
     tellReaders(input, state);
     showDetails(input, state);
-    await tellParent(input, state, false);
+    void tellParent(input, state, false);
     if (finished(state)) break;
     if (tooLong()) {
       state.draining = true;
@@ -74,7 +74,7 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
         await continueAsNew<typeof dataset>({ ...input, carry: carryOf(state) });
       }
     }
-    if (!state.newsDue || state.telling > 0) await wakeUp(state);
+    await wakeUp(state);
   }
   await condition(() => state.telling === 0);
   await tellParent(input, state, true);

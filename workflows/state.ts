@@ -29,6 +29,9 @@ export interface DatasetState {
   rows: number;
   slices: number;
   slots: number | null;
+  /** Slices in flight at once, see `core/slice/width.ts`. */
+  width: number;
+  toldAt: number;
   rateLimited: boolean;
   maxParallel: number | null;
   paused: boolean;
@@ -42,6 +45,9 @@ export interface DatasetState {
   telling: number;
   serial: number;
   reported: number;
+  reportedAt: number;
+  /** A report is under way. */
+  reporting: boolean;
   settledTold: boolean;
   shown: string;
   count: () => { done: number; failed: number; blocked: number; skipped: number; running: number; ready: number; total: number };
@@ -65,11 +71,12 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     profile: carry?.profile ?? profileOf(loaded.profile),
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
+    width: loaded.slots ?? 1, toldAt: 0,
     slots: loaded.slots, rateLimited: loaded.rateLimited,
     maxParallel: carry ? carry.maxParallel : input.maxParallel,
     paused: carry ? carry.paused : input.paused,
     finish: false, draining: false, cancelled: false, wake: false, newsDue: true, telling: 0,
-    serial: carry?.serial ?? 0, reported: carry?.reported ?? 0, settledTold: false, shown: '',
+    serial: carry?.serial ?? 0, reported: carry?.reported ?? 0, reportedAt: 0, reporting: false, settledTold: false, shown: '',
     count: () => ({ ...counts(board), total }),
   };
 }

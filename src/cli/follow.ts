@@ -1,4 +1,3 @@
-import logUpdate from 'log-update';
 import { ENDED, type BackfillStatus } from '../contracts/status.js';
 import type { Io } from './io.js';
 import { NOTHING_TOLD, plainLines } from './render/plain.js';
@@ -9,8 +8,8 @@ import type { Session } from './session.js';
 
 export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted: 130 } as const;
 
-/** Between two looks at a backfill: quicker than a person reads, and 20 ms of a worker's time. */
-const LOOK_MS = 250;
+/** Between two looks at a backfill: each costs its worker and the server 20 ms, which a machine that nobody watches keeps for the work. */
+const LOOK_MS = { live: 400, otherwise: 1_000 } as const;
 
 export interface FollowOptions {
   /** `lines`: one document a line, as it changes; `last`: only the final one. */
@@ -20,7 +19,9 @@ export interface FollowOptions {
 
 /** Follows a backfill until it has ended or is held; or the exit code of why it stopped looking. */
 export async function follow(io: Io, session: Session, id: string, { json, timeoutMs = Infinity }: FollowOptions): Promise<BackfillStatus | number> {
-  const show = shower(io, json);
+  const show = await shower(io, json);
+  const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
+  const ended = endOf(session, id);
   const until = io.now() + timeoutMs;
   let letGo = io.interrupted.aborted;
   const onInterrupt = (): void => {
@@ -43,11 +44,17 @@ export async function follow(io: Io, session: Session, id: string, { json, timeo
         io.err(`--timeout has passed: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
         return EXIT.timeout;
       }
-      await new Promise((done) => setTimeout(done, LOOK_MS));
+      await Promise.race([ended, new Promise((done) => setTimeout(done, lookMs))]);
     }
   } finally {
     process.off('SIGINT', onInterrupt);
   }
+}
+
+/** Settles when the backfill has ended, which one long poll tells without looking again and again. */
+async function endOf(session: Session, id: string): Promise<void> {
+  const client = await session.client();
+  await client.result(id).catch(() => undefined);
 }
 
 interface Shower {
@@ -55,10 +62,13 @@ interface Shower {
   readonly last: (status: BackfillStatus) => void;
 }
 
-function shower(io: Io, json: FollowOptions['json']): Shower {
+async function shower(io: Io, json: FollowOptions['json']): Promise<Shower> {
   if (json === 'lines') return jsonLines(io);
   if (json === 'last') return { next: () => undefined, last: (status) => { io.out(`${JSON.stringify(status, null, 2)}\n`); } };
-  return io.isTerminal ? live(io) : plain(io);
+  if (!io.isTerminal) return plain(io);
+  // Only where there is a terminal: it takes 70 ms to load.
+  const { default: logUpdate } = await import('log-update');
+  return live(io, logUpdate);
 }
 
 function jsonLines(io: Io): Shower {
@@ -73,7 +83,7 @@ function jsonLines(io: Io): Shower {
   };
 }
 
-function live(io: Io): Shower {
+function live(io: Io, logUpdate: { (text: string): void; done: () => void }): Shower {
   let meter = NO_RATE;
   return {
     next: (status) => {

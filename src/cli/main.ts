@@ -29,7 +29,7 @@ async function main(): Promise<number> {
     .exitOverride();
   let exitCode = 0;
   for (const { make } of COMMANDS) {
-    const command = make(io, (code) => (exitCode = code), interrupted);
+    const command = make(io, (code) => (exitCode = code));
     command.exitOverride();
     program.addCommand(command);
   }

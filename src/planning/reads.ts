@@ -8,12 +8,20 @@ import type { Dataset, Project, TableName } from '../project/project.js';
  * would not know that they are read, and would neither wait for them nor rebuild.
  * @throws RequestError missing_table, hidden_dependency
  */
-export async function requireReads(client: PgClient, { datasets }: Pick<Project, 'datasets'>, dataset: Dataset): Promise<void> {
+export async function requireReads(
+  client: PgClient,
+  { datasets }: Pick<Project, 'datasets'>,
+  dataset: Dataset,
+): Promise<void> {
   if (dataset.reads.length === 0) return;
   const found = await relationsUnder(client, dataset.reads);
   const missing = dataset.reads.find((_, index) => !found.some(({ read }) => read === index));
   if (missing) {
-    throw new RequestError('missing_table', `${dataset.file}: reads: there is no table ${showTable(missing)}`, 'correct the name, or leave it out');
+    throw new RequestError(
+      'missing_table',
+      `${dataset.file}: reads: there is no table ${showTable(missing)}`,
+      'correct the name, or leave it out',
+    );
   }
   const byTable = new Map([...datasets.values()].map(({ name, table }) => [showTable(table), name]));
   const known = new Set([dataset.name, ...dataset.needs.map((need) => need.dataset)]);
