@@ -82,7 +82,7 @@ async function untilSettled(run: Run): Promise<'ended' | 'replan'> {
     if (run.request.onFailure === 'hold') {
       hold(run);
       const touched = await condition(() => unsettled(run) > 0 || run.replan || !troubled(run), HOLD);
-      run.waiting = undefined;
+      run.waiting = null;
       if (touched) {
         enter(run, 'running', 'trying again');
         continue;
@@ -123,7 +123,7 @@ async function end(run: Run, state: 'completed' | 'failed' | 'cancelled', reason
     await Promise.all(run.children.values());
   }
   run.endedAt = new Date().toISOString();
-  run.waiting = undefined;
+  run.waiting = null;
   enter(run, state, reason);
   await controlOf(ref).closeBackfill({ ref, status: documentOf(run) });
 }

@@ -74,7 +74,7 @@ const pause: Act<'pause'> = async (run, message) => {
 
 const resume: Act<'resume'> = async (run, message) => {
   run.paused = false;
-  run.waiting = undefined;
+  run.waiting = null;
   enter(run, 'running', message.reason ?? 'resumed');
   await order(run, 'resume', message, { paused: false });
   await toDatasets(run, { kind: 'resume' });

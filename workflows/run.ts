@@ -15,7 +15,7 @@ export interface Run {
   state: BackfillState;
   reason: string;
   endedAt: string | null;
-  waiting: BackfillStatus['waiting'] | undefined;
+  waiting: BackfillStatus['waiting'];
   cancelReason: string;
   cancelledBy: string;
   replan: boolean;
@@ -44,7 +44,7 @@ export function createRun(request: BackfillRequest): Run {
   const run: Run = {
     ref: { project, environment, workflowId, backfillId },
     request,
-    state: 'planning', reason: 'planning', endedAt: null, waiting: undefined,
+    state: 'planning', reason: 'planning', endedAt: null, waiting: null,
     cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, everDone: false, paused: false,
     priority: request.priority, maxParallel: request.maxParallel ?? null,
     opened: undefined, warnings: [], names: [],
@@ -52,7 +52,7 @@ export function createRun(request: BackfillRequest): Run {
     accept: (opened) => {
       run.opened = opened;
       run.warnings = opened.warnings;
-      run.waiting = undefined;
+      run.waiting = null;
       run.replan = false;
       run.names = opened.datasets.map(({ name }) => name);
       // What a re-plan leaves out altogether keeps what it had done, and nothing that failed.
@@ -119,7 +119,7 @@ export function documentOf(run: Run): BackfillStatus {
       blocked: sum(({ blocked }) => blocked), skipped: sum(({ skipped }) => skipped),
     },
     rows: sum(({ rows }) => rows),
-    ...(run.waiting ? { waiting: run.waiting } : {}),
+    waiting: run.waiting,
     warnings: [...run.warnings],
     datasets,
     ...(run.opened ? { plan: run.opened.plan } : {}),
