@@ -31,14 +31,17 @@ export interface SliceActivities {
 async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
   const context = Context.current();
   const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
-  const who = { ...input, attempt: context.info.attempt };
-  const session = await openSession(deps, who, dataset, context.cancellationSignal);
   try {
-    return await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+    const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
+    const who = { ...input, attempt: context.info.attempt };
+    const session = openSession(deps, who, dataset, context.cancellationSignal);
+    try {
+      return await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+    } finally {
+      await session.close();
+    }
   } finally {
     clearInterval(heartbeat);
-    await session.close();
   }
 }
 
@@ -72,6 +75,8 @@ async function carryOut(slice: Slice): Promise<SliceResult> {
     await dropLease(await session.warehouse(), who, dataset.name);
     return { ...result, yielded: null };
   } catch (error) {
+    // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
+    session.abandon();
     if (error instanceof FencedError) return { ...result, yielded: 'fenced' };
     if (session.cancelled()) return { ...result, yielded: 'cancelled' };
     // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
@@ -91,6 +96,7 @@ async function runBatch(slice: Slice, span: readonly [number, number]): Promise<
     const warehouse = await session.warehouse();
     const ours = await publishedByUs(warehouse, who, dataset, partitions.map(({ start }) => start));
     if (ours.size === partitions.length) {
+      await session.giveTurns();
       return { span: [...span], rows: sum(ours.values()), ms: 0, skipped: true };
     }
     const source = dataset.spec.kind === 'extract' ? await session.source(dataset.spec.connection) : null;
@@ -100,7 +106,7 @@ async function runBatch(slice: Slice, span: readonly [number, number]): Promise<
     log.debug({ rows, ms: ms() }, 'published');
     return { span: [...span], rows, ms: ms(), skipped: false };
   } catch (error) {
-    await session.abandon();
+    session.abandon();
     if (error instanceof FencedError || session.cancelled()) throw error;
     const fault = faultOfBatch(error, dataset);
     if (fault.class === 'fenced') throw new FencedError(fault.message);
