@@ -31,17 +31,20 @@ export interface SliceActivities {
 async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
   const context = Context.current();
   const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
-  const who = { ...input, attempt: context.info.attempt };
-  const session = await openSession(deps, who, dataset, context.cancellationSignal);
-  const began = Date.now();
-  const waitedMs = Math.max(0, began - context.info.currentAttemptScheduledTimestampMs);
   try {
-    const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
-    return { ...result, waitedMs, ranMs: Date.now() - began };
+    const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
+    const who = { ...input, attempt: context.info.attempt };
+    const session = openSession(deps, who, dataset, context.cancellationSignal);
+    const began = Date.now();
+    const waitedMs = Math.max(0, began - context.info.currentAttemptScheduledTimestampMs);
+    try {
+      const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+      return { ...result, waitedMs, ranMs: Date.now() - began };
+    } finally {
+      await session.close();
+    }
   } finally {
     clearInterval(heartbeat);
-    await session.close();
   }
 }
 
@@ -82,6 +85,8 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     await session.giveTurns();
     return { ...result, yielded: null };
   } catch (error) {
+    // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
+    session.abandon();
     if (error instanceof FencedError) return { ...result, yielded: 'fenced' };
     if (session.cancelled()) return { ...result, yielded: 'cancelled' };
     // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
@@ -108,7 +113,7 @@ async function runBatch(slice: Slice, span: readonly [number, number], ours: Rea
     log.debug({ rows, ms: ms() }, 'published');
     return { span: [...span], rows, ms: ms(), skipped: false };
   } catch (error) {
-    await session.abandon();
+    session.abandon();
     if (error instanceof FencedError || session.cancelled()) throw error;
     const fault = faultOfBatch(error, dataset);
     if (fault.class === 'fenced') throw new FencedError(fault.message);

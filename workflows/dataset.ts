@@ -1,5 +1,5 @@
 import {
-  allHandlersFinished, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
+  allHandlersFinished, ApplicationFailure, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
 } from '@temporalio/workflow';
 import type { DatasetOrder } from '../src/contracts/messages.js';
 import { resumeHalted, retryFailed, settled, skip } from '../src/core/slice/board.js';
@@ -55,6 +55,9 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
       await tellParent(input, state, true);
     });
   }
+  if (state.fenced) {
+    throw ApplicationFailure.create({ type: 'fenced', message: 'another backfill took over what this one held', nonRetryable: true });
+  }
   return { dataset: input.dataset, done: statusOf(input, state).done };
 }
 
@@ -96,10 +99,17 @@ function tooLong(): boolean {
 
 /** Until something happened, or a failed batch's pause is over. */
 async function wakeUp(state: DatasetState): Promise<void> {
-  const due = state.paused || settled(state.board) ? undefined : nextDue(state.requeue);
+  const idle = state.paused || settled(state.board);
+  const due = idle ? undefined : laterOf(nextDue(state.requeue), state.restUntil > Date.now() ? state.restUntil : undefined);
   const woken = (): boolean => state.wake;
   if (due === undefined) await condition(woken);
   else await condition(woken, Math.max(1, due - Date.now()));
+}
+
+/** A pause of the gate's lasts at least as long as it says, whatever else is due. */
+function laterOf(due: number | undefined, rest: number | undefined): number | undefined {
+  if (due === undefined || rest === undefined) return due ?? rest;
+  return Math.max(due, rest);
 }
 
 function obey(state: DatasetState, wanted: DatasetOrder): void {
@@ -109,6 +119,7 @@ function obey(state: DatasetState, wanted: DatasetOrder): void {
       break;
     case 'resume':
       state.paused = false;
+      state.restUntil = 0;
       break;
     case 'adjust':
       state.maxParallel = wanted.maxParallel;
@@ -117,12 +128,12 @@ function obey(state: DatasetState, wanted: DatasetOrder): void {
       resumeHalted(state.board);
       retryFailed(state.board);
       state.newsDue = true;
-      state.settledTold = false;
+      state.shown = '';
       break;
     case 'skip':
       skip(state.board, wanted.span);
       state.newsDue = true;
-      state.settledTold = false;
+      state.shown = '';
       break;
     case 'finish':
       state.finish = true;

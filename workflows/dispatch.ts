@@ -16,9 +16,12 @@ import type { DatasetState } from './state.js';
 /** Slices of one dataset in flight where the warehouse has no cap of slots: enough for a few workers. */
 const UNCAPPED_SLOTS = 16;
 
+/** The gate closes before the message that says so arrives, or without one. */
+const REST_MS = 1_000;
+
 /** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
 export function dispatch(input: DatasetInput, state: DatasetState): void {
-  if (state.paused || state.finish) return;
+  if (state.paused || state.finish || Date.now() < state.restUntil) return;
   const slots = Math.min(slotsOf(state), state.width);
   while (state.inflight.size < slots) {
     const slice = pick(
@@ -81,7 +84,10 @@ function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   }
   for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
-  if (result.yielded === 'fenced') state.finish = true;
+  if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
+  if (result.yielded !== 'fenced') return;
+  state.fenced = true;
+  state.finish = true;
 }
 
 /** What is still running of a slice that ended was not begun. */

@@ -19,6 +19,8 @@ export interface Run {
   cancelReason: string;
   cancelledBy: string;
   replan: boolean;
+  /** A dataset's workflow ended without having done its part: why. Its readers would wait for ever. */
+  broken: string | undefined;
   everDone: boolean;
   paused: boolean;
   priority: number;
@@ -45,7 +47,7 @@ export function createRun(request: BackfillRequest): Run {
     ref: { project, environment, workflowId, backfillId },
     request,
     state: 'planning', reason: 'planning', endedAt: null, waiting: null,
-    cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, everDone: false, paused: false,
+    cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, broken: undefined, everDone: false, paused: false,
     priority: request.priority, maxParallel: request.maxParallel ?? null,
     opened: undefined, warnings: [], names: [],
     datasets: new Map(), base: new Map(), told: new Map(), children: new Map(),
@@ -96,6 +98,14 @@ export function unsettled(run: Run): number {
 /** Whether a partition failed or is blocked. */
 export function troubled(run: Run): boolean {
   return [...run.datasets.values()].some(({ failed, blocked, state }) => failed + blocked > 0 || state === 'held');
+}
+
+/** Works on, unless a person has paused it. */
+export function goOn(run: Run, reason: string): void {
+  run.waiting = run.paused
+    ? { for: 'a person to resume it', since: new Date().toISOString(), next: `sluice resume ${run.ref.backfillId}` }
+    : undefined;
+  enter(run, run.paused ? 'paused' : 'running', reason);
 }
 
 /** Goes to another state: said in the status, in the UI and in the search attributes. */

@@ -27,7 +27,7 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
   const told = { upstream: input.dataset, version, done: mutable(done), failed: mutable(failed), skipped: mutable(skipped) };
   for (const reader of input.readers) {
     state.telling++;
-    void tell(childId(input.ref, reader), told).finally(() => {
+    void tell(input, state, reader, told).finally(() => {
       state.telling--;
       state.wake = true;
     });
@@ -36,13 +36,15 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
 
 const mutable = (spans: readonly (readonly [number, number])[]): [number, number][] => spans.map(([lo, hi]) => [lo, hi]);
 
-async function tell(workflowId: string, told: NewsMessage): Promise<void> {
+async function tell(input: DatasetInput, state: DatasetState, reader: string, told: NewsMessage): Promise<void> {
   for (let attempt = 1; attempt <= TELL_TRIES; attempt++) {
     try {
-      await getExternalWorkflowHandle(workflowId).signal(messages.news, told);
+      await getExternalWorkflowHandle(childId(input.ref, reader)).signal(messages.news, told);
+      state.reached.add(reader);
       return;
     } catch (error) {
-      if (isCancellation(error)) return;
+      // It was there and is gone: it has ended, and needs nothing more.
+      if (isCancellation(error) || state.reached.has(reader)) return;
       // Cancelled while it waits: there is nobody left to tell.
       if (!(await sleep(TELL_AGAIN_MS).then(() => true, () => false))) return;
     }

@@ -22,6 +22,9 @@ export interface Published {
   readonly digest: string;
 }
 
+/** All that the ledger keeps of a dataset. */
+type Versioned = Pick<StoredDataset, 'name' | 'version'>;
+
 /** A publish that must not be: another attempt or another backfill has taken over. */
 export class FencedError extends Error {}
 
@@ -104,7 +107,7 @@ export async function insertSelect(
 }
 
 /** The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go. */
-export async function writeLedger(client: PgClient, who: Publisher, dataset: StoredDataset, published: readonly Published[]): Promise<void> {
+export async function writeLedger(client: PgClient, who: Publisher, dataset: Versioned, published: readonly Published[]): Promise<void> {
   const starts = published.map(({ start }) => start);
   const ends = published.map(({ end }) => end);
   const keys = [who.project, who.environment, dataset.name];
@@ -133,7 +136,7 @@ export async function writeLedger(client: PgClient, who: Publisher, dataset: Sto
 
 /** The partitions of `[lo, hi)` that this very execution has published already: what a retry need not redo. */
 export async function publishedByUs(
-  client: PgClient, who: Publisher, dataset: StoredDataset, starts: readonly string[],
+  client: PgClient, who: Publisher, dataset: Versioned, starts: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
   const { rows } = await client.query<{ n: number; rows: number }>({
     name: 'sluice_done',
