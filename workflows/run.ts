@@ -104,7 +104,7 @@ export function troubled(run: Run): boolean {
 export function goOn(run: Run, reason: string): void {
   run.waiting = run.paused
     ? { for: 'a person to resume it', since: new Date().toISOString(), next: `sluice resume ${run.ref.backfillId}` }
-    : undefined;
+    : null;
   enter(run, run.paused ? 'paused' : 'running', reason);
 }
 
