@@ -12,7 +12,7 @@ import { plural } from '../render/format.js';
 import { wrap } from '../render/text.js';
 import { withProject } from '../session.js';
 import { requestedBy } from './control.js';
-import type { Verb } from './index.js';
+import type { Verb } from './verb.js';
 
 type Options = CommonOptions & RangeOptions & { readonly reason?: string };
 type Change = (deps: PlanningDeps, dataset: Dataset, asked: Interval, asker: Asker) => Promise<LedgerChange>;

@@ -10,7 +10,7 @@ import { plural } from '../render/format.js';
 import { graphLines, type GraphNode } from '../render/graph.js';
 import { wrap } from '../render/text.js';
 import { withProject } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from './verb.js';
 
 type Options = CommonOptions & SelectOptions & { readonly impact?: string };
 

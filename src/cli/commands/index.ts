@@ -1,16 +1,10 @@
-import type { Command } from 'commander';
-import type { Io } from '../io.js';
 import { backfill } from './backfill.js';
 import { adjust, cancel, pause, resume, retry, skip } from './control.js';
 import { dev } from './dev.js';
 import { list, status, watch } from './status.js';
 import { plan } from './plan.js';
+import type { Verb } from './verb.js';
 import { worker } from './worker.js';
-
-/** One verb. `interrupt` lets `dev`, `worker` and waiting commands take Ctrl-C themselves. */
-export interface Verb {
-  readonly make: (io: Io, exit: (code: number) => void, interrupt: AbortController) => Command;
-}
 
 /** In the order of `sluice --help`: set up, look ahead, carry out, look at it, steer, the ledger. */
 export const COMMANDS: readonly Verb[] = [

@@ -10,7 +10,7 @@ import { print } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import { shellWord } from '../render/command.js';
 import { exampleFiles } from '../templates/example.js';
-import type { Verb } from './index.js';
+import type { Verb } from './verb.js';
 
 /** Days of made-up data: enough to watch, built in seconds. */
 const EXAMPLE_DAYS = 90;

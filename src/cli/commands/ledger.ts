@@ -5,7 +5,7 @@ import { print } from '../io.js';
 import { addCommon, addRange, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
 import { ledgerLines, type LedgerRow as ShownRow } from '../render/ledger.js';
 import { withProject } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from './verb.js';
 
 /** `sluice ledger`: what is published of a dataset, by which backfill, from which version. */
 export const ledger: Verb = {

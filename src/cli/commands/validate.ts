@@ -8,7 +8,7 @@ import { ERROR_MAX } from '../render/errors.js';
 import { plural } from '../render/format.js';
 import { wrap } from '../render/text.js';
 import { withProject, type Session } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from './verb.js';
 
 interface Options extends CommonOptions {
   readonly connect: boolean;

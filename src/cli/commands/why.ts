@@ -12,7 +12,7 @@ import { print } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import { whyLines } from '../render/why.js';
 import { withProject, type Session } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from './verb.js';
 
 /** How long a backfill may take to say how it stands; without it the ledger alone is explained. */
 const STATUS_MS = 5_000;
