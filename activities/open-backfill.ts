@@ -13,8 +13,8 @@ import { record, setControl } from '../src/store/control.js';
 import { asPlanned, savePlan } from '../src/store/plans.js';
 import { allHeld, findConflicts, lockScope, release, reserve, type Conflict, type Held } from '../src/store/reservations.js';
 import { rowsOf, type Db } from '../src/store/store.js';
-import type { ControlDeps } from './control-activities.js';
 import type { ExecutionRef } from './control.js';
+import type { ControlDeps } from './deps.js';
 
 /** A holder that Temporal does not know is taken over once its gate has been silent for this long. */
 const SILENT_MS = 60_000;

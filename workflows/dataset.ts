@@ -20,14 +20,14 @@ const HISTORY_MAX = 3_000;
  * those that read it. Ends when all of it is done or skipped; otherwise it waits, settled, for a person's message through its backfill.
  */
 export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
-  const early: (() => void)[] = [];
-  let state: DatasetState | undefined;
+  const early: ((state: DatasetState) => void)[] = [];
+  const here: { state?: DatasetState } = {};
   // Messages may come before the board is there: they wait for it, in order.
   const whenLoaded = (act: (state: DatasetState) => void): void => {
-    if (!state) early.push(() => state && act(state));
+    if (!here.state) early.push(act);
     else {
-      act(state);
-      state.wake = true;
+      act(here.state);
+      here.state.wake = true;
     }
   };
   setHandler(messages.news, (told) => {
@@ -40,10 +40,11 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
       obey(loaded, wanted);
     });
   });
-  setHandler(messages.datasetStatus, () => statusOf(input, state));
+  setHandler(messages.datasetStatus, () => statusOf(input, here.state));
 
-  state = await loadState(input);
-  for (const act of early) act();
+  const state = await loadState(input);
+  here.state = state;
+  for (const act of early) act(state);
   try {
     await work(input, state);
   } catch (error) {
@@ -62,7 +63,6 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
 }
 
 async function work(input: DatasetInput, state: DatasetState): Promise<void> {
-  state.newsDue = true;
   for (;;) {
     state.wake = false;
     if (!state.draining) dispatch(input, state);

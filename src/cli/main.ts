@@ -16,10 +16,10 @@ async function main(): Promise<number> {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     screen: () => ({
-      width: process.stdout.columns ?? 100, height: process.stdout.rows ?? 40, now: Date.now(),
-      color: process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined,
+      width: process.stdout.columns || 100, height: process.stdout.rows || 40, now: Date.now(),
+      color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     }),
-    isTerminal: process.stdout.isTTY === true,
+    isTerminal: process.stdout.isTTY,
     interrupted: interrupted.signal,
     now: () => Date.now(),
   };
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
 function report(io: Io, error: unknown): number {
   if (error instanceof CommanderError) return reportUsage(io, error);
   if (process.argv.includes('--json')) io.out(`${JSON.stringify(errorDocument(error))}\n`);
-  else io.err(`${errorLines(error, { color: process.stderr.isTTY === true }).join('\n')}\n`);
+  else io.err(`${errorLines(error, { color: process.stderr.isTTY }).join('\n')}\n`);
   if (process.env['SLUICE_DEBUG'] !== undefined && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
   return error instanceof SluiceError ? error.exitCode : 1;
 }

@@ -4,7 +4,7 @@ import type { TimeColumn } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
 import { createDdl } from '../warehouse/postgres/target.js';
-import type { Described } from './describe.js';
+import type { Described } from './described.js';
 
 /** The time column of a target that is described but not planned; null for `grain: none`. */
 export function timeColumnOf(

@@ -14,7 +14,8 @@ import { digestOf } from '../warehouse/postgres/digest.js';
 import { adoptablePartitions } from './adoptable.js';
 import { escaped, judgeTable, timeColumnOf } from './adopt-judge.js';
 import type { PlanningDeps } from './deps.js';
-import { describeDatasets, type Described } from './describe.js';
+import { describeDatasets } from './describe.js';
+import type { Described } from './described.js';
 import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
 import { own } from './targets.js';
 

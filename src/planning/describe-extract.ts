@@ -9,7 +9,7 @@ import type { Dataset, ExtractBody } from '../project/project.js';
 import { describeSource, movesInBinary, type SourceColumn } from '../source/postgres/describe.js';
 import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
-import type { Described } from './describe.js';
+import type { Described } from './described.js';
 
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
 const NULL_COUNT_TIMEOUT = '2s';

@@ -8,7 +8,7 @@ import { renderStatement, type Rendered } from '../project/render.js';
 import { resolveTypes } from '../source/postgres/describe.js';
 import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
-import type { Described } from './describe.js';
+import type { Described } from './described.js';
 import { requireSafeFunctions } from './functions.js';
 import { withParams } from './params.js';
 import { requireReads } from './reads.js';

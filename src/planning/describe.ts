@@ -1,24 +1,15 @@
 import { RequestError } from '../contracts/errors.js';
-import type { ColumnSpec, StoredDataset } from '../contracts/plan.js';
-import type { PlanWarning } from '../contracts/status.js';
+import type { ColumnSpec } from '../contracts/plan.js';
 import type { Interval } from '../core/interval/interval.js';
 import { systemError } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
 import type { Dataset } from '../project/project.js';
 import { describeTarget } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
+import type { Described } from './described.js';
 import { describeExtract } from './describe-extract.js';
 import { describeTransform } from './describe-transform.js';
 import { targetDdl } from './ddl.js';
-
-/** What planning learns of a dataset from the databases. */
-export interface Described {
-  readonly spec: StoredDataset['spec'];
-  readonly columns: readonly ColumnSpec[];
-  readonly time: StoredDataset['time'];
-  readonly ddl: readonly string[];
-  readonly warnings: readonly PlanWarning[];
-}
 
 export interface DescribeOptions {
   readonly overwrite: boolean;

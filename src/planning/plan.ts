@@ -11,7 +11,8 @@ import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
-import { describeDatasets, type Described } from './describe.js';
+import { describeDatasets } from './describe.js';
+import type { Described } from './described.js';
 import { runToJson } from './json.js';
 import { backfillCommand, selectorFor } from './words.js';
 

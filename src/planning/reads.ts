@@ -1,7 +1,8 @@
+import type { TableName } from '../contracts/table.js';
 import { RequestError } from '../contracts/errors.js';
 import type { PgClient } from '../postgres/pool.js';
 import { showTable } from '../project/names.js';
-import type { Dataset, Project, TableName } from '../project/project.js';
+import type { Dataset, Project } from '../project/project.js';
 
 /**
  * Refuses what stands under `reads` and is not there, or is a view over tables of datasets that the SQL does not name: sluice

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { ColumnSpec } from '../../contracts/plan.js';
 import type { PgClient } from '../../postgres/pool.js';
+import type { TableName } from '../../contracts/table.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
-import type { TableName } from '../../project/project.js';
 
 /** A target table as it is today. */
 export interface TargetState {
@@ -64,7 +64,7 @@ export function createDdl({ target, columns, time, key }: TargetWanted, schemaEx
 /** Index names hold at most 63 bytes and are one per schema: a hash of the whole name keeps long ones apart. */
 function indexDdl(target: TableName, columns: readonly string[], suffix: string, unique: string): string {
   const hash = createHash('sha256').update(target.name).digest('hex').slice(0, 6);
-  const name = `${[...target.name].slice(0, 10).join('')}_${hash}_${suffix}_idx`;
+  const name = `${Array.from(target.name).slice(0, 10).join('')}_${hash}_${suffix}_idx`;
   return `CREATE ${unique}INDEX IF NOT EXISTS ${quoteIdent(name)} ON ${quoteTable(target)} (${columns.map(quoteIdent).join(', ')})`;
 }
 
