@@ -1,7 +1,7 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ExtractSpec } from '../contracts/plan.js';
 import type { PlanWarning } from '../contracts/status.js';
-import { errorFacts, systemError } from '../postgres/error.js';
+import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
 import { withRetries, type PgClient } from '../postgres/pool.js';
 import { quoteIdent } from '../postgres/quote.js';
 import { canBeTime, isZoneless } from '../postgres/time.js';
@@ -97,7 +97,7 @@ async function nullTimes(client: PgClient, dataset: Dataset, spec: ExtractSpec, 
 
 function sourceError(error: unknown, dataset: Dataset, body: ExtractBody): unknown {
   const { sqlstate, message } = errorFacts(error);
-  if (sqlstate === undefined || !/^(42|22|0A)/.test(sqlstate) || sqlstate === '42501') return error;
+  if (!isRefusedStatement(sqlstate)) return error;
   const what = body.table ? `table ${body.table.schema}.${body.table.name}` : 'its query';
   const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'source_query';
   return new RequestError(code, `${dataset.file}: ${what} on connection ${body.from}: ${message}`, 'correct the name, or the connection under `from:`');

@@ -1,6 +1,6 @@
 import { RequestError } from '../contracts/errors.js';
 import type { Interval } from '../core/interval/interval.js';
-import { errorFacts } from '../postgres/error.js';
+import { errorFacts, isRefusedStatement } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
 import { canBeTime } from '../postgres/time.js';
 import type { Dataset, TransformBody } from '../project/project.js';
@@ -65,7 +65,7 @@ async function describeQuery(client: PgClient, dataset: Dataset, sql: string): P
     return fields.map(({ name }, i) => ({ name, type: types[i]?.type ?? 'text' }));
   } catch (error) {
     const { sqlstate, message, position } = errorFacts(error);
-    if (sqlstate === undefined || !/^(42|22|0A|21)/.test(sqlstate) || sqlstate === '42501') throw error;
+    if (!isRefusedStatement(sqlstate)) throw error;
     const place = position === undefined ? '' : `:${lineAt(sql, Number(position) - 1 - head.length)}`;
     const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'sql_error';
     throw new RequestError(code, `${dataset.file}${place}: ${message}`, 'correct the SQL; `sluice validate --connect` checks every statement', { cause: error });

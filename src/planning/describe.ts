@@ -1,8 +1,9 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
 import type { Interval } from '../core/interval/interval.js';
-import { systemError } from '../postgres/error.js';
+import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
+import { quoteTable } from '../postgres/quote.js';
 import type { Dataset } from '../project/project.js';
 import { describeTarget } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
@@ -54,8 +55,24 @@ export async function describeOne(deps: PlanningDeps, client: PgClient, dataset:
   requireColumns(dataset, found.columns);
   const state = await describeTarget(client, dataset.table);
   const ddl = targetDdl(deps.project, dataset, found.columns, state, options.overwrite);
-  for (const statement of ddl) await client.query(statement);
+  for (const statement of ddl) {
+    await client.query(statement).catch((error: unknown) => {
+      throw tableError(error, dataset);
+    });
+  }
   return { ...found, ddl };
+}
+
+/** Columns of one name, of a type that no table can hold, a key that cannot be indexed: found by making the table. */
+function tableError(error: unknown, { file, table }: Dataset): unknown {
+  const { sqlstate, message } = errorFacts(error);
+  if (!isRefusedStatement(sqlstate)) return error;
+  return new RequestError(
+    'table_refused',
+    `${file}: table ${quoteTable(table)} cannot be made: ${message}`,
+    'name each column once, and cast what a table cannot hold',
+    { cause: error },
+  );
 }
 
 function requireColumns(dataset: Dataset, columns: readonly ColumnSpec[]): void {

@@ -1,6 +1,6 @@
 import { RequestError } from '../contracts/errors.js';
 import { changesClocks } from '../core/time/zone.js';
-import { errorFacts } from '../postgres/error.js';
+import { errorFacts, isRefusedStatement } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
 import type { Dataset } from '../project/project.js';
 import type { Rendered } from '../project/render.js';
@@ -76,8 +76,7 @@ async function treeOf(client: PgClient, sql: string, parameters: number): Promis
     );
     return rows[0]?.tree ?? null;
   } catch (error) {
-    const { sqlstate = '' } = errorFacts(error);
-    if (!/^(42|0A)/.test(sqlstate) || sqlstate === '42501') throw error;
+    if (!isRefusedStatement(errorFacts(error).sqlstate)) throw error;
     return null;
   } finally {
     await client.query('ROLLBACK TO SAVEPOINT sluice_tree');

@@ -71,7 +71,7 @@ async function nothingChanged(): Promise<void> {
     [NEVER],
   );
   assert.equal(rows[0]?.schemas, 0, 'a table was made');
-  if (rows[0]?.started !== 1) return;
+  if (rows[0].started !== 1) return;
   const left = await warehouse.query(
     `SELECT project FROM sluice.backfills WHERE project LIKE 'bad%'
      UNION ALL SELECT project FROM sluice.tables WHERE project LIKE 'bad%' UNION ALL SELECT project FROM sluice.partitions WHERE project LIKE 'bad%'`,
@@ -219,6 +219,28 @@ const BAD: readonly Bad[] = [
     settings: { timezone: 'America/New_York' },
     code: 'zoneless_comparison',
     message: /^datasets\/a\.sql: compares :start with a date/,
+  },
+  {
+    name: 'two columns of one name',
+    datasets: { 'a.sql': transform('SELECT at AS day, id, id FROM raw.events WHERE at >= :start AND at < :end') },
+    code: 'table_refused',
+    message: /^datasets\/a\.sql: table "never_made"\."a" cannot be made: column "id" specified more than once/,
+  },
+  {
+    name: 'a column that no table can hold',
+    datasets: {
+      'a.sql': transform('SELECT at AS day, pg_sleep(0) AS s FROM raw.events WHERE at >= :start AND at < :end'),
+    },
+    code: 'table_refused',
+    message: /^datasets\/a\.sql: .*pseudo-type void/,
+  },
+  {
+    name: 'a schema that is not there, of a function',
+    datasets: {
+      'a.sql': transform('SELECT at AS day,\n  nowhere.f(id) AS s FROM raw.events WHERE at >= :start AND at < :end'),
+    },
+    code: 'sql_error',
+    message: /^datasets\/a\.sql:6: .*nowhere/,
   },
   {
     name: '--from at or after --to',

@@ -38,6 +38,14 @@ defaults: { grain: day, start: 2024-01-01 }
     'visits',
     `${DAY} + CASE WHEN :start = '2024-01-04Z' THEN interval '1 day' ELSE '0' END`,
   ),
+  'datasets/queried.yaml': `
+extract:
+  from: ops
+  time: at
+  query: |
+    SELECT id, at FROM visits WHERE at >= :start AND at < :end + CASE WHEN :start = '2024-01-02Z' THEN interval '3 hours' ELSE '0' END
+`,
+  'datasets/queried_day.sql': COUNTED('queried'),
   'datasets/outside_day.sql':
     '/*\ntime: day\n*/\nSELECT o.day, o.n FROM outside o WHERE o.day >= :start AND o.day < :end\n',
   'datasets/slow.sql': COUNTED('visits', DAY, ', pg_sleep(600)::text AS slept').replace('key: [day]\n', ''),
@@ -155,6 +163,24 @@ describe('one bad partition: exit 3, it fails alone, its readers are blocked, al
     assert.deepEqual(await rowsOf(`SELECT count(*)::int AS n, sum(n)::int AS rows FROM analytics.outside`), [
       { n: 5, rows: 5 * 24 },
     ]);
+  });
+
+  test('rows of a source query outside the interval that it was given', async () => {
+    await failing('queried', 'queried+', 'queried', 'queried_day', { day: '2024-01-02', code: 'rows_outside' });
+    assert.deepEqual(await rowsOf(`SELECT count(*)::int AS n FROM analytics.queried`), [{ n: 5 * 24 }]);
+  });
+
+  test('rows that sluice did not write stay, in a table that it does write', async () => {
+    await warehouse.query(`INSERT INTO analytics.visits VALUES (-1, '2024-01-08 01:00Z')`);
+    const args = ['-p', 'shop', '--from', '2024-01-07', '--to', '2024-01-10', '--id', 'foreign', '--wait', '--json'];
+    const ran = await stack.sluice(['backfill', 'visits', ...args]);
+    assert.equal(ran.code, 3, ran.out + ran.err);
+    const [visits] = BackfillStatus.parse(ran.json()).datasets;
+    assert.deepEqual(
+      [visits?.done, visits?.failures.map(({ start, code }) => [start, code])],
+      [2, [['2024-01-08T00:00:00Z', 'foreign_rows']]],
+    );
+    assert.deepEqual(await rowsOf(`SELECT id::int FROM analytics.visits WHERE at >= '2024-01-07Z'`), [{ id: -1 }]);
   });
 
   test('watching what is held says 3 as well, and what to type', async () => {
