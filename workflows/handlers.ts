@@ -10,10 +10,14 @@ type Act<Name extends MessageName> = (run: Run, message: MessageOf<Name>) => Pro
 
 /** Serves the public messages, each as signal and as update, and the status query. */
 export function handleMessages(run: Run, cancelAll: () => void): void {
-  setHandler(messages.status, () => documentOf(run));
-  setHandler(messages.report, (told) => {
-    takeReport(run, told);
-  });
+  setHandler(messages.status, () => documentOf(run), { description: 'The document of `sluice status --json`.' });
+  setHandler(
+    messages.report,
+    (told) => {
+      takeReport(run, told);
+    },
+    { description: 'From its datasets only.' },
+  );
   serve(run, 'pause', pause);
   serve(run, 'resume', resume);
   serve(run, 'retry', retry);
@@ -28,11 +32,11 @@ export function handleMessages(run: Run, cancelAll: () => void): void {
 }
 
 function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): void {
-  const { signal, update } = messages[name];
+  const { signal, update, description } = messages[name];
   setHandler(signal, async (input) => {
     // A signal that makes no sense now is dropped: nobody hears an answer. The update of the same name refuses it.
     if (complaint(run, name, input) === undefined) await act(run, read(name, input));
-  });
+  }, { description });
   setHandler(
     update,
     async (input): Promise<BackfillStatus> => {
@@ -40,6 +44,7 @@ function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): 
       return documentOf(run);
     },
     {
+      description,
       validator: (input): void => {
         const message = complaint(run, name, input);
         if (message !== undefined) throw ApplicationFailure.create({ type: 'message_refused', message, nonRetryable: true });

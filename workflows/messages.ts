@@ -4,28 +4,24 @@ import type { MessageName, DatasetOrder, NewsMessage, Report } from '../src/cont
 import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
 
 /** A public message: the same name as a signal (fire and forget) and as an update (checked, answers with the new status). */
-function message(name: MessageName): PublicMessage {
-  return { signal: defineSignal(name), update: defineUpdate(name) };
+function message(name: MessageName, description: string): PublicMessage {
+  return { signal: defineSignal(name), update: defineUpdate(name), description };
 }
 
 /** The argument is anybody's JSON until its schema has read it. */
 interface PublicMessage {
   readonly signal: SignalDefinition<[input: unknown]>;
   readonly update: UpdateDefinition<BackfillStatus, [input: unknown]>;
+  /** Shown by the web UI and by `temporal workflow metadata`. */
+  readonly description: string;
 }
 
-/** Nothing new begins: work stops between two batches, and stays where it is. */
-export const pause = message('pause');
-/** Goes on after a pause. */
-export const resume = message('resume');
-/** Stops the statements that run, lets go of what is held, and ends; what was published stays. */
-export const cancel = message('cancel');
-/** While held: tries again what failed; `withCurrent` plans it anew under the current definitions. */
-export const retry = message('retry');
-/** Partitions stay as they are, and so do their readers. */
-export const skip = message('skip');
-/** Another priority or number of batches at work at once. */
-export const adjust = message('adjust');
+export const pause = message('pause', 'Nothing new begins: work stops between two batches, and stays where it is.');
+export const resume = message('resume', 'Goes on after a pause.');
+export const cancel = message('cancel', 'Stops the statements that run, lets go of what is held, and ends; what was published stays.');
+export const retry = message('retry', 'While held: tries again what failed; `withCurrent` plans it anew under the current definitions.');
+export const skip = message('skip', 'Partitions stay as they are, and so do their readers.');
+export const adjust = message('adjust', 'Another priority or number of batches at work at once.');
 
 /** The document of `sluice status --json`. */
 export const status = defineQuery<BackfillStatus>('status');

@@ -4,6 +4,7 @@ import type { BackfillRequest } from '../src/contracts/request.js';
 import type { BackfillState, BackfillStatus, DatasetStatus, PlanWarning } from '../src/contracts/status.js';
 import type { ExecutionRef } from '../activities/control.js';
 import { attributesOf, memoOf } from './attributes.js';
+import { backfillDetails } from './details.js';
 import { scopeOf } from './proxies.js';
 
 type OpenPlan = Extract<Opened, { kind: 'open' }>;
@@ -140,14 +141,5 @@ export function documentOf(run: Run): BackfillStatus {
 
 /** Live details in the web UI: a progress table. */
 export function show(run: Run): void {
-  const { partitions, rows, datasets } = documentOf(run);
-  const lines = [
-    `**${run.ref.backfillId}** is ${run.state}: ${run.reason}`,
-    `${partitions.done} of ${partitions.total} partitions, ${rows} rows, ${partitions.failed} failed, ${partitions.blocked} blocked`,
-    ...(run.waiting ? [`waits for ${run.waiting.for}. Next: \`${run.waiting.next}\``] : []),
-    ['| dataset | state | done | rows | failed | waits for |', '| --- | --- | --- | --- | --- | --- |',
-      ...datasets.slice(0, 100).map((one) => `| ${one.name} | ${one.state} | ${one.done} / ${one.total} | ${one.rows} | ${one.failed + one.blocked} | ${one.waitingFor ?? ''} |`),
-    ].join('\n'),
-  ];
-  setCurrentDetails(lines.join('\n\n'));
+  setCurrentDetails(backfillDetails(documentOf(run)));
 }

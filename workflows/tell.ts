@@ -3,6 +3,7 @@ import type { NewsMessage } from '../src/contracts/messages.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
 import { shouldReport } from '../src/core/slice/budget.js';
 import { childId, type DatasetInput } from './carry.js';
+import { datasetDetails } from './details.js';
 import * as messages from './messages.js';
 import { statusOf, type DatasetState } from './state.js';
 
@@ -85,14 +86,5 @@ export async function tellParent(input: DatasetInput, state: DatasetState, last:
 
 /** What the web UI shows on a child: where it stands, what it reads and who reads it. */
 export function showDetails(input: DatasetInput, state: DatasetState): void {
-  const { done, total, failed, blocked, running, rows, state: word, waitingFor, failures } = statusOf(input, state);
-  const lines = [
-    `**${input.dataset}**: ${word}, ${done} of ${total} partitions, ${rows} rows, ${running} at work`,
-    ...(failed + blocked > 0 ? [`${failed} failed, ${blocked} blocked`] : []),
-    ...(waitingFor === undefined ? [] : [`waits for ${waitingFor}`]),
-    `reads: ${input.needs.join(', ') || 'its source only'}`,
-    `read by: ${input.readers.join(', ') || 'nobody in this plan'}`,
-    ...failures.slice(0, 5).map(({ start, end, code, message }) => `- ${start} … ${end} ${code}: ${message}`),
-  ];
-  setCurrentDetails(lines.join('\n\n'));
+  setCurrentDetails(datasetDetails(statusOf(input, state), input.needs, input.readers));
 }

@@ -5,7 +5,7 @@
  * verifies every table against the source, stops what it started. `-- --keep` leaves it up.
  */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readDevFile } from '../../src/dev/dev-file.js';
 import { ensureDatabase } from '../../src/dev/postgres-server.js';
@@ -20,7 +20,9 @@ const YEAR = ['--from', '2013-01-01', '--to', '2014-01-01'];
 
 /** The same command that a person would type; its progress goes to this terminal. */
 function sluice(...words: string[]): Promise<number> {
-  const child = spawn(process.execPath, [SLUICE, ...words, '-p', PROJECT, '--data-dir', DATA_DIR], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [SLUICE, ...words, '-p', PROJECT, '--data-dir', DATA_DIR], {
+    stdio: 'inherit',
+  });
   return new Promise((done, failed) => {
     child.once('error', failed);
     child.once('exit', (code) => {
@@ -40,9 +42,15 @@ async function demo(keep: boolean): Promise<number> {
     await ensureDatabase(dev.postgresUrl, 'ops');
     const sourceUrl = `${dev.postgresUrl}/ops`;
     const { rows } = await loadSource(sourceUrl);
-    say(`   ${Object.entries(rows).map(([table, count]) => `${table} ${count.toLocaleString('en')}`).join(', ')}`);
+    say(
+      `   ${Object.entries(rows)
+        .map(([table, count]) => `${table} ${count.toLocaleString('en')}`)
+        .join(', ')}`,
+    );
     say('3. The backfill: 15 datasets, each date as soon as its own inputs are done');
-    const code = await sluice('backfill', ...YEAR, '--wait', '--reason', 'demo');
+    const id = `demo-${new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)}`;
+    say(`   in the Temporal web UI: ${workflowUrl(dev.temporalUiUrl, id)}`);
+    const code = await sluice('backfill', ...YEAR, '--wait', '--reason', 'demo', '--id', id);
     if (code !== 0) return code;
     say('4. Verified against SQL that reads the source directly');
     const report = await verify({ sourceUrl, warehouseUrl: `${dev.postgresUrl}/warehouse` });
@@ -54,10 +62,18 @@ async function demo(keep: boolean): Promise<number> {
   }
 }
 
+function workflowUrl(uiUrl: string, id: string): string {
+  return `${uiUrl}/namespaces/default/workflows/${encodeURIComponent(`backfill/flights/${id}`)}`;
+}
+
 function next(uiUrl: string, stays: boolean): void {
-  const where = `-p ${PROJECT}`;
-  say(stays ? `Temporal web UI: ${uiUrl}` : `Temporal web UI: was at ${uiUrl}; keep it up with: npm run demo -- --keep`);
-  say(`Try next${stays ? '' : ' (after npm run demo -- --keep)'}:
+  const where = `-p ${relative('.', PROJECT) || '.'}`;
+  say(
+    stays
+      ? `All backfills in the Temporal web UI: ${uiUrl}/namespaces/default/workflows`
+      : 'Stopping; to keep it all up, and its web UI: npm run demo -- --keep',
+  );
+  say(`Try next${stays ? '' : ', after that'}:
   npx sluice graph ${where}
   npx sluice plan ${where} --on 2013-03-10 --rebuild all
   npx sluice why carrier_7d 2013-03-10 ${where}

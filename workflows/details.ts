@@ -1,0 +1,54 @@
+import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
+
+/** Rows of the table at most; the rest is counted. */
+const ROWS_MAX = 100;
+
+/** Live details of a backfill in the web UI, as Markdown: what a person wants first comes first, for the pane shows about six lines. */
+export function backfillDetails({ id, state, reason, partitions, rows, waiting, datasets }: BackfillStatus): string {
+  const { total, done } = partitions;
+  const parts = [`${number(done)} of ${number(total)} partitions`, `${number(rows)} rows`, ...troubles(partitions)];
+  return [
+    `**${id}** is ${state}: ${reason}`,
+    parts.join(', '),
+    ...(waiting ? [`waits for ${waiting.for}. Next: \`${waiting.next}\``] : []),
+    aligned(datasets.slice(0, ROWS_MAX).map(rowOf)),
+    ...(datasets.length > ROWS_MAX ? [`and ${datasets.length - ROWS_MAX} more`] : []),
+  ].join('\n\n');
+}
+
+/** Live details of one dataset: where it stands, what it waits for, what it reads, who reads it, what failed. */
+export function datasetDetails(status: DatasetStatus, needs: readonly string[], readers: readonly string[]): string {
+  const { name, state, done, total, rows, running, waitingFor, failures } = status;
+  const parts = [`${number(done)} of ${number(total)} partitions`, `${number(rows)} rows`, `${running} at work`, ...troubles(status)];
+  const facts = [
+    ...(waitingFor === undefined ? [] : [`waits for ${waitingFor}`]),
+    `reads ${needs.join(', ') || 'its source only'}`,
+    `read by ${readers.join(', ') || 'nobody in this plan'}`,
+    ...failures.slice(0, 5).map(({ start, end, code, message }) => `${start} … ${end} ${code}: ${message}`),
+  ];
+  return [`**${name}** is ${state}: ${parts.join(', ')}`, facts.map((fact) => `- ${fact}`).join('\n')].join('\n\n');
+}
+
+function rowOf({ name, done, total, rows, state, waitingFor, ...status }: DatasetStatus): string[] {
+  const words = [state === 'waiting' && waitingFor !== undefined ? '' : state, ...troubles(status), waitingFor === undefined ? '' : `waits for ${waitingFor}`];
+  return [name, `${number(done)} / ${number(total)}`, `${number(rows)} rows`, words.filter((word) => word !== '').join(', ')];
+}
+
+function troubles({ failed, blocked }: { readonly failed: number; readonly blocked: number }): string[] {
+  return [...(failed > 0 ? [`${number(failed)} failed`] : []), ...(blocked > 0 ? [`${number(blocked)} blocked`] : [])];
+}
+
+/** Columns in a code block, names and words to the left, numbers to the right: the UI draws Markdown tables with no space between columns. */
+function aligned(rows: readonly (readonly string[])[]): string {
+  const width = (column: number): number => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0));
+  const widths = [0, 1, 2].map(width);
+  const lines = rows.map(([name = '', done = '', count = '', words = '']) =>
+    `${name.padEnd(widths[0] ?? 0)}  ${done.padStart(widths[1] ?? 0)}  ${count.padStart(widths[2] ?? 0)}  ${words}`.trimEnd(),
+  );
+  return rows.length === 0 ? '' : ['```', ...lines, '```'].join('\n');
+}
+
+/** `1,234,567`, whatever the worker's locale. */
+function number(value: number): string {
+  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
