@@ -1,5 +1,6 @@
 /** The package as npm packs it, in an empty folder outside the repository, with its production dependencies only. Needs `npm run build` first. */
 import assert from 'node:assert/strict';
+import { z } from 'zod';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
