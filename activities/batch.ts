@@ -3,9 +3,10 @@ import pgCopy from 'pg-copy-streams';
 import type { ExtractSpec, StoredDataset, TransformSpec } from '../src/contracts/plan.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
+import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { DigestStream, digestOf } from '../src/warehouse/postgres/digest.js';
-import { beginPublish, emptyInterval, insertSelect, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
+import { beginPublish, emptyInterval, insertSelect, targetTime, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
 
 /** Rows of a transform that do not belong to the partition that made them. */
 export class RowsOutsideError extends Error {
@@ -59,10 +60,21 @@ async function extract(
     const digest = new DigestStream();
     await pipeline(out, digest, into);
     if (out.rowCount !== into.rowCount) throw new RowsLostError(`${out.rowCount} rows left the source, ${into.rowCount} arrived`);
+    if (spec.params.length > 0) await requireInside(warehouse, dataset, interval, into.rowCount);
     published.push({ ...interval, rows: into.rowCount, digest: digest.digest() });
   }
   await source.query('COMMIT');
   return published;
+}
+
+/** The interval was emptied before: what it holds now are the rows that belong there, and no others. */
+async function requireInside(warehouse: PgClient, dataset: StoredDataset, { start, end }: SqlInterval, copied: number): Promise<void> {
+  const time = targetTime(dataset);
+  if (time === null) return;
+  const inside = within(time, '$1::timestamptz', '$2::timestamptz');
+  const { rows } = await warehouse.query<{ n: number }>(`SELECT count(*)::float8 AS n FROM ${quoteTable(dataset.target)} WHERE ${inside}`, [start, end]);
+  const outside = copied - (rows[0]?.n ?? 0);
+  if (outside !== 0) throw new RowsOutsideError(Math.abs(outside));
 }
 
 async function transform(dataset: StoredDataset, spec: TransformSpec, interval: SqlInterval, warehouse: PgClient): Promise<Published> {

@@ -1,5 +1,4 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import type { Logger } from 'pino';
 import { RequestError, SluiceError } from '../src/contracts/errors.js';
 import { retryable } from '../src/core/retry.js';
 import { faultOf } from '../src/postgres/error.js';
@@ -7,31 +6,16 @@ import { resolveRange } from '../src/core/time/range.js';
 import { partitionsOf, type Run } from '../src/core/interval/runs.js';
 import type { Interval } from '../src/core/interval/interval.js';
 import { runsOfJson } from '../src/planning/json.js';
-import type { Pool } from '../src/postgres/pool.js';
-import type { Project } from '../src/project/project.js';
 import { backfillState, endBackfill } from '../src/store/backfills.js';
 import { record, setControl } from '../src/store/control.js';
 import { planRequest } from '../src/planning/plan.js';
 import { planDocument } from '../src/planning/words.js';
 import { loadPlanDataset, savePlan } from '../src/store/plans.js';
 import { release } from '../src/store/reservations.js';
-import type { Db } from '../src/store/store.js';
 import type { ControlActivities, ControlOrder, PlanActivities } from './control.js';
+import type { ControlDeps } from './deps.js';
 import { loadDataset } from './load-dataset.js';
 import { openBackfill } from './open-backfill.js';
-
-/** What the worker wires into control activities. */
-export interface ControlDeps {
-  readonly db: Db;
-  readonly log: Logger;
-  readonly pool: (connection: string) => Pool;
-  /** The project as this worker deploys it, or a registered definition by its hash. */
-  readonly project: (hash: string | undefined) => Promise<Project>;
-  readonly now: () => number;
-  /** What Temporal says of a workflow that holds a reservation. */
-  readonly workflowState: (workflowId: string) => Promise<'open' | 'closed' | 'unknown'>;
-  readonly searchAttributes: boolean;
-}
 
 export function createControlActivities(deps: ControlDeps): ControlActivities & PlanActivities {
   return {

@@ -3,6 +3,7 @@ import type { StoredDataset } from '../src/contracts/plan.js';
 import type { PlanHead } from '../src/store/plans.js';
 import type { Pool } from '../src/postgres/pool.js';
 import type { Db } from '../src/store/store.js';
+import type { Project } from '../src/project/project.js';
 
 /** What the worker wires into slice activities. */
 export interface SliceDeps {
@@ -14,4 +15,17 @@ export interface SliceDeps {
   /** A dataset of a stored plan; plans are immutable, so it is cached. */
   readonly planDataset: (fingerprint: string, dataset: string) => Promise<{ head: PlanHead; dataset: StoredDataset }>;
   readonly log: Logger;
+}
+
+/** What the worker wires into control activities. */
+export interface ControlDeps {
+  readonly db: Db;
+  readonly log: Logger;
+  readonly pool: (connection: string) => Pool;
+  /** The project as this worker deploys it, or a registered definition by its hash. */
+  readonly project: (hash: string | undefined) => Promise<Project>;
+  readonly now: () => number;
+  /** What Temporal says of a workflow that holds a reservation. */
+  readonly workflowState: (workflowId: string) => Promise<'open' | 'closed' | 'unknown'>;
+  readonly searchAttributes: boolean;
 }

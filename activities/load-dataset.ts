@@ -5,8 +5,8 @@ import { runsOfJson } from '../src/planning/json.js';
 import { readLimit } from '../src/store/control.js';
 import { loadPlanDataset } from '../src/store/plans.js';
 import { rowsOf } from '../src/store/store.js';
-import type { ControlDeps } from './control-activities.js';
 import type { ExecutionRef } from './control.js';
+import type { ControlDeps } from './deps.js';
 
 /** An extract joins up to this many partitions in one transaction; sizing decides how many it really does. */
 const EXTRACT_BATCH_MAX = 366;

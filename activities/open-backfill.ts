@@ -10,11 +10,11 @@ import { deployTargets } from '../src/planning/targets.js';
 import type { Project } from '../src/project/project.js';
 import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
 import { record, setControl } from '../src/store/control.js';
-import { savePlan } from '../src/store/plans.js';
+import { asPlanned, savePlan } from '../src/store/plans.js';
 import { allHeld, findConflicts, lockScope, release, reserve, type Conflict, type Held } from '../src/store/reservations.js';
 import { rowsOf, type Db } from '../src/store/store.js';
-import type { ControlDeps } from './control-activities.js';
 import type { ExecutionRef } from './control.js';
+import type { ControlDeps } from './deps.js';
 
 /** A holder that Temporal does not know is taken over once its gate has been silent for this long. */
 const SILENT_MS = 60_000;
@@ -28,14 +28,15 @@ interface OpenOrder {
 
 /** Plans and reserves under one lock per scope: two backfills cannot both find a partition free. */
 export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise<Opened> {
-  const { ref, request, again } = order;
+  const { ref, again } = order;
   await claim(deps, order);
-  const project = await deps.project(again ? undefined : request.definition);
-  const planning = { project, db: deps.db, pool: deps.pool, now: deps.now() };
+  const project = await deps.project(again ? undefined : order.request.definition);
+  const request = await asPlanned(deps.db, order.request);
   return deps.db.transaction(async (tx) => {
     await lockScope(tx, ref);
     const exclude = await excluded(deps, tx, order);
-    const plan = await planRequest(planning, request, exclude);
+    // On the transaction's own connection: several that wait for the lock hold all others, and would never let this one plan.
+    const plan = await planRequest({ project, db: tx, pool: deps.pool, now: deps.now() }, request, exclude);
     if (request.plan !== undefined && !again && plan.fingerprint !== request.plan) {
       throw new RequestError('plan_changed', `plan ${request.plan} is no longer true: it would now be ${plan.fingerprint}`, 'run `sluice plan` again and look at what changed');
     }

@@ -15,7 +15,7 @@ export interface Session {
   /** Gives the turns of all its connections back, after a batch. */
   giveTurns: () => Promise<void>;
   /** After an error: both connections go, and with them the transaction, the locks and the turns. */
-  abandon: () => Promise<void>;
+  abandon: () => void;
   cancelled: () => boolean;
   close: () => Promise<void>;
 }
@@ -26,8 +26,14 @@ interface Open {
   readonly connection: string;
 }
 
-/** Opens a slice's session. When the activity is cancelled, the statements that run on it are stopped in the database. */
-export async function openSession(deps: SliceDeps, who: Publisher, dataset: StoredDataset, signal: AbortSignal): Promise<Session> {
+/** What a cancelled activity meets where it asks for a connection. */
+class SessionCancelledError extends Error {}
+
+/**
+ * Opens a slice's session. When the activity is cancelled its backends are ended: a statement alone could be stopped too early,
+ * between two of them, and the next one would run on for nobody.
+ */
+export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredDataset, signal: AbortSignal): Session {
   const open = new Map<string, Open>();
   const settings = {
     ...LIMITS,
@@ -39,11 +45,16 @@ export async function openSession(deps: SliceDeps, who: Publisher, dataset: Stor
     const there = open.get(role);
     if (there) return there.client;
     const client = await deps.pool(connection).acquire();
+    if (signal.aborted) {
+      client.release();
+      throw new SessionCancelledError('cancelled');
+    }
     const { rows } = await client.query<{ pid: number }>(
       'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
       [Object.keys(settings), Object.values(settings)],
     );
     open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
+    if (signal.aborted) throw new SessionCancelledError('cancelled');
     return client;
   };
   const closeAll = (broken: boolean): void => {
@@ -53,8 +64,8 @@ export async function openSession(deps: SliceDeps, who: Publisher, dataset: Stor
   const stop = (): void => {
     for (const { connection, pid } of open.values()) {
       const pool = deps.pool(connection);
-      pool.use((client) => client.query('SELECT pg_cancel_backend($1)', [pid])).catch((error: unknown) => {
-        deps.log.warn({ err: error, connection }, 'could not stop a statement');
+      pool.use((client) => client.query('SELECT pg_terminate_backend($1)', [pid])).catch((error: unknown) => {
+        deps.log.warn({ err: error, connection }, 'could not end a backend');
       });
     }
   };
@@ -67,13 +78,14 @@ export async function openSession(deps: SliceDeps, who: Publisher, dataset: Stor
     },
     abandon: () => {
       closeAll(true);
-      return Promise.resolve();
     },
     cancelled: () => signal.aborted,
-    close: () => {
+    close: async () => {
       signal.removeEventListener('abort', stop);
-      closeAll(signal.aborted);
-      return Promise.resolve();
+      // In the pool it is nobody's: whoever ends this attempt's backends by name must not meet the next user of one.
+      const unnamed = [...open.values()].map(({ client }) => client.query("SET application_name = 'sluice'"));
+      const left = await Promise.allSettled(signal.aborted ? [] : unnamed);
+      closeAll(signal.aborted || left.some(({ status }) => status === 'rejected'));
     },
   };
 }

@@ -31,14 +31,20 @@ export interface SliceActivities {
 async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
   const context = Context.current();
   const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
-  const who = { ...input, attempt: context.info.attempt };
-  const session = await openSession(deps, who, dataset, context.cancellationSignal);
   try {
-    return await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+    const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
+    const who = { ...input, attempt: context.info.attempt };
+    const session = openSession(deps, who, dataset, context.cancellationSignal);
+    const began = Date.now();
+    const waitedMs = Math.max(0, began - context.info.currentAttemptScheduledTimestampMs);
+    try {
+      const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+      return { ...result, waitedMs, ranMs: Date.now() - began };
+    } finally {
+      await session.close();
+    }
   } finally {
     clearInterval(heartbeat);
-    await session.close();
   }
 }
 
@@ -51,7 +57,7 @@ interface Slice {
   readonly session: Session;
 }
 
-async function carryOut(slice: Slice): Promise<SliceResult> {
+async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'ranMs'>> {
   const { who, dataset, input, session } = slice;
   const done: BatchDone[] = [];
   const failed: SliceFailure[] = [];
@@ -59,19 +65,28 @@ async function carryOut(slice: Slice): Promise<SliceResult> {
   let begun = 0;
   try {
     await takeLease(await session.warehouse(), who, dataset.name, input.batches);
+    // With the lease taken, nobody else adds to what this execution has published.
+    const starts = input.batches.flatMap((span) => intervalsOf(dataset, span).map(({ start }) => start));
+    const ours = await publishedByUs(await session.warehouse(), who, dataset, starts);
     for (const span of input.batches) {
       const turn = await takeTurn(slice.deps, who, dataset, session);
       result.rateLimited = turn.rate !== null;
       result.slots = turn.slots;
-      if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
+      if (turn.kind !== 'go') {
+        await session.giveTurns();
+        return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
+      }
       begun++;
-      const outcome = await runBatch(slice, span);
+      const outcome = await runBatch(slice, span, ours);
       if ('code' in outcome) failed.push(outcome);
       else done.push(outcome);
     }
     await dropLease(await session.warehouse(), who, dataset.name);
+    await session.giveTurns();
     return { ...result, yielded: null };
   } catch (error) {
+    // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
+    session.abandon();
     if (error instanceof FencedError) return { ...result, yielded: 'fenced' };
     if (session.cancelled()) return { ...result, yielded: 'cancelled' };
     // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
@@ -81,26 +96,24 @@ async function carryOut(slice: Slice): Promise<SliceResult> {
   }
 }
 
-async function runBatch(slice: Slice, span: readonly [number, number]): Promise<BatchDone | SliceFailure> {
+async function runBatch(slice: Slice, span: readonly [number, number], ours: ReadonlyMap<string, number>): Promise<BatchDone | SliceFailure> {
   const { who, dataset, session, deps } = slice;
   const partitions = intervalsOf(dataset, span);
+  if (partitions.every(({ start }) => ours.has(start))) {
+    return { span: [...span], rows: sum(partitions.map(({ start }) => ours.get(start) ?? 0)), ms: 0, skipped: true };
+  }
   const began = performance.now();
   const ms = (): number => Math.round(performance.now() - began);
   const log = deps.log.child({ backfill: who.backfillId, dataset: dataset.name, start: partitions[0]?.start, end: partitions.at(-1)?.end, attempt: who.attempt });
   try {
     const warehouse = await session.warehouse();
-    const ours = await publishedByUs(warehouse, who, dataset, partitions.map(({ start }) => start));
-    if (ours.size === partitions.length) {
-      return { span: [...span], rows: sum(ours.values()), ms: 0, skipped: true };
-    }
     const source = dataset.spec.kind === 'extract' ? await session.source(dataset.spec.connection) : null;
     const published = await publishBatch({ who, dataset, lo: span[0], partitions, overwrite: slice.overwrite }, warehouse, source);
-    await session.giveTurns();
     const rows = sum(published.map((one) => one.rows));
     log.debug({ rows, ms: ms() }, 'published');
     return { span: [...span], rows, ms: ms(), skipped: false };
   } catch (error) {
-    await session.abandon();
+    session.abandon();
     if (error instanceof FencedError || session.cancelled()) throw error;
     const fault = faultOfBatch(error, dataset);
     if (fault.class === 'fenced') throw new FencedError(fault.message);

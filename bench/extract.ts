@@ -1,14 +1,16 @@
 /**
  * Extract of 5 M rows of 6 columns by day: sluice against `psql COPY | psql COPY` of the same days into the same indexes.
  *
- *     node --import tsx bench/extract.ts SOURCE_URL TARGET_URL [ROWS]
+ *     node --import tsx bench/extract.ts [ROWS] [RUNS]
  *
- * `psql` must be on PATH. Makes `public.events` in the source, and `bench_copy.events` in the target.
+ * On servers of its own. `psql` must be on PATH.
  */
 import { pathToFileURL } from 'node:url';
 import { copyPipe } from './lib/copyPipe.js';
 import { createEventsTarget, EVENTS_FROM, EVENTS_TO, generateEvents } from './lib/events.js';
-import { markdownTable } from './lib/figures.js';
+import type { Stack } from '../test/support/stack.js';
+import { backfill, peakMb, withStack } from './lib/engine.js';
+import { markdownTable, median } from './lib/figures.js';
 import { localDays } from './lib/flights.js';
 
 export const EVENTS_TABLE = 'public.events';
@@ -27,18 +29,42 @@ export async function extractBaseline(sourceUrl: string, targetUrl: string, pipe
   return copyPipe({ sourceUrl, targetUrl, source: EVENTS_TABLE, target, time: 'happened_at', partitions, pipes });
 }
 
-async function main([sourceUrl, targetUrl, rows = '5000000']: readonly string[]): Promise<void> {
-  if (sourceUrl === undefined || targetUrl === undefined) {
-    throw new Error('usage: node --import tsx bench/extract.ts SOURCE_URL TARGET_URL [ROWS]');
-  }
-  await generateEvents({ url: sourceUrl, table: EVENTS_TABLE, rows: Number(rows) });
+const PROJECT = {
+  'sluice.yaml': `
+project: bench
+connections:
+  ops: { type: postgres, url: "embedded:ops", budget: { slots: 4 } }
+  warehouse: { type: postgres, url: "embedded:warehouse", budget: { slots: 4 } }
+warehouse: warehouse
+schema: analytics
+defaults: { grain: day, start: ${EVENTS_FROM} }
+`,
+  'datasets/events.yaml': `extract: { from: ops, table: ${EVENTS_TABLE}, time: happened_at }\nkey: [id]\n`,
+};
+
+async function bench(stack: Stack, rows: number, runs: number): Promise<void> {
+  const [source, target] = [await stack.url('ops'), await stack.url('warehouse')];
+  await generateEvents({ url: source, table: EVENTS_TABLE, rows });
+  const project = stack.project('bench', PROJECT);
+  const worker = await stack.worker(project);
+  const client = await stack.connect('warehouse');
   const lines: string[][] = [];
-  for (const pipes of [1, 4]) {
-    const { seconds, rows: copied } = await extractBaseline(sourceUrl, targetUrl, pipes);
-    const name = `psql COPY | psql COPY, pipes: ${pipes}`.replace('|', '\\|');
-    lines.push([name, String(copied), seconds.toFixed(2), (copied / seconds).toFixed(0)]);
+  const ratios: number[] = [];
+  for (let run = 1; run <= runs; run++) {
+    const pipes = [await extractBaseline(source, target, 1), await extractBaseline(source, target, 4)];
+    const best = Math.max(...pipes.map((one) => one.rows / one.seconds));
+    if (run > 1) await client.query('TRUNCATE analytics.events; DELETE FROM sluice.partitions');
+    const { seconds, status } = await backfill(stack, project, ['--from', EVENTS_FROM, '--to', EVENTS_TO]);
+    const rate = status.rows / seconds;
+    ratios.push(rate / best);
+    lines.push([String(run), ...[...pipes.map((one) => one.rows / one.seconds), rate].map((one) => (one / 1000).toFixed(0)), (rate / best).toFixed(2), peakMb(worker.pid ?? 0).toFixed(0)]);
   }
-  console.log(markdownTable(['what', 'rows', 's', 'rows/s'], lines));
+  console.log(markdownTable(['run', '1 pipe, k rows/s', '4 pipes, k rows/s', 'sluice, k rows/s', 'ratio to the better', 'worker peak, MB'], lines));
+  console.log(`median ratio ${median(ratios).toFixed(2)}`);
+}
+
+async function main([rows = '5000000', runs = '5']: readonly string[]): Promise<void> {
+  await withStack((stack) => bench(stack, Number(rows), Number(runs)));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(process.argv.slice(2));

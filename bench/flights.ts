@@ -1,13 +1,17 @@
 /**
  * Five dependent datasets × 365 days of flights, partition by partition: sluice against a bare loop in psql.
  *
- *     node --import tsx bench/flights.ts WAREHOUSE_URL
+ *     npm run demo -- --keep && node --import tsx bench/flights.ts WAREHOUSE_URL DATA_DIR
  *
  * The warehouse must hold the extracts of examples/flights in `analytics` (`sluice backfill path:ops`), and `psql` must be
  * on PATH. The loop writes to a schema of its own, so that both sides can run in turn on the same upstream tables.
  */
-import { pathToFileURL } from 'node:url';
-import { markdownTable } from './lib/figures.js';
+import { execFile } from 'node:child_process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { BackfillStatus } from '../src/contracts/status.js';
+import { markdownTable, median } from './lib/figures.js';
 import { FIVE_DATASETS, FLIGHTS_SCHEMA, FLIGHTS_TIMEZONE, flightStatements, localDays } from './lib/flights.js';
 import { createTargets, psqlLoop } from './lib/loop.js';
 
@@ -26,11 +30,46 @@ export async function flightsBaseline(warehouseUrl: string): Promise<FlightsRun>
   return psqlLoop({ ...where, statements, partitions, connections: 4 });
 }
 
-async function main(warehouseUrl: string | undefined): Promise<void> {
-  if (warehouseUrl === undefined) throw new Error('usage: node --import tsx bench/flights.ts WAREHOUSE_URL');
-  const { seconds, partitions } = await flightsBaseline(warehouseUrl);
-  const row = ['psql loop', String(partitions), seconds.toFixed(2), (partitions / seconds).toFixed(0)];
-  console.log(markdownTable(['what', 'partitions', 's', 'partitions/s'], [row]));
+/** The engine's half: the same five datasets from nothing, by the whole `sluice backfill` command as a person types it. */
+export async function flightsEngine(warehouseUrl: string, dataDir: string): Promise<FlightsRun> {
+  const client = new pg.Client({ connectionString: warehouseUrl });
+  await client.connect();
+  for (const name of [...FIVE_DATASETS].reverse()) {
+    await client.query(`DROP TABLE IF EXISTS ${FLIGHTS_SCHEMA}.${name}`);
+    await client.query('DELETE FROM sluice.tables WHERE dataset = $1', [name]);
+    await client.query('DELETE FROM sluice.partitions WHERE dataset = $1', [name]);
+  }
+  await client.end();
+  const words = [...FIVE_DATASETS, '--from', '2013-01-01', '--to', '2014-01-01', '--wait', '--json'];
+  const began = performance.now();
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [SLUICE, 'backfill', ...words, '-p', 'examples/flights', '--data-dir', dataDir],
+    { maxBuffer: 1 << 24 },
+  );
+  const seconds = (performance.now() - began) / 1000;
+  const status = BackfillStatus.parse(JSON.parse(stdout));
+  if (status.state !== 'completed') throw new Error(`the backfill is ${status.state}: ${status.reason}`);
+  return { seconds, partitions: status.partitions.total };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(process.argv[2]);
+const SLUICE = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+const RUNS = 5;
+
+async function main([warehouseUrl, dataDir, runs = String(RUNS)]: readonly string[]): Promise<void> {
+  if (warehouseUrl === undefined || dataDir === undefined) {
+    throw new Error('usage: node --import tsx bench/flights.ts WAREHOUSE_URL DATA_DIR [RUNS]');
+  }
+  const rates: { loop: number; engine: number }[] = [];
+  for (let run = 1; run <= Number(runs); run++) {
+    const loop = await flightsBaseline(warehouseUrl);
+    const engine = await flightsEngine(warehouseUrl, dataDir);
+    rates.push({ loop: loop.partitions / loop.seconds, engine: engine.partitions / engine.seconds });
+  }
+  const rows = rates.map(({ loop, engine }, i) => [String(i + 1), loop.toFixed(0), engine.toFixed(0), (engine / loop).toFixed(2)]);
+  const ratio = median(rates.map(({ loop, engine }) => engine / loop));
+  console.log(markdownTable(['run', 'psql loop, partitions/s', 'sluice, partitions/s', 'ratio'], rows));
+  console.log(`median ratio ${ratio.toFixed(2)}`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(process.argv.slice(2));

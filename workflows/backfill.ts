@@ -8,7 +8,7 @@ import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
 import { controlOf } from './proxies.js';
 import { requestOf } from './request.js';
-import { createRun, documentOf, enter, show, unsettled, troubled, type Run } from './run.js';
+import { createRun, documentOf, enter, goOn, show, unsettled, troubled, type Run } from './run.js';
 
 /** How long a held backfill waits for a person before it ends as failed. */
 const HOLD = '24 hours';
@@ -47,7 +47,7 @@ async function carryOut(run: Run): Promise<void> {
     await open(run, again);
     if (run.names.length === 0) return end(run, 'completed', run.everDone ? 'all is published' : 'nothing to do: all is up to date');
     await startDatasets(run);
-    enter(run, 'running', 'carrying out the plan');
+    goOn(run, 'carrying out the plan');
     const outcome = await untilSettled(run);
     if (outcome !== 'replan') return;
     await finishDatasets(run);
@@ -72,8 +72,13 @@ async function open(run: Run, again: boolean): Promise<void> {
 /** Until nothing more can happen; holds for a person where something failed. */
 async function untilSettled(run: Run): Promise<'ended' | 'replan'> {
   for (;;) {
-    await condition(() => unsettled(run) === 0 || run.replan);
+    await condition(() => unsettled(run) === 0 || run.replan || run.broken !== undefined);
     if (run.replan) return 'replan';
+    if (run.broken !== undefined) {
+      await finishDatasets(run);
+      await end(run, 'failed', run.broken);
+      return 'ended';
+    }
     if (!troubled(run)) {
       await finishDatasets(run);
       await end(run, 'completed', 'all is published');
@@ -82,9 +87,9 @@ async function untilSettled(run: Run): Promise<'ended' | 'replan'> {
     if (run.request.onFailure === 'hold') {
       hold(run);
       const touched = await condition(() => unsettled(run) > 0 || run.replan || !troubled(run), HOLD);
-      run.waiting = undefined;
+      run.waiting = null;
       if (touched) {
-        enter(run, 'running', 'trying again');
+        goOn(run, 'trying again');
         continue;
       }
     }
@@ -123,7 +128,7 @@ async function end(run: Run, state: 'completed' | 'failed' | 'cancelled', reason
     await Promise.all(run.children.values());
   }
   run.endedAt = new Date().toISOString();
-  run.waiting = undefined;
+  run.waiting = null;
   enter(run, state, reason);
   await controlOf(ref).closeBackfill({ ref, status: documentOf(run) });
 }

@@ -37,6 +37,8 @@ export interface DatasetCarry {
   readonly reported: number;
   readonly paused: boolean;
   readonly maxParallel: number | null;
+  /** Readers that a message has reached. */
+  readonly reached?: readonly string[];
 }
 
 /** What a dataset workflow ends with. */

@@ -37,7 +37,7 @@ function inputOf(run: Run, opened: NonNullable<Run['opened']>, planned: NonNulla
   };
 }
 
-/** A child that ends has nothing left to do. One that fails is a bug of ours or was terminated: its dataset counts as failed. */
+/** A child that ends has nothing left to do. One that fails was fenced, terminated or met a bug of ours: the backfill ends with it. */
 async function ended(run: Run, name: string, result: Promise<unknown>): Promise<void> {
   try {
     await result;
@@ -45,6 +45,7 @@ async function ended(run: Run, name: string, result: Promise<unknown>): Promise<
     const last = run.datasets.get(name);
     if (last && !isCancellation(error)) {
       const message = (error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error)).slice(0, 500);
+      run.broken ??= `${name}: ${message}`;
       const open = last.total - last.done - last.skipped;
       run.datasets.set(name, {
         ...last, state: 'failed', failed: open, blocked: 0, failureCount: open,

@@ -1,5 +1,5 @@
 import {
-  allHandlersFinished, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
+  allHandlersFinished, ApplicationFailure, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
 } from '@temporalio/workflow';
 import type { DatasetOrder } from '../src/contracts/messages.js';
 import { resumeHalted, retryFailed, settled, skip } from '../src/core/slice/board.js';
@@ -20,14 +20,14 @@ const HISTORY_MAX = 3_000;
  * those that read it. Ends when all of it is done or skipped; otherwise it waits, settled, for a person's message through its backfill.
  */
 export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
-  const early: (() => void)[] = [];
-  let state: DatasetState | undefined;
+  const early: ((state: DatasetState) => void)[] = [];
+  const here: { state?: DatasetState } = {};
   // Messages may come before the board is there: they wait for it, in order.
   const whenLoaded = (act: (state: DatasetState) => void): void => {
-    if (!state) early.push(() => state && act(state));
+    if (!here.state) early.push(act);
     else {
-      act(state);
-      state.wake = true;
+      act(here.state);
+      here.state.wake = true;
     }
   };
   setHandler(messages.news, (told) => {
@@ -40,10 +40,11 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
       obey(loaded, wanted);
     });
   });
-  setHandler(messages.datasetStatus, () => statusOf(input, state));
+  setHandler(messages.datasetStatus, () => statusOf(input, here.state));
 
-  state = await loadState(input);
-  for (const act of early) act();
+  const state = await loadState(input);
+  here.state = state;
+  for (const act of early) act(state);
   try {
     await work(input, state);
   } catch (error) {
@@ -55,17 +56,19 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
       await tellParent(input, state, true);
     });
   }
+  if (state.fenced) {
+    throw ApplicationFailure.create({ type: 'fenced', message: 'another backfill took over what this one held', nonRetryable: true });
+  }
   return { dataset: input.dataset, done: statusOf(input, state).done };
 }
 
 async function work(input: DatasetInput, state: DatasetState): Promise<void> {
-  state.newsDue = true;
   for (;;) {
     state.wake = false;
     if (!state.draining) dispatch(input, state);
     tellReaders(input, state);
     showDetails(input, state);
-    await tellParent(input, state, false);
+    void tellParent(input, state, false);
     if (finished(state)) break;
     if (tooLong()) {
       state.draining = true;
@@ -74,7 +77,7 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
         await continueAsNew<typeof dataset>({ ...input, carry: carryOf(state) });
       }
     }
-    if (!state.newsDue || state.telling > 0) await wakeUp(state);
+    await wakeUp(state);
   }
   await condition(() => state.telling === 0);
   await tellParent(input, state, true);
@@ -96,10 +99,17 @@ function tooLong(): boolean {
 
 /** Until something happened, or a failed batch's pause is over. */
 async function wakeUp(state: DatasetState): Promise<void> {
-  const due = state.paused || settled(state.board) ? undefined : nextDue(state.requeue);
+  const idle = state.paused || settled(state.board);
+  const due = idle ? undefined : laterOf(nextDue(state.requeue), state.restUntil > Date.now() ? state.restUntil : undefined);
   const woken = (): boolean => state.wake;
   if (due === undefined) await condition(woken);
   else await condition(woken, Math.max(1, due - Date.now()));
+}
+
+/** A pause of the gate's lasts at least as long as it says, whatever else is due. */
+function laterOf(due: number | undefined, rest: number | undefined): number | undefined {
+  if (due === undefined || rest === undefined) return due ?? rest;
+  return Math.max(due, rest);
 }
 
 function obey(state: DatasetState, wanted: DatasetOrder): void {
@@ -109,6 +119,7 @@ function obey(state: DatasetState, wanted: DatasetOrder): void {
       break;
     case 'resume':
       state.paused = false;
+      state.restUntil = 0;
       break;
     case 'adjust':
       state.maxParallel = wanted.maxParallel;
@@ -117,12 +128,12 @@ function obey(state: DatasetState, wanted: DatasetOrder): void {
       resumeHalted(state.board);
       retryFailed(state.board);
       state.newsDue = true;
-      state.settledTold = false;
+      state.shown = '';
       break;
     case 'skip':
       skip(state.board, wanted.span);
       state.newsDue = true;
-      state.settledTold = false;
+      state.shown = '';
       break;
     case 'finish':
       state.finish = true;

@@ -5,6 +5,7 @@ import { carryOut, decideFailure } from '../src/core/slice/failing.js';
 import { addFailure } from '../src/core/slice/failures.js';
 import { pick, type Slice } from '../src/core/slice/pick.js';
 import { observe } from '../src/core/slice/profile.js';
+import { adaptWidth } from '../src/core/slice/width.js';
 import { ordinalsOf } from '../src/core/slice/spans.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { partitionAt } from '../src/core/interval/runs.js';
@@ -15,10 +16,13 @@ import type { DatasetState } from './state.js';
 /** Slices of one dataset in flight where the warehouse has no cap of slots: enough for a few workers. */
 const UNCAPPED_SLOTS = 16;
 
+/** The gate closes before the message that says so arrives, or without one. */
+const REST_MS = 1_000;
+
 /** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
 export function dispatch(input: DatasetInput, state: DatasetState): void {
-  if (state.paused || state.finish) return;
-  const slots = Math.max(1, Math.min(state.slots ?? UNCAPPED_SLOTS, state.maxParallel ?? Infinity));
+  if (state.paused || state.finish || Date.now() < state.restUntil) return;
+  const slots = Math.min(slotsOf(state), state.width);
   while (state.inflight.size < slots) {
     const slice = pick(
       state.board,
@@ -36,8 +40,12 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
   }
 }
 
+function slotsOf({ slots, maxParallel }: DatasetState): number {
+  return Math.max(1, Math.min(slots ?? UNCAPPED_SLOTS, maxParallel ?? Infinity));
+}
+
 export function drained(state: DatasetState): boolean {
-  return state.inflight.size === 0 && state.telling === 0;
+  return state.inflight.size === 0 && state.telling === 0 && !state.reporting;
 }
 
 async function run(input: DatasetInput, state: DatasetState, slice: Slice, number: number): Promise<void> {
@@ -67,6 +75,8 @@ async function run(input: DatasetInput, state: DatasetState, slice: Slice, numbe
 function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   state.slots = result.slots ?? state.slots;
   state.rateLimited = result.rateLimited;
+  // A rate makes slices wait by design: then the queue is where they wait.
+  state.width = result.rateLimited ? slotsOf(state) : adaptWidth(state.width, slotsOf(state), result);
   for (const { span, rows, ms, skipped } of result.done) {
     markDone(state.board, [span]);
     state.rows += rows;
@@ -74,7 +84,10 @@ function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   }
   for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
-  if (result.yielded === 'fenced') state.finish = true;
+  if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
+  if (result.yielded !== 'fenced') return;
+  state.fenced = true;
+  state.finish = true;
 }
 
 /** What is still running of a slice that ended was not begun. */

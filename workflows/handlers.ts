@@ -4,7 +4,7 @@ import { ENDED, type BackfillStatus } from '../src/contracts/status.js';
 import { toDatasets } from './children.js';
 import * as messages from './messages.js';
 import { controlOf } from './proxies.js';
-import { documentOf, enter, takeReport, type Run } from './run.js';
+import { documentOf, goOn, takeReport, type Run } from './run.js';
 
 type Act<Name extends MessageName> = (run: Run, message: MessageOf<Name>) => Promise<void>;
 
@@ -71,16 +71,15 @@ function complaint(run: Run, name: MessageName, input: unknown): string | undefi
 
 const pause: Act<'pause'> = async (run, message) => {
   run.paused = true;
-  enter(run, 'paused', message.reason ?? 'paused');
-  run.waiting = { for: 'a person to resume it', since: new Date().toISOString(), next: `sluice resume ${run.ref.backfillId}` };
+  // One that is held stays so, for retry; one that still plans is shown as paused when its datasets have started.
+  if (run.state === 'running') goOn(run, message.reason ?? 'paused');
   await order(run, 'pause', message, { paused: true });
   await toDatasets(run, { kind: 'pause' });
 };
 
 const resume: Act<'resume'> = async (run, message) => {
   run.paused = false;
-  run.waiting = undefined;
-  enter(run, 'running', message.reason ?? 'resumed');
+  if (run.state === 'paused') goOn(run, message.reason ?? 'resumed');
   await order(run, 'resume', message, { paused: false });
   await toDatasets(run, { kind: 'resume' });
 };
@@ -88,8 +87,8 @@ const resume: Act<'resume'> = async (run, message) => {
 const retry: Act<'retry'> = async (run, message) => {
   await order(run, message.withCurrent ? 'retry --with-current' : 'retry', message, {});
   if (message.withCurrent) run.replan = true;
-  // Readers of what is retried are not blocked any more: all of them look again.
-  else await toDatasets(run, { kind: 'retry' }, undefined);
+  // Readers of what is retried hear of it from their upstreams.
+  else await toDatasets(run, { kind: 'retry' }, message.dataset);
 };
 
 const skip: Act<'skip'> = async (run, message) => {

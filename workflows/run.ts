@@ -16,10 +16,12 @@ export interface Run {
   state: BackfillState;
   reason: string;
   endedAt: string | null;
-  waiting: BackfillStatus['waiting'] | undefined;
+  waiting: BackfillStatus['waiting'];
   cancelReason: string;
   cancelledBy: string;
   replan: boolean;
+  /** A dataset's workflow ended without having done its part: why. Its readers would wait for ever. */
+  broken: string | undefined;
   everDone: boolean;
   paused: boolean;
   priority: number;
@@ -45,15 +47,15 @@ export function createRun(request: BackfillRequest): Run {
   const run: Run = {
     ref: { project, environment, workflowId, backfillId },
     request,
-    state: 'planning', reason: 'planning', endedAt: null, waiting: undefined,
-    cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, everDone: false, paused: false,
+    state: 'planning', reason: 'planning', endedAt: null, waiting: null,
+    cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, broken: undefined, everDone: false, paused: false,
     priority: request.priority, maxParallel: request.maxParallel ?? null,
     opened: undefined, warnings: [], names: [],
     datasets: new Map(), base: new Map(), told: new Map(), children: new Map(),
     accept: (opened) => {
       run.opened = opened;
       run.warnings = opened.warnings;
-      run.waiting = undefined;
+      run.waiting = null;
       run.replan = false;
       run.names = opened.datasets.map(({ name }) => name);
       // What a re-plan leaves out altogether keeps what it had done, and nothing that failed.
@@ -99,6 +101,14 @@ export function troubled(run: Run): boolean {
   return [...run.datasets.values()].some(({ failed, blocked, state }) => failed + blocked > 0 || state === 'held');
 }
 
+/** Works on, unless a person has paused it. */
+export function goOn(run: Run, reason: string): void {
+  run.waiting = run.paused
+    ? { for: 'a person to resume it', since: new Date().toISOString(), next: `sluice resume ${run.ref.backfillId}` }
+    : null;
+  enter(run, run.paused ? 'paused' : 'running', reason);
+}
+
 /** Goes to another state: said in the status, in the UI and in the search attributes. */
 export function enter(run: Run, state: BackfillState, reason: string): void {
   run.state = state;
@@ -120,7 +130,7 @@ export function documentOf(run: Run): BackfillStatus {
       blocked: sum(({ blocked }) => blocked), skipped: sum(({ skipped }) => skipped),
     },
     rows: sum(({ rows }) => rows),
-    ...(run.waiting ? { waiting: run.waiting } : {}),
+    waiting: run.waiting,
     warnings: [...run.warnings],
     datasets,
     ...(run.opened ? { plan: run.opened.plan } : {}),

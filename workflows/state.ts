@@ -29,12 +29,21 @@ export interface DatasetState {
   rows: number;
   slices: number;
   slots: number | null;
+  /** Slices in flight at once, see `core/slice/width.ts`. */
+  width: number;
+  toldAt: number;
   rateLimited: boolean;
   maxParallel: number | null;
   paused: boolean;
   finish: boolean;
   draining: boolean;
   cancelled: boolean;
+  /** Its reservation is another backfill's: nothing more can be published. */
+  fenced: boolean;
+  /** The gate said no: nothing is dispatched before this instant, so that a closed gate is not asked again and again. */
+  restUntil: number;
+  /** Readers that a message has reached: one that is gone now has ended, and needs no more of them. */
+  readonly reached: Set<string>;
   /** Something happened: look again. */
   wake: boolean;
   newsDue: boolean;
@@ -42,7 +51,9 @@ export interface DatasetState {
   telling: number;
   serial: number;
   reported: number;
-  settledTold: boolean;
+  reportedAt: number;
+  /** A report is under way. */
+  reporting: boolean;
   shown: string;
   count: () => { done: number; failed: number; blocked: number; skipped: number; running: number; ready: number; total: number };
 }
@@ -61,15 +72,17 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     runs, board, kind: loaded.kind, perBatchMax: loaded.perBatchMax, breaks: breaksOf(runs),
     requeue: [...(carry?.requeue ?? [])],
     inflight: new Map(),
+    reached: new Set(carry?.reached ?? []),
     failures: carry?.failures ?? [],
     profile: carry?.profile ?? profileOf(loaded.profile),
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
+    width: loaded.slots ?? 1, toldAt: 0,
     slots: loaded.slots, rateLimited: loaded.rateLimited,
     maxParallel: carry ? carry.maxParallel : input.maxParallel,
     paused: carry ? carry.paused : input.paused,
-    finish: false, draining: false, cancelled: false, wake: false, newsDue: true, telling: 0,
-    serial: carry?.serial ?? 0, reported: carry?.reported ?? 0, settledTold: false, shown: '',
+    finish: false, draining: false, cancelled: false, fenced: false, restUntil: 0, wake: false, newsDue: true, telling: 0,
+    serial: carry?.serial ?? 0, reported: carry?.reported ?? 0, reportedAt: 0, reporting: false, shown: '',
     count: () => ({ ...counts(board), total }),
   };
 }
@@ -99,7 +112,7 @@ function breaksOf(runs: readonly Run[]): Set<number> {
 
 export function carryOf(state: DatasetState): DatasetCarry {
   const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel } = state;
-  return { board: toCarry(state.board), requeue: [...requeue], failures, profile, rows, slices, serial, reported, paused, maxParallel };
+  return { reached: [...state.reached], board: toCarry(state.board), requeue: [...requeue], failures, profile, rows, slices, serial, reported, paused, maxParallel };
 }
 
 export function statusOf(input: DatasetInput, state: DatasetState | undefined): DatasetStatus {

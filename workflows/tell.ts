@@ -1,4 +1,4 @@
-import { getExternalWorkflowHandle, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { NewsMessage } from '../src/contracts/messages.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
 import { shouldReport } from '../src/core/slice/budget.js';
@@ -7,6 +7,8 @@ import { datasetDetails } from './details.js';
 import * as messages from './messages.js';
 import { statusOf, type DatasetState } from './state.js';
 
+/** Readers are told this often at most while slices run: each message is a task and five events for both of us. */
+const TELL_MS = 250;
 /** A reader may not have started yet: its signal is sent again this often, … */
 const TELL_AGAIN_MS = 500;
 /** … for a minute; what is lost after all it reads from the ledger when it starts. */
@@ -18,12 +20,15 @@ const TELL_TRIES = 120;
  */
 export function tellReaders(input: DatasetInput, state: DatasetState): void {
   if (!state.newsDue || state.telling > 0) return;
+  // Held back while more is coming: the slice that ends next wakes us, and tells of both.
+  if (state.inflight.size > 0 && Date.now() - state.toldAt < TELL_MS) return;
   state.newsDue = false;
+  state.toldAt = Date.now();
   const { version, done, failed, skipped } = newsOf(state.board);
   const told = { upstream: input.dataset, version, done: mutable(done), failed: mutable(failed), skipped: mutable(skipped) };
   for (const reader of input.readers) {
     state.telling++;
-    void tell(childId(input.ref, reader), told).finally(() => {
+    void tell(input, state, reader, told).finally(() => {
       state.telling--;
       state.wake = true;
     });
@@ -32,31 +37,51 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
 
 const mutable = (spans: readonly (readonly [number, number])[]): [number, number][] => spans.map(([lo, hi]) => [lo, hi]);
 
-async function tell(workflowId: string, told: NewsMessage): Promise<void> {
+async function tell(input: DatasetInput, state: DatasetState, reader: string, told: NewsMessage): Promise<void> {
   for (let attempt = 1; attempt <= TELL_TRIES; attempt++) {
     try {
-      await getExternalWorkflowHandle(workflowId).signal(messages.news, told);
+      await getExternalWorkflowHandle(childId(input.ref, reader)).signal(messages.news, told);
+      state.reached.add(reader);
       return;
     } catch (error) {
-      if (isCancellation(error)) return;
+      // It was there and is gone: it has ended, and needs nothing more.
+      if (isCancellation(error) || state.reached.has(reader)) return;
       // Cancelled while it waits: there is nobody left to tell.
       if (!(await sleep(TELL_AGAIN_MS).then(() => true, () => false))) return;
     }
   }
 }
 
-/** Reports to the backfill when the state changed, and progress within the budget that all datasets share. */
+/** Progress is reported this often at most: what a person can follow, and what the backfill's history can bear. */
+const REPORT_MS = 1_000;
+
+/**
+ * Reports to the backfill: at once when the state changed, progress once a second and within the budget that all datasets share. One report
+ * at a time, and nobody waits for it but the end (`last`).
+ */
 export async function tellParent(input: DatasetInput, state: DatasetState, last: boolean): Promise<void> {
+  if (last) await condition(() => !state.reporting);
   const status = statusOf(input, state);
   const isSettled = settled(state.board) && state.inflight.size === 0;
   const finished = status.done + status.failed + status.skipped + status.blocked;
-  const changed = `${status.state} ${status.failed} ${status.blocked} ${status.skipped} ${isSettled}`;
-  const due = last || changed !== state.shown || shouldReport(state.reported, finished, status.total, input.reports);
-  if (!due) return;
+  const changed = `${status.state} ${isSettled}`;
+  const due =
+    last || changed !== state.shown ||
+    (Date.now() - state.reportedAt >= REPORT_MS && shouldReport(state.reported, finished, status.total, input.reports));
+  if (!due || state.reporting) return;
   state.shown = changed;
   state.reported = finished;
+  state.reportedAt = Date.now();
   state.serial++;
-  await getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, { status, settled: isSettled, serial: state.serial });
+  const sent = getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, { status, settled: isSettled, serial: state.serial });
+  if (last) return sent;
+  state.reporting = true;
+  void sent
+    .catch(() => undefined)
+    .finally(() => {
+      state.reporting = false;
+      state.wake = true;
+    });
 }
 
 /** What the web UI shows on a child: where it stands, what it reads and who reads it. */

@@ -1,4 +1,3 @@
-import logUpdate from 'log-update';
 import { ENDED, type BackfillStatus } from '../contracts/status.js';
 import type { Io } from './io.js';
 import { NOTHING_TOLD, plainLines } from './render/plain.js';
@@ -6,11 +5,12 @@ import { progressLines } from './render/progress.js';
 import { metered, NO_RATE } from './render/rate.js';
 import { statusLines } from './render/status.js';
 import type { Session } from './session.js';
+import { answerOf } from './wait.js';
 
 export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted: 130 } as const;
 
-/** Between two looks at a backfill: quicker than a person reads, and 20 ms of a worker's time. */
-const LOOK_MS = 250;
+/** Between two looks at a backfill: each costs its worker and the server 20 ms, which a machine that nobody watches keeps for the work. */
+const LOOK_MS = { live: 400, otherwise: 1_000 } as const;
 
 export interface FollowOptions {
   /** `lines`: one document a line, as it changes; `last`: only the final one. */
@@ -20,8 +20,12 @@ export interface FollowOptions {
 
 /** Follows a backfill until it has ended or is held; or the exit code of why it stopped looking. */
 export async function follow(io: Io, session: Session, id: string, { json, timeoutMs = Infinity }: FollowOptions): Promise<BackfillStatus | number> {
-  const show = shower(io, json);
+  const show = await shower(io, json);
+  const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
+  const ended = endOf(session, id);
   const until = io.now() + timeoutMs;
+  let silent = false;
+  let seen: BackfillStatus | undefined;
   let letGo = io.interrupted.aborted;
   const onInterrupt = (): void => {
     letGo = true;
@@ -29,36 +33,55 @@ export async function follow(io: Io, session: Session, id: string, { json, timeo
   process.once('SIGINT', onInterrupt);
   try {
     for (;;) {
-      const status = await session.status(id);
-      show.next(status);
-      if (ENDED.includes(status.state) || status.state === 'held') {
-        show.last(status);
-        return status;
+      const status = await answerOf(session, id);
+      if (status === undefined && !silent) io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
+      silent = status === undefined;
+      if (status !== undefined) {
+        seen = status;
+        show.next(status);
+        if (ENDED.includes(status.state) || status.state === 'held') {
+          show.last(status);
+          return status;
+        }
       }
-      if (letGo) {
-        io.err(`\nlet go: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
-        return EXIT.interrupted;
+      const over = letGo ? EXIT.interrupted : io.now() > until ? EXIT.timeout : undefined;
+      if (over !== undefined) {
+        const name = seen?.id ?? id;
+        io.err(`${letGo ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: sluice watch ${name}\n`);
+        if (seen !== undefined) show.unfinished(seen);
+        return over;
       }
-      if (io.now() > until) {
-        io.err(`--timeout has passed: backfill ${status.id} goes on. Look again: sluice watch ${status.id}\n`);
-        return EXIT.timeout;
-      }
-      await new Promise((done) => setTimeout(done, LOOK_MS));
+      await Promise.race([ended, new Promise((done) => setTimeout(done, lookMs))]);
     }
   } finally {
     process.off('SIGINT', onInterrupt);
   }
 }
 
+/** Settles when the backfill has ended, which one long poll tells without looking again and again. */
+async function endOf(session: Session, id: string): Promise<void> {
+  const client = await session.client();
+  await client.result(id).catch(() => undefined);
+}
+
 interface Shower {
   readonly next: (status: BackfillStatus) => void;
   readonly last: (status: BackfillStatus) => void;
+  /** Nobody looks any longer, and it goes on. */
+  readonly unfinished: (status: BackfillStatus) => void;
 }
 
-function shower(io: Io, json: FollowOptions['json']): Shower {
+async function shower(io: Io, json: FollowOptions['json']): Promise<Shower> {
   if (json === 'lines') return jsonLines(io);
-  if (json === 'last') return { next: () => undefined, last: (status) => { io.out(`${JSON.stringify(status, null, 2)}\n`); } };
-  return io.isTerminal ? live(io) : plain(io);
+  if (json === 'last') {
+    const write = (status: BackfillStatus): void => io.out(`${JSON.stringify(status, null, 2)}
+`);
+    return { next: () => undefined, last: write, unfinished: write };
+  }
+  if (!io.isTerminal) return plain(io);
+  // Only where there is a terminal: it takes 70 ms to load.
+  const { default: logUpdate } = await import('log-update');
+  return live(io, logUpdate);
 }
 
 function jsonLines(io: Io): Shower {
@@ -70,10 +93,11 @@ function jsonLines(io: Io): Shower {
       before = line;
     },
     last: () => undefined,
+    unfinished: () => undefined,
   };
 }
 
-function live(io: Io): Shower {
+function live(io: Io, logUpdate: { (text: string): void; done: () => void }): Shower {
   let meter = NO_RATE;
   return {
     next: (status) => {
@@ -82,6 +106,9 @@ function live(io: Io): Shower {
       logUpdate(progressLines(status, meter, { ...screen, height: screen.height - 1 }).join('\n'));
     },
     last: () => {
+      logUpdate.done();
+    },
+    unfinished: () => {
       logUpdate.done();
     },
   };
@@ -98,6 +125,7 @@ function plain(io: Io): Shower {
     last: (status) => {
       io.out(`${statusLines(status, io.screen()).join('\n')}\n`);
     },
+    unfinished: () => undefined,
   };
 }
 

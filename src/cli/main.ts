@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { SluiceError } from '../contracts/errors.js';
+import { RequestError, SluiceError } from '../contracts/errors.js';
 import type { Io } from './io.js';
 import { errorDocument, errorLines } from './render/errors.js';
 import { COMMANDS } from './commands/index.js';
@@ -16,10 +16,10 @@ async function main(): Promise<number> {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     screen: () => ({
-      width: process.stdout.columns ?? 100, height: process.stdout.rows ?? 40, now: Date.now(),
-      color: process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined,
+      width: process.stdout.columns || 100, height: process.stdout.rows || 40, now: Date.now(),
+      color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     }),
-    isTerminal: process.stdout.isTTY === true,
+    isTerminal: process.stdout.isTTY,
     interrupted: interrupted.signal,
     now: () => Date.now(),
   };
@@ -29,7 +29,7 @@ async function main(): Promise<number> {
     .exitOverride();
   let exitCode = 0;
   for (const { make } of COMMANDS) {
-    const command = make(io, (code) => (exitCode = code), interrupted);
+    const command = make(io, (code) => (exitCode = code));
     command.exitOverride();
     program.addCommand(command);
   }
@@ -42,11 +42,20 @@ async function main(): Promise<number> {
 }
 
 function report(io: Io, error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError) return reportUsage(io, error);
   if (process.argv.includes('--json')) io.out(`${JSON.stringify(errorDocument(error))}\n`);
-  else io.err(`${errorLines(error, { color: process.stderr.isTTY === true }).join('\n')}\n`);
+  else io.err(`${errorLines(error, { color: process.stderr.isTTY }).join('\n')}\n`);
   if (process.env['SLUICE_DEBUG'] !== undefined && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
   return error instanceof SluiceError ? error.exitCode : 1;
+}
+
+/** What commander refuses it has said on stderr already; a program that asked for JSON gets its document as well. */
+function reportUsage(io: Io, { exitCode, code, message }: CommanderError): number {
+  if (exitCode === 0) return 0;
+  const said = code === 'commander.help' ? 'no verb was given' : message.replace(/^error: /, '');
+  const refused = new RequestError('usage', said, '`sluice --help` lists the verbs, `sluice <verb> --help` their options');
+  if (process.argv.includes('--json')) io.out(`${JSON.stringify(errorDocument(refused))}\n`);
+  return refused.exitCode;
 }
 
 process.exitCode = await main();

@@ -7,7 +7,7 @@ import { buildCount, planDocument } from '../planning/words.js';
 import type { Project } from '../project/project.js';
 import { claimBackfill, endBackfill, findBackfill } from '../store/backfills.js';
 import { deployedDefinition } from '../store/definitions.js';
-import { loadPlan } from '../store/plans.js';
+import { asPlanned } from '../store/plans.js';
 import type { Db } from '../store/store.js';
 import { createDefinitions, register } from '../worker/definitions.js';
 import type { Io } from './io.js';
@@ -37,7 +37,7 @@ export async function prepare(io: Io, session: Session, asked: BackfillInput, wh
     throw new RequestError('id_taken', `backfill ${id} exists already: an id is never used twice`, 'leave out --id, or choose another');
   }
   const project = await chosen(db, session.opened.project(), which, io);
-  const input = { ...(await ofPlan(db, asked)), definition: project.hash };
+  const input = { ...(await asPlanned(db, asked)), definition: project.hash };
   const request = BackfillRequest.parse(input);
   const plan = await planRequest({ project, db, pool: session.opened.pool, now: io.now() }, request);
   if (request.plan !== undefined && request.plan !== plan.fingerprint) {
@@ -49,15 +49,6 @@ export async function prepare(io: Io, session: Session, asked: BackfillInput, wh
     datasets: plan.datasets.filter(({ runs }) => runs.length > 0).length,
     hints: next === undefined ? [] : [`only stale partitions are left; to rebuild them: ${next}`],
   };
-}
-
-/** `--plan` without a range or selection of its own carries out the request that the plan answered. */
-async function ofPlan(db: Db, input: BackfillInput): Promise<BackfillInput> {
-  if (input.plan === undefined) return input;
-  const plan = await loadPlan(db, input.plan);
-  if (!plan) throw new RequestError('unknown_plan', `there is no plan ${input.plan} in this warehouse`, '`sluice plan` makes one and prints its fingerprint');
-  const request = Object.fromEntries(Object.entries(plan.request).filter(([, value]) => value !== undefined && value !== null));
-  return { ...request, ...input };
 }
 
 /** The definition to carry out: this folder's, unless it differs from what the workers deploy and nobody said which. */
@@ -82,7 +73,7 @@ export async function recordNothing(io: Io, session: Session, { id, input, plan 
   const now = new Date(io.now()).toISOString();
   const status: BackfillStatus = {
     id, project, environment, state: 'completed', reason: 'nothing to do: all is up to date', startedAt: now, endedAt: now,
-    partitions: { total: 0, done: 0, failed: 0, blocked: 0, skipped: 0 }, rows: 0, warnings: plan.warnings, datasets: [], plan: plan.fingerprint,
+    partitions: { total: 0, done: 0, failed: 0, blocked: 0, skipped: 0 }, rows: 0, waiting: null, warnings: plan.warnings, datasets: [], plan: plan.fingerprint,
   };
   if (!(await claimBackfill(db, { project, environment }, workflowId, id, BackfillRequest.parse(input)))) {
     throw new RequestError('id_taken', `backfill ${id} exists already: an id is never used twice`, 'choose another --id');

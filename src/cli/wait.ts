@@ -8,6 +8,8 @@ import type { Session } from './session.js';
 const SAY_MS = 5_000;
 const GIVE_UP_MS = 60_000;
 const LOOK_MS = 100;
+/** How long one look waits for an answer. */
+const ANSWER_MS = 2_000;
 
 /**
  * Waits until a backfill that was just started is planned. A refusal is thrown as what it is; a worker that is not there is said
@@ -17,22 +19,34 @@ export async function untilPlanned(io: Io, session: Session, id: string): Promis
   const began = io.now();
   let said = false;
   for (;;) {
-    const status = await Promise.race([session.status(id), new Promise<undefined>((done) => setTimeout(done, 2_000, undefined))]).catch((error: unknown) => {
-      if (isNobody(error)) return undefined;
-      throw error;
-    });
+    const status = await answerOf(session, id);
     if (status !== undefined && status.state !== 'planning') return refused(session, id, status);
     if (status?.waiting) return status;
     const waited = io.now() - began;
-    if (waited > SAY_MS && !said) {
+    if (waited > SAY_MS && !(status !== undefined && (await (await session.client()).isTakenUp(id)))) {
+      const queue = status === undefined ? 'sluice' : `sluice.${scopeName(session)}`;
+      if (!said) io.err(`no worker answers on the queue ${queue} yet: start one with \`sluice worker\` (or \`sluice dev\`)\n`);
       said = true;
-      io.err(`no worker answers on the queues sluice and sluice.${scopeName(session)} yet: start one with \`sluice worker\` (or \`sluice dev\`)\n`);
-    }
-    if (waited > GIVE_UP_MS && status === undefined) {
-      await (await session.client()).terminate(id, 'no worker answered within 60 s');
-      throw new SystemError('no_worker', `no worker answered on the queues sluice and sluice.${scopeName(session)} within 60 s; the start was taken back`, 'start one with `sluice worker` (or `sluice dev`), then try again');
+      if (waited > GIVE_UP_MS) {
+        await (await session.client()).terminate(id, 'no worker answered within 60 s');
+        throw new SystemError('no_worker', `no worker answered on the queue ${queue} within 60 s; the start was taken back`, 'start one with `sluice worker` (or `sluice dev`), then try again');
+      }
     }
     await new Promise((done) => setTimeout(done, LOOK_MS));
+  }
+}
+
+/** Where a backfill stands; undefined when nobody answers, because no worker polls. */
+export async function answerOf(session: Session, id: string): Promise<BackfillStatus | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<undefined>((done) => (timer = setTimeout(done, ANSWER_MS, undefined)));
+  try {
+    return await Promise.race([session.status(id), silence]);
+  } catch (error) {
+    if (isNobody(error)) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

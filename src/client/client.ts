@@ -143,6 +143,13 @@ export class BackfillClient {
     return BackfillStatus.parse(await translate(id, () => this.#handle(id).result()));
   }
 
+  /** Whether a worker of its project has taken it up: until then it only waits in that project's queue. */
+  async isTakenUp(id: string): Promise<boolean> {
+    const { raw } = await translate(id, () => this.#handle(id).describe());
+    const waiting = raw.pendingActivities ?? [];
+    return !waiting.some(({ lastStartedTime }) => lastStartedTime === null || lastStartedTime === undefined);
+  }
+
   /** Ends its workflow at once, without asking it: for one that nobody carries out. What it held is taken over by the next backfill. */
   async terminate(id: string, reason: string): Promise<void> {
     await translate(id, () => this.#handle(id).terminate(reason));

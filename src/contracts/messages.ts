@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DatasetStatus, PlanWarning } from './status.js';
+import { PlanWarning, type DatasetStatus } from './status.js';
 import { SpanJson } from './slice.js';
 import { RunJson, Edge } from './plan.js';
 

@@ -44,6 +44,9 @@ export const SliceResult = z.object({
   yielded: z.enum(['gate', 'paused', 'cancelled', 'fenced']).nullable(),
   /** Whether the slice queue has a rate: then a slice is one batch, so that the rate is in batches. */
   rateLimited: z.boolean(),
+  /** How long it waited for a worker, and how long it ran. */
+  waitedMs: z.number(),
+  ranMs: z.number(),
   /** Slots in force on the warehouse. */
   slots: z.int().nullable(),
 });

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './run-command.js';
-import type { SourceContext } from './temporal-source.js';
+import type { SourceContext } from './source-context.js';
 
 /** It fails within a second where there is no internet; the bound is for a network that swallows packets. */
 const BOUND_MS = 20_000;

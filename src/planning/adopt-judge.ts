@@ -4,10 +4,13 @@ import type { TimeColumn } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
 import { createDdl } from '../warehouse/postgres/target.js';
-import type { Described } from './describe.js';
+import type { Described } from './described.js';
 
 /** The time column of a target that is described but not planned; null for `grain: none`. */
-export function timeColumnOf({ axis }: Pick<Dataset, 'axis'>, { time, spec }: Pick<Described, 'time' | 'spec'>): TimeColumn | null {
+export function timeColumnOf(
+  { axis }: Pick<Dataset, 'axis'>,
+  { time, spec }: Pick<Described, 'time' | 'spec'>,
+): TimeColumn | null {
   if (time === null) return null;
   const source = spec.kind === 'extract' ? spec.time : undefined;
   return { ...time, unit: source?.unit, timezone: source?.timezone ?? axis.zone };
@@ -24,9 +27,14 @@ export async function judgeTable(tx: Db, dataset: Dataset, described: Described)
   const hasKey = key.length === 0 || indexes.some(({ unique, columns }) => unique && sameColumns(columns, key));
   if (!hasKey) await refuseDuplicates(tx, dataset);
   const timeless = time !== null && (await hasRow(tx, dataset, `${quoteIdent(time)} IS NULL`));
-  const wanted = createDdl({ target: dataset.table, columns: described.columns, time: hasTime ? null : time, key: hasKey ? [] : key }, true).slice(1);
+  const wanted = createDdl(
+    { target: dataset.table, columns: described.columns, time: hasTime ? null : time, key: hasKey ? [] : key },
+    true,
+  ).slice(1);
   return [
-    ...(timeless ? [`it has rows whose ${quoteIdent(time)} is NULL: they belong to no partition, and stay where they are`] : []),
+    ...(timeless
+      ? [`it has rows whose ${quoteIdent(time)} is NULL: they belong to no partition, and stay where they are`]
+      : []),
     ...wanted.map((statement) => `it lacks an index that sluice would have made; run: ${statement}`),
   ];
 }
@@ -71,7 +79,10 @@ async function refuseDuplicates(tx: Db, { file, table, key }: Dataset): Promise<
 }
 
 async function hasRow(tx: Db, { table }: Dataset, condition: string): Promise<boolean> {
-  const rows = await rowsOf<object>(tx, `SELECT 1 FROM ${escaped(quoteTable(table))} WHERE ${escaped(condition)} LIMIT 1`);
+  const rows = await rowsOf<object>(
+    tx,
+    `SELECT 1 FROM ${escaped(quoteTable(table))} WHERE ${escaped(condition)} LIMIT 1`,
+  );
   return rows.length > 0;
 }
 

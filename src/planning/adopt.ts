@@ -14,7 +14,8 @@ import { digestOf } from '../warehouse/postgres/digest.js';
 import { adoptablePartitions } from './adoptable.js';
 import { escaped, judgeTable, timeColumnOf } from './adopt-judge.js';
 import type { PlanningDeps } from './deps.js';
-import { describeDatasets, type Described } from './describe.js';
+import { describeDatasets } from './describe.js';
+import type { Described } from './described.js';
 import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
 import { own } from './targets.js';
 
@@ -26,13 +27,22 @@ const ADOPTED = 'adopt';
  * definition. Partitions that the ledger holds already are left alone. Changes no row of the table.
  * @throws RequestError for a table that does not fit, a range without a complete partition, and what a backfill holds
  */
-export async function adoptInterval(deps: PlanningDeps, dataset: Dataset, asked: Interval, asker: Asker): Promise<LedgerChange> {
+export async function adoptInterval(
+  deps: PlanningDeps,
+  dataset: Dataset,
+  asked: Interval,
+  asker: Asker,
+): Promise<LedgerChange> {
   const { project, db } = deps;
   const { runs, notes } = adoptablePartitions(dataset, asked, deps.now);
   const partitions = [...partitionsOf(runs)];
   const [first, last] = [partitions[0], partitions.at(-1)];
   if (!first || !last) {
-    throw new RequestError('nothing_in_range', `the range leaves ${dataset.name} no complete partition${notes.map((note) => `: ${note}`).join('')}`, 'ask for a range after its start and before now; --to is exclusive');
+    throw new RequestError(
+      'nothing_in_range',
+      `the range leaves ${dataset.name} no complete partition${notes.map((note) => `: ${note}`).join('')}`,
+      'ask for a range after its start and before now; --to is exclusive',
+    );
   }
   const described = await describeTable(deps, dataset);
   const scope = scopeOfProject(project);
@@ -47,10 +57,18 @@ export async function adoptInterval(deps: PlanningDeps, dataset: Dataset, asked:
     const made = await insertRows(tx, deps, dataset, described, partitions);
     const known = countRuns(runs) - made.partitions;
     const change = { dataset: dataset.name, ...made };
-    await record(tx, scope, { ...asker, action: 'adopt', detail: { ...change, from: sqlInstant(first.start), to: sqlInstant(last.end) } });
+    await record(tx, scope, {
+      ...asker,
+      action: 'adopt',
+      detail: { ...change, from: sqlInstant(first.start), to: sqlInstant(last.end) },
+    });
     return {
       ...change,
-      notes: [...notes, ...(known > 0 ? [`${known} partitions are in the ledger already, and stay as they are`] : []), ...judged],
+      notes: [
+        ...notes,
+        ...(known > 0 ? [`${known} partitions are in the ledger already, and stay as they are`] : []),
+        ...judged,
+      ],
     };
   };
   return db.transaction(adopt).catch((error: unknown) => {
@@ -71,21 +89,36 @@ async function describeTable(deps: PlanningDeps, dataset: Dataset): Promise<Desc
   if (!found) throw new Error(`${dataset.name} was not described`);
   const target = quoteTable(dataset.table);
   if (found.ddl.some((statement) => statement.startsWith('CREATE TABLE'))) {
-    throw new RequestError('missing_table', `${dataset.file}: there is no table ${target} to adopt`, `build it: sluice backfill ${dataset.name}, or name another with table:`);
+    throw new RequestError(
+      'missing_table',
+      `${dataset.file}: there is no table ${target} to adopt`,
+      `build it: sluice backfill ${dataset.name}, or name another with table:`,
+    );
   }
   if (found.ddl.length > 0) {
-    throw new RequestError('schema_drift', `${dataset.file}: table ${target} lacks columns of the dataset`, `run, fill them, then adopt again:\n${found.ddl.map((statement) => `${statement};`).join('\n')}`);
+    throw new RequestError(
+      'schema_drift',
+      `${dataset.file}: table ${target} lacks columns of the dataset`,
+      `run, fill them, then adopt again:\n${found.ddl.map((statement) => `${statement};`).join('\n')}`,
+    );
   }
   return found;
 }
 
 /** One statement, one snapshot: counts and digests each partition and writes its ledger row. */
 async function insertRows(
-  tx: Db, { project }: PlanningDeps, dataset: Dataset, described: Described, partitions: readonly Interval[],
+  tx: Db,
+  { project }: PlanningDeps,
+  dataset: Dataset,
+  described: Described,
+  partitions: readonly Interval[],
 ): Promise<{ partitions: number; rows: number }> {
   const time = timeColumnOf(dataset, described);
   const where = time === null ? 'true' : within(time, 'p.s', 'p.e', 'sluice_t');
-  const digest = digestOf('sluice_t', described.columns.map(({ type }) => type));
+  const digest = digestOf(
+    'sluice_t',
+    described.columns.map(({ type }) => type),
+  );
   const keys = [project.name, project.environment, dataset.name];
   // Ledger rows do not overlap: the last that starts before a partition's end is the only one that can reach into it.
   const [made] = await rowsOf<{ partitions: number; rows: number }>(
@@ -102,7 +135,14 @@ async function insertRows(
          AND o.starts_at < p.e ORDER BY o.starts_at DESC LIMIT 1), '-infinity') <= p.s
        RETURNING rows
      ) SELECT count(*)::int AS partitions, coalesce(sum(rows), 0)::float8 AS rows FROM made`,
-    [...keys, ADOPTED, dataset.version, partitions.map(({ start }) => sqlInstant(start)), partitions.map(({ end }) => sqlInstant(end)), ...keys],
+    [
+      ...keys,
+      ADOPTED,
+      dataset.version,
+      partitions.map(({ start }) => sqlInstant(start)),
+      partitions.map(({ end }) => sqlInstant(end)),
+      ...keys,
+    ],
   );
   return made ?? { partitions: 0, rows: 0 };
 }

@@ -11,7 +11,11 @@ export interface Adoptable {
 }
 
 /** The partitions of `asked` (whole ones, as `askedInterval` gives it) between the dataset's start and its last complete one. */
-export function adoptablePartitions(dataset: Pick<Dataset, 'axis' | 'start' | 'readyAfter' | 'name' | 'needs' | 'refresh'>, asked: Interval, now: Instant): Adoptable {
+export function adoptablePartitions(
+  dataset: Pick<Dataset, 'axis' | 'start' | 'readyAfter' | 'name' | 'needs' | 'refresh'>,
+  asked: Interval,
+  now: Instant,
+): Adoptable {
   const { axis } = dataset;
   if (axis.grain === 'none') return { runs: partitionsIn(axis, asked), notes: [] };
   const first = floorTo(axis, dataset.start);
@@ -19,8 +23,12 @@ export function adoptablePartitions(dataset: Pick<Dataset, 'axis' | 'start' | 'r
   const start = Math.max(first, asked.start);
   const end = Math.min(last, asked.end);
   const notes = [
-    ...(asked.start < first && Number.isFinite(asked.start) ? [`what lies before its start, ${formatInstant(first)}, is left out`] : []),
-    ...(asked.end > last && Number.isFinite(asked.end) ? [`what ends after ${formatInstant(last)} is left out: it is not complete yet`] : []),
+    ...(asked.start < first && Number.isFinite(asked.start)
+      ? [`what lies before its start, ${formatInstant(first)}, is left out`]
+      : []),
+    ...(asked.end > last && Number.isFinite(asked.end)
+      ? [`what ends after ${formatInstant(last)} is left out: it is not complete yet`]
+      : []),
   ];
   return { runs: start < end ? partitionsIn(axis, { start, end }) : [], notes };
 }

@@ -36,7 +36,11 @@ export function askedInterval(
 }
 
 /** Refuses a verb without a range: what it does to a whole dataset must be typed. `grain: none` has one partition only. */
-export function requireRange({ name, axis }: Pick<Dataset, 'name' | 'axis'>, options: RangeOptions, verb: string): void {
+export function requireRange(
+  { name, axis }: Pick<Dataset, 'name' | 'axis'>,
+  options: RangeOptions,
+  verb: string,
+): void {
   const { from, to, last, on } = options;
   if (axis.grain === 'none' || [from, to, last, on].some((one) => one !== undefined)) return;
   throw new RequestError(

@@ -51,9 +51,11 @@ export async function checkProject(deps: PlanningDeps): Promise<Checked> {
       await client.query('ROLLBACK');
     }
   };
-  await pool(project.warehouse).use(work).catch((error: unknown) => {
-    throw systemError(error, project.warehouse);
-  });
+  await pool(project.warehouse)
+    .use(work)
+    .catch((error: unknown) => {
+      throw systemError(error, project.warehouse);
+    });
   return check;
 }
 
@@ -73,7 +75,10 @@ async function checkDataset(deps: PlanningDeps, client: PgClient, dataset: Datas
 }
 
 /** A refusal of planning as a problem: `file:12: message` is taken apart. */
-export function problemOf(file: string, { code, message, remedy }: Pick<RequestError, 'code' | 'message' | 'remedy'>): Problem {
+export function problemOf(
+  file: string,
+  { code, message, remedy }: Pick<RequestError, 'code' | 'message' | 'remedy'>,
+): Problem {
   const rest = message.startsWith(file) ? message.slice(file.length) : `: ${message}`;
   const [head, line] = /^(?::(\d+))?: /.exec(rest) ?? [''];
   return {

@@ -20,6 +20,9 @@ export function targetDdl(project: Project, dataset: Dataset, columns: readonly 
     );
   }
   if (!state.exists) return createDdl({ target: dataset.table, columns, time: dataset.time, key: dataset.key }, state.schemaExists);
+  if (!state.isTable) {
+    throw new RequestError('not_a_table', `${dataset.file}: ${target} is there, but is not a table`, 'give this dataset another table: `table: schema.name`');
+  }
   if (!owner && !state.empty && !overwrite) {
     throw new RequestError(
       'foreign_rows',

@@ -1,18 +1,21 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ExtractSpec } from '../contracts/plan.js';
 import type { PlanWarning } from '../contracts/status.js';
-import { errorFacts, systemError } from '../postgres/error.js';
-import type { PgClient } from '../postgres/pool.js';
+import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
+import { withRetries, type PgClient } from '../postgres/pool.js';
 import { quoteIdent } from '../postgres/quote.js';
 import { canBeTime, isZoneless } from '../postgres/time.js';
 import type { Dataset, ExtractBody } from '../project/project.js';
 import { describeSource, movesInBinary, type SourceColumn } from '../source/postgres/describe.js';
 import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
-import type { Described } from './describe.js';
+import type { Described } from './described.js';
 
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
 const NULL_COUNT_TIMEOUT = '2s';
+
+/** A source that is starting is there within seconds; planning waits no longer. */
+const CONNECT_TRIES = 4;
 
 export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body: ExtractBody): Promise<Omit<Described, 'ddl'>> {
   const base: ExtractSpec = {
@@ -23,27 +26,26 @@ export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body
     columns: [],
   };
   const pool = deps.pool(body.from);
-  return pool
-    .use(async (client) => {
-      const columns = await describeSource(client, base).catch((error: unknown) => {
-        throw sourceError(error, dataset, body);
-      });
-      const time = timeOf(dataset, body, columns);
-      const spec: ExtractSpec = {
-        ...base,
-        ...(time === undefined ? {} : { time }),
-        columns: columns.map(({ name, type, cast }) => ({ name, type, binary: movesInBinary(type), ...(cast ? { cast: type } : {}) })),
-      };
-      return {
-        spec,
-        columns: columns.map(({ name, type }) => ({ name, type })),
-        time: time === undefined ? null : { column: time.column, type: time.type },
-        warnings: await nullTimes(client, dataset, spec, columns),
-      };
-    })
-    .catch((error: unknown) => {
-      throw systemError(error, body.from);
+  const describe = async (client: PgClient): Promise<Omit<Described, 'ddl'>> => {
+    const columns = await describeSource(client, base).catch((error: unknown) => {
+      throw sourceError(error, dataset, body);
     });
+    const time = timeOf(dataset, body, columns);
+    const spec: ExtractSpec = {
+      ...base,
+      ...(time === undefined ? {} : { time }),
+      columns: columns.map(({ name, type, cast }) => ({ name, type, binary: movesInBinary(type), ...(cast ? { cast: type } : {}) })),
+    };
+    return {
+      spec,
+      columns: columns.map(({ name, type }) => ({ name, type })),
+      time: time === undefined ? null : { column: time.column, type: time.type },
+      warnings: await nullTimes(client, dataset, spec, columns),
+    };
+  };
+  return withRetries(() => pool.use(describe), CONNECT_TRIES, (ms) => new Promise((done) => setTimeout(done, ms))).catch((error: unknown) => {
+    throw systemError(error, body.from);
+  });
 }
 
 function timeOf(dataset: Dataset, body: ExtractBody, columns: readonly SourceColumn[]): ExtractSpec['time'] {
@@ -95,7 +97,7 @@ async function nullTimes(client: PgClient, dataset: Dataset, spec: ExtractSpec, 
 
 function sourceError(error: unknown, dataset: Dataset, body: ExtractBody): unknown {
   const { sqlstate, message } = errorFacts(error);
-  if (sqlstate === undefined || !/^(42|22|0A)/.test(sqlstate) || sqlstate === '42501') return error;
+  if (!isRefusedStatement(sqlstate)) return error;
   const what = body.table ? `table ${body.table.schema}.${body.table.name}` : 'its query';
   const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'source_query';
   return new RequestError(code, `${dataset.file}: ${what} on connection ${body.from}: ${message}`, 'correct the name, or the connection under `from:`');

@@ -1,24 +1,28 @@
 import { RequestError } from '../contracts/errors.js';
 import type { Interval } from '../core/interval/interval.js';
-import { errorFacts } from '../postgres/error.js';
+import { errorFacts, isRefusedStatement } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
 import { canBeTime } from '../postgres/time.js';
 import type { Dataset, TransformBody } from '../project/project.js';
-import { renderStatement } from '../project/render.js';
+import { renderStatement, type Rendered } from '../project/render.js';
 import { resolveTypes } from '../source/postgres/describe.js';
 import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
-import type { Described } from './describe.js';
+import type { Described } from './described.js';
 import { requireSafeFunctions } from './functions.js';
+import { withParams } from './params.js';
 import { requireReads } from './reads.js';
+import { requireZonedComparisons } from './zoneless.js';
 
 export async function describeTransform(
   deps: PlanningDeps, client: PgClient, dataset: Dataset, body: TransformBody, window: Interval | undefined,
 ): Promise<Omit<Described, 'ddl'>> {
-  const sql = statementOf(deps, body);
+  const statement = statementOf(deps, body);
+  const sql = withParams(statement, ({ start, end }) => statement.text.slice(start, end));
   const columns = await describeQuery(client, dataset, sql);
   await requireSafeFunctions(client, dataset, body.statement);
   await requireReads(client, deps.project, dataset);
+  await requireZonedComparisons(client, dataset, statement);
   const type = columns.find(({ name }) => name === dataset.time)?.type;
   if (dataset.time !== null && type !== undefined && !canBeTime(type, undefined)) {
     throw new RequestError(
@@ -39,17 +43,13 @@ export async function describeTransform(
   };
 }
 
-/** The SELECT with each dataset replaced by its table, `$1` and `$2` typed: left to itself, PostgreSQL takes `$1 - interval` for an interval. */
-function statementOf({ project }: PlanningDeps, body: TransformBody): string {
-  const { text, params } = renderStatement(body.statement, (name) => {
+/** The SELECT with each dataset replaced by its table. */
+function statementOf({ project }: PlanningDeps, body: TransformBody): Rendered {
+  return renderStatement(body.statement, (name) => {
     const table = project.datasets.get(name)?.table;
     if (!table) throw new Error(`no dataset ${name}`);
     return table;
   });
-  const typed = [...params]
-    .sort((a, b) => b.start - a.start)
-    .reduce((sql, { start, end }) => `${sql.slice(0, start)}(${sql.slice(start, end)}::timestamptz)${sql.slice(end)}`, text);
-  return typed.trimEnd();
 }
 
 /** Column names and types of a SELECT. Plans it whole, runs none of it. */
@@ -65,7 +65,7 @@ async function describeQuery(client: PgClient, dataset: Dataset, sql: string): P
     return fields.map(({ name }, i) => ({ name, type: types[i]?.type ?? 'text' }));
   } catch (error) {
     const { sqlstate, message, position } = errorFacts(error);
-    if (sqlstate === undefined || !/^(42|22|0A|21)/.test(sqlstate) || sqlstate === '42501') throw error;
+    if (!isRefusedStatement(sqlstate)) throw error;
     const place = position === undefined ? '' : `:${lineAt(sql, Number(position) - 1 - head.length)}`;
     const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'sql_error';
     throw new RequestError(code, `${dataset.file}${place}: ${message}`, 'correct the SQL; `sluice validate --connect` checks every statement', { cause: error });

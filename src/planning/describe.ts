@@ -1,24 +1,16 @@
 import { RequestError } from '../contracts/errors.js';
-import type { ColumnSpec, StoredDataset } from '../contracts/plan.js';
-import type { PlanWarning } from '../contracts/status.js';
+import type { ColumnSpec } from '../contracts/plan.js';
 import type { Interval } from '../core/interval/interval.js';
-import { systemError } from '../postgres/error.js';
+import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
+import { quoteTable } from '../postgres/quote.js';
 import type { Dataset } from '../project/project.js';
 import { describeTarget } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
+import type { Described } from './described.js';
 import { describeExtract } from './describe-extract.js';
 import { describeTransform } from './describe-transform.js';
 import { targetDdl } from './ddl.js';
-
-/** What planning learns of a dataset from the databases. */
-export interface Described {
-  readonly spec: StoredDataset['spec'];
-  readonly columns: readonly ColumnSpec[];
-  readonly time: StoredDataset['time'];
-  readonly ddl: readonly string[];
-  readonly warnings: readonly PlanWarning[];
-}
 
 export interface DescribeOptions {
   readonly overwrite: boolean;
@@ -63,8 +55,24 @@ export async function describeOne(deps: PlanningDeps, client: PgClient, dataset:
   requireColumns(dataset, found.columns);
   const state = await describeTarget(client, dataset.table);
   const ddl = targetDdl(deps.project, dataset, found.columns, state, options.overwrite);
-  for (const statement of ddl) await client.query(statement);
+  for (const statement of ddl) {
+    await client.query(statement).catch((error: unknown) => {
+      throw tableError(error, dataset);
+    });
+  }
   return { ...found, ddl };
+}
+
+/** Columns of one name, of a type that no table can hold, a key that cannot be indexed: found by making the table. */
+function tableError(error: unknown, { file, table }: Dataset): unknown {
+  const { sqlstate, message } = errorFacts(error);
+  if (!isRefusedStatement(sqlstate)) return error;
+  return new RequestError(
+    'table_refused',
+    `${file}: table ${quoteTable(table)} cannot be made: ${message}`,
+    'name each column once, and cast what a table cannot hold',
+    { cause: error },
+  );
 }
 
 function requireColumns(dataset: Dataset, columns: readonly ColumnSpec[]): void {

@@ -13,7 +13,12 @@ import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './le
  * A table that was adopted is nobody's again once the ledger has nothing of it.
  * @throws RequestError conflict, while a backfill holds part of it
  */
-export async function forgetInterval({ project, db }: PlanningDeps, dataset: Dataset, asked: Interval, asker: Asker): Promise<LedgerChange> {
+export async function forgetInterval(
+  { project, db }: PlanningDeps,
+  dataset: Dataset,
+  asked: Interval,
+  asker: Asker,
+): Promise<LedgerChange> {
   const scope = scopeOfProject(project);
   const { name } = dataset;
   const forget = async (tx: Db): Promise<LedgerChange> => {
@@ -23,9 +28,19 @@ export async function forgetInterval({ project, db }: PlanningDeps, dataset: Dat
     const partitions = await forgetRows(tx, scope, name, asked.start, asked.end);
     const disowned = partitions > 0 && (await disown(tx, scope, name));
     const change = { dataset: name, partitions, rows };
-    await record(tx, scope, { ...asker, action: 'forget', detail: { ...change, from: sqlInstant(asked.start), to: sqlInstant(asked.end) } });
+    await record(tx, scope, {
+      ...asker,
+      action: 'forget',
+      detail: { ...change, from: sqlInstant(asked.start), to: sqlInstant(asked.end) },
+    });
     const again = `the rows stay in the table: \`sluice adopt ${name}\` takes them back, \`sluice backfill ${name} --overwrite\` replaces them`;
-    return { ...change, notes: [...(partitions > 0 ? [again] : []), ...(disowned ? ['its table, which sluice did not make, is nobody’s again'] : [])] };
+    return {
+      ...change,
+      notes: [
+        ...(partitions > 0 ? [again] : []),
+        ...(disowned ? ['its table, which sluice did not make, is nobody’s again'] : []),
+      ],
+    };
   };
   return db.transaction(forget).catch((error: unknown) => {
     throw systemError(error, project.warehouse);

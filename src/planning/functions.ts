@@ -23,7 +23,11 @@ export function questionable(functions: readonly string[], allow: readonly strin
  * several functions; where any of them is VOLATILE, `allow` must say that this is meant.
  * @throws RequestError unsafe_function
  */
-export async function requireSafeFunctions(client: PgClient, dataset: Pick<Dataset, 'file' | 'allow'>, statement: Statement): Promise<void> {
+export async function requireSafeFunctions(
+  client: PgClient,
+  dataset: Pick<Dataset, 'file' | 'allow'>,
+  statement: Statement,
+): Promise<void> {
   const names = questionable(statement.functions, dataset.allow);
   if (names.length === 0) return;
   const { rows } = await client.query<{ name: string }>(

@@ -11,9 +11,10 @@ import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
-import { describeDatasets, type Described } from './describe.js';
+import { describeDatasets } from './describe.js';
+import type { Described } from './described.js';
 import { runToJson } from './json.js';
-import { selectorFor } from './words.js';
+import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
 export type Exclude = ReadonlyMap<string, readonly Interval[]>;
@@ -72,7 +73,7 @@ function refuse(project: Project, request: BackfillRequest, result: PlanResult):
   throw new RequestError(
     'upstream_not_covered',
     `${gap.reader} reads ${gap.dataset}, which is not selected and lacks ${intervals}${gap.intervals.length > 3 ? ', …' : ''}`,
-    `select it too: sluice backfill ${selectorFor(request.select, gap.reader)}`,
+    `select it too: ${backfillCommand(selectorFor(request.select, gap.reader), { ...request, environment: project.environment })}`,
   );
 }
 
@@ -93,7 +94,7 @@ function assemble(deps: PlanningDeps, request: BackfillRequest, result: PlanResu
     leavesStale: result.leavesStale.map(({ dataset, intervals }) => ({
       dataset,
       intervals: intervals.map(({ start, end }) => ({ start: formatInstant(start), end: formatInstant(end) })),
-      command: `sluice backfill ${dataset} --rebuild stale`,
+      command: backfillCommand([dataset], { ...rangeOf(intervals), environment: project.environment, rebuild: 'stale' }),
     })),
     warnings: [...result.notices, ...[...described.values()].flatMap(({ warnings }) => warnings)],
   };
@@ -125,6 +126,12 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     ddl: [...(described?.ddl ?? [])],
     spec: described?.spec ?? { kind: 'transform', sql: '', usesStart: false, usesEnd: false },
   };
+}
+
+/** Without a range the command would build what the dataset lacks elsewhere, too. */
+function rangeOf(intervals: readonly Interval[]): { from?: string; to?: string } {
+  const { start, end } = hullOf(intervals);
+  return Number.isFinite(start) ? { from: formatInstant(start), to: formatInstant(end) } : {};
 }
 
 function hullOf(intervals: readonly Interval[]): Interval {

@@ -1,19 +1,28 @@
+import type { TableName } from '../contracts/table.js';
 import { RequestError } from '../contracts/errors.js';
 import type { PgClient } from '../postgres/pool.js';
 import { showTable } from '../project/names.js';
-import type { Dataset, Project, TableName } from '../project/project.js';
+import type { Dataset, Project } from '../project/project.js';
 
 /**
  * Refuses what stands under `reads` and is not there, or is a view over tables of datasets that the SQL does not name: sluice
  * would not know that they are read, and would neither wait for them nor rebuild.
  * @throws RequestError missing_table, hidden_dependency
  */
-export async function requireReads(client: PgClient, { datasets }: Pick<Project, 'datasets'>, dataset: Dataset): Promise<void> {
+export async function requireReads(
+  client: PgClient,
+  { datasets }: Pick<Project, 'datasets'>,
+  dataset: Dataset,
+): Promise<void> {
   if (dataset.reads.length === 0) return;
   const found = await relationsUnder(client, dataset.reads);
   const missing = dataset.reads.find((_, index) => !found.some(({ read }) => read === index));
   if (missing) {
-    throw new RequestError('missing_table', `${dataset.file}: reads: there is no table ${showTable(missing)}`, 'correct the name, or leave it out');
+    throw new RequestError(
+      'missing_table',
+      `${dataset.file}: reads: there is no table ${showTable(missing)}`,
+      'correct the name, or leave it out',
+    );
   }
   const byTable = new Map([...datasets.values()].map(({ name, table }) => [showTable(table), name]));
   const known = new Set([dataset.name, ...dataset.needs.map((need) => need.dataset)]);

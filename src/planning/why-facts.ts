@@ -8,7 +8,7 @@ import type { Project } from '../project/project.js';
 import { ledgerRows, ledgerRuns, sqlInstant } from '../store/ledger.js';
 import { allHeld } from '../store/reservations.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
-import type { ChangedInput, HeldInterval, KeptFailure, PublishedPartition, WhyFacts } from './why.js';
+import type { ChangedInput, HeldInterval, KeptFailure, PublishedPartition, WhyFacts } from './why-types.js';
 import { hullsOf, type WhyDataset } from './why-inputs.js';
 import { scopeOfProject } from './ledger-change.js';
 
@@ -28,7 +28,11 @@ export interface WhyDeps {
 }
 
 /** Everything that explaining one partition may go by, of its dataset and all that it reads. */
-export async function gatherFacts({ project, db, now, statusOf }: WhyDeps, dataset: string, partition: Interval): Promise<WhyFacts> {
+export async function gatherFacts(
+  { project, db, now, statusOf }: WhyDeps,
+  dataset: string,
+  partition: Interval,
+): Promise<WhyFacts> {
   const scope = scopeOfProject(project);
   const { datasets } = project;
   const hulls = hullsOf(datasets, dataset, partition, now);
@@ -44,7 +48,11 @@ export async function gatherFacts({ project, db, now, statusOf }: WhyDeps, datas
     changed.push(...(await changedInputs(db, scope, node, staleIn(runs, hull))));
   }
   return {
-    now, datasets, verdicts, published, changed,
+    now,
+    datasets,
+    verdicts,
+    published,
+    changed,
     timezone: project.timezone,
     environment: project.environment,
     held: await heldIn(db, scope, hulls, statusOf),
@@ -52,12 +60,27 @@ export async function gatherFacts({ project, db, now, statusOf }: WhyDeps, datas
   };
 }
 
-async function publishedIn(db: Db, scope: Scope, dataset: string, { start, end }: Interval): Promise<Map<number, PublishedPartition>> {
+async function publishedIn(
+  db: Db,
+  scope: Scope,
+  dataset: string,
+  { start, end }: Interval,
+): Promise<Map<number, PublishedPartition>> {
   const rows = await ledgerRows(db, scope, dataset, start, end);
   return new Map(
     rows.map((row) => {
       const from = parseInstant(row.starts_at);
-      return [from, { start: from, end: parseInstant(row.ends_at), backfillId: row.backfill_id, version: row.version, rows: row.rows, publishedAt: row.published_at }];
+      return [
+        from,
+        {
+          start: from,
+          end: parseInstant(row.ends_at),
+          backfillId: row.backfill_id,
+          version: row.version,
+          rows: row.rows,
+          publishedAt: row.published_at,
+        },
+      ];
     }),
   );
 }
@@ -73,7 +96,12 @@ function staleIn(runs: readonly LedgerRun[], hull: Interval): Interval[] {
 }
 
 /** By visibility, as `ledgerRuns` decides: an input whose content changed in a transaction that the reader did not see. */
-async function changedInputs(db: Db, scope: Scope, node: WhyDataset, stale: readonly Interval[]): Promise<ChangedInput[]> {
+async function changedInputs(
+  db: Db,
+  scope: Scope,
+  node: WhyDataset,
+  stale: readonly Interval[],
+): Promise<ChangedInput[]> {
   if (stale.length === 0) return [];
   const found: ChangedInput[] = [];
   for (const need of node.needs) {
@@ -88,37 +116,79 @@ async function changedInputs(db: Db, scope: Scope, node: WhyDataset, stale: read
          AND u.starts_at < r.hi AND u.ends_at > r.lo AND NOT pg_visible_in_snapshot(u.changed_xid, p.snapshot)
        ORDER BY r.n, u.starts_at LIMIT ${CHANGED_MAX}`,
       [
-        stale.map(({ start }) => sqlInstant(start)), reads.map(({ start }) => sqlInstant(start)), reads.map(({ end }) => sqlInstant(end)),
-        scope.project, scope.environment, node.name, need.dataset,
+        stale.map(({ start }) => sqlInstant(start)),
+        reads.map(({ start }) => sqlInstant(start)),
+        reads.map(({ end }) => sqlInstant(end)),
+        scope.project,
+        scope.environment,
+        node.name,
+        need.dataset,
       ],
     );
     for (const row of rows) {
       const reader = stale[row.n - 1];
-      if (reader) found.push({ reader: node.name, readerStart: reader.start, dataset: need.dataset, partition: { start: row.starts_at, end: row.ends_at } });
+      if (reader)
+        found.push({
+          reader: node.name,
+          readerStart: reader.start,
+          dataset: need.dataset,
+          partition: { start: row.starts_at, end: row.ends_at },
+        });
     }
   }
   return found;
 }
 
-async function heldIn(db: Db, scope: Scope, hulls: ReadonlyMap<string, Interval>, statusOf: StatusOf): Promise<HeldInterval[]> {
+async function heldIn(
+  db: Db,
+  scope: Scope,
+  hulls: ReadonlyMap<string, Interval>,
+  statusOf: StatusOf,
+): Promise<HeldInterval[]> {
   const held = (await allHeld(db, scope, '')).filter((one) => {
     const hull = hulls.get(one.dataset);
     return hull !== undefined && overlaps(one, hull);
   });
   const ids = [...new Set(held.map(({ workflowId }) => workflowId))];
   const statuses = new Map(await Promise.all(ids.map(async (id) => [id, await statusOf(id)] as const)));
-  return held.map(({ dataset, start, end, backfillId, workflowId }) => ({ dataset, start, end, backfillId, status: statuses.get(workflowId) }));
+  return held.map(({ dataset, start, end, backfillId, workflowId }) => ({
+    dataset,
+    start,
+    end,
+    backfillId,
+    status: statuses.get(workflowId),
+  }));
 }
 
 async function failuresIn(db: Db, scope: Scope, hulls: ReadonlyMap<string, Interval>): Promise<KeptFailure[]> {
   const names = [...hulls.keys()];
-  const rows = await rowsOf<{ dataset: string; starts_at: number; ends_at: number; backfill_id: string; code: string; message: string }>(
+  const rows = await rowsOf<{
+    dataset: string;
+    starts_at: number;
+    ends_at: number;
+    backfill_id: string;
+    code: string;
+    message: string;
+  }>(
     db,
     `SELECT f.dataset, extract(epoch FROM f.starts_at)::float8 * 1000 AS starts_at, extract(epoch FROM f.ends_at)::float8 * 1000 AS ends_at, f.backfill_id, f.code, f.message
      FROM unnest(?::text[], ?::timestamptz[], ?::timestamptz[]) AS h(dataset, lo, hi)
      JOIN sluice.failures f ON f.project = ? AND f.environment = ? AND f.dataset = h.dataset AND f.starts_at < h.hi AND f.ends_at > h.lo
      ORDER BY f.failed_at DESC LIMIT ${FAILURES_MAX}`,
-    [names, names.map((name) => sqlInstant(hulls.get(name)?.start ?? 0)), names.map((name) => sqlInstant(hulls.get(name)?.end ?? 0)), scope.project, scope.environment],
+    [
+      names,
+      names.map((name) => sqlInstant(hulls.get(name)?.start ?? 0)),
+      names.map((name) => sqlInstant(hulls.get(name)?.end ?? 0)),
+      scope.project,
+      scope.environment,
+    ],
   );
-  return rows.map(({ dataset, code, message, ...row }) => ({ dataset, code, message, backfillId: row.backfill_id, start: row.starts_at, end: row.ends_at }));
+  return rows.map(({ dataset, code, message, ...row }) => ({
+    dataset,
+    code,
+    message,
+    backfillId: row.backfill_id,
+    start: row.starts_at,
+    end: row.ends_at,
+  }));
 }

@@ -30,7 +30,10 @@ export function inputsOf(dataset: WhyDataset, partition: Interval, { now, datase
     const input = datasets.get(need.dataset);
     if (!input || need.dataset === dataset.name) return [];
     const read = readInterval(need, dataset.axis, partition);
-    const clipped = { start: Math.max(read.start, floorTo(input.axis, input.start)), end: Math.min(read.end, dataset.axis.grain === 'none' ? completeUntil(input, now) : Infinity) };
+    const clipped = {
+      start: Math.max(read.start, floorTo(input.axis, input.start)),
+      end: Math.min(read.end, dataset.axis.grain === 'none' ? completeUntil(input, now) : Infinity),
+    };
     if (input.axis.grain === 'none') return [{ dataset: input, partitions: [{ start: -Infinity, end: Infinity }] }];
     if (clipped.start >= clipped.end) return [];
     const partitions = [...partitionsOf(partitionsIn(input.axis, clipped))];
@@ -43,7 +46,12 @@ export function inputsOf(dataset: WhyDataset, partition: Interval, { now, datase
  *
  * `datasets` in topological order.
  */
-export function hullsOf(datasets: ReadonlyMap<string, WhyDataset>, dataset: string, partition: Interval, now: Instant): ReadonlyMap<string, Interval> {
+export function hullsOf(
+  datasets: ReadonlyMap<string, WhyDataset>,
+  dataset: string,
+  partition: Interval,
+  now: Instant,
+): ReadonlyMap<string, Interval> {
   const hulls = new Map<string, Interval>([[dataset, partition]]);
   for (const reader of [...datasets.values()].reverse()) {
     const hull = hulls.get(reader.name);

@@ -6,7 +6,9 @@ import { localAt } from '../core/time/zone.js';
 /** `2013-03-10` in its own zone for day and longer, `2013-03-10T05:00:00Z` for shorter grains; `all of it`. */
 export function partitionText({ grain, zone }: Axis, { start }: Interval): string {
   if (!Number.isFinite(start)) return 'all of it';
-  return ['5m', '15m', 'hour'].includes(grain) ? formatInstant(start) : new Date(localAt(zone, start)).toISOString().slice(0, 10);
+  return ['5m', '15m', 'hour'].includes(grain)
+    ? formatInstant(start)
+    : new Date(localAt(zone, start)).toISOString().slice(0, 10);
 }
 
 /** `flights_raw 2013-03-10`, `3 partitions of flights_raw, 2013-03-10 the first`. */
@@ -39,4 +41,14 @@ export function backfillCommand(
 function onText(axis: Axis, timezone: string, start: Instant): string {
   const date = partitionText(axis, { start, end: Infinity });
   return axis.grain === 'day' && readTime(date, timezone)?.start === start ? date : formatInstant(start);
+}
+
+/** Put behind a sentence, with a space between them; nothing stays nothing. */
+export function spaced(text: string): string {
+  return text === '' ? '' : ` ${text}`;
+}
+
+/** Ended by a full stop where it has no end of its own. */
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -1,71 +1,12 @@
-import type { BackfillStatus, DatasetStatus, Failure } from '../contracts/status.js';
-import { formatInstant, parseInstant, type Instant, type Interval } from '../core/interval/interval.js';
-import { overlaps } from '../core/interval/set.js';
+import { formatInstant, type Interval } from '../core/interval/interval.js';
+import { contains, overlaps } from '../core/interval/set.js';
 import { completeUntil } from '../core/plan/track.js';
 import type { LedgerRun } from '../core/plan/types.js';
 import { floorTo } from '../core/time/axis.js';
+import { heldVerdict } from './why-held.js';
+import type { Cause, ChangedInput, HeldInterval, PublishedPartition, Verdict, WhyFacts } from './why-types.js';
 import { inputsOf, type InputPartitions, type WhyDataset } from './why-inputs.js';
-import { backfillCommand, partitionsText, partitionText } from './why-words.js';
-
-/** A partition, how it stands and because of what; `inputs` are the causes of the cause. The document of `why --json`. */
-export interface Cause {
-  readonly dataset: string;
-  readonly interval: { readonly start: string; readonly end: string };
-  readonly state: 'published' | 'stale' | 'missing' | 'waiting' | 'running' | 'failed' | 'blocked' | 'paused' | 'held';
-  /** Sentences. */
-  readonly cause: string;
-  /** The command that helps, if one does. */
-  readonly next?: string;
-  readonly inputs: readonly Cause[];
-}
-
-/** A row of the ledger. */
-export interface PublishedPartition extends Interval {
-  readonly backfillId: string;
-  readonly version: string;
-  readonly rows: number;
-  readonly publishedAt: string;
-}
-
-/** What a running backfill holds of a dataset. */
-export interface HeldInterval extends Interval {
-  readonly dataset: string;
-  readonly backfillId: string;
-  /** Undefined where nobody answers for it. */
-  readonly status: BackfillStatus | undefined;
-}
-
-/** A failure that the warehouse remembers. */
-export interface KeptFailure extends Interval {
-  readonly dataset: string;
-  readonly backfillId: string;
-  readonly code: string;
-  readonly message: string;
-}
-
-/** An input that changed in content since a partition read it. */
-export interface ChangedInput {
-  readonly reader: string;
-  readonly readerStart: Instant;
-  readonly dataset: string;
-  readonly partition: Interval;
-}
-
-/** All that a verdict goes by, gathered beforehand. */
-export interface WhyFacts {
-  readonly now: Instant;
-  /** Zone in which `--on` without one is read. */
-  readonly timezone: string;
-  readonly environment: string;
-  readonly datasets: ReadonlyMap<string, WhyDataset>;
-  readonly verdicts: ReadonlyMap<string, readonly LedgerRun[]>;
-  /** By dataset, then by start. */
-  readonly published: ReadonlyMap<string, ReadonlyMap<Instant, PublishedPartition>>;
-  readonly changed: readonly ChangedInput[];
-  readonly held: readonly HeldInterval[];
-  /** Newest first. */
-  readonly failures: readonly KeptFailure[];
-}
+import { backfillCommand, partitionsText, partitionText, sentence, spaced } from './why-words.js';
 
 /** Partitions of one input that are explained one by one; the others are only counted. */
 const SHOWN_MAX = 3;
@@ -92,29 +33,49 @@ function causeOf(walk: Walk, dataset: WhyDataset, partition: Interval, depth: nu
   const { facts, told } = walk;
   const key = `${dataset.name} ${partition.start}`;
   const before = told.get(key);
-  if (before) return before.inputs.length === 0 ? before : { ...before, cause: `${before.cause} Its causes are shown above.`, inputs: [] };
+  if (before)
+    return before.inputs.length === 0
+      ? before
+      : { ...before, cause: `${before.cause} Its causes are shown above.`, inputs: [] };
   const row = facts.published.get(dataset.name)?.get(partition.start);
-  const verdict = row?.end === partition.end ? publishedCause(walk, dataset, row, depth) : unpublishedCause(walk, dataset, partition, depth);
+  const verdict =
+    row?.end === partition.end
+      ? publishedCause(walk, dataset, row, depth)
+      : unpublishedCause(walk, dataset, partition, depth);
   const interval = { start: formatInstant(partition.start), end: formatInstant(partition.end) };
   const cause = { dataset: dataset.name, interval, ...verdict };
   told.set(key, cause);
   return cause;
 }
 
-type Verdict = Omit<Cause, 'dataset' | 'interval'>;
-
 function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition, depth: number): Verdict {
   const { facts } = walk;
   const by = row.backfillId === 'adopt' ? 'Adopted' : `Published by backfill ${row.backfillId}`;
   const what = `${by} at ${row.publishedAt}: ${row.rows} rows, definition ${row.version.slice(0, 8)}.`;
-  const holder = holderOf(facts, dataset, row);
+  const held = holderOf(facts, dataset, row);
+  // What it has published it goes on holding until it ends.
+  const holder = held?.backfillId === row.backfillId ? undefined : held;
   const then = holder ? ` Backfill ${holder.backfillId} is to build it again.` : '';
-  const stale = (facts.verdicts.get(dataset.name) ?? []).find((run) => covers(endOf(run), row))?.stale ?? null;
+  const stale = (facts.verdicts.get(dataset.name) ?? []).find((run) => contains([endOf(run)], row))?.stale ?? null;
   if (stale === null) return { state: 'published', cause: `${what}${then}`, inputs: [] };
   const next = holder ? {} : { next: backfillCommand(facts, dataset, row, ['--rebuild', 'stale']) };
-  if (stale === 'definition') return { state: 'stale', cause: `${what} The definition is ${dataset.version.slice(0, 8)} by now.${then}`, ...next, inputs: [] };
-  if (stale === 'unseen') return { state: 'stale', cause: `${what} Its inputs have partitions since then that it never read.${then}`, ...next, inputs: [] };
-  const changed = facts.changed.filter(({ reader, readerStart }) => reader === dataset.name && readerStart === row.start);
+  if (stale === 'definition')
+    return {
+      state: 'stale',
+      cause: `${what} The definition is ${dataset.version.slice(0, 8)} by now.${then}`,
+      ...next,
+      inputs: [],
+    };
+  if (stale === 'unseen')
+    return {
+      state: 'stale',
+      cause: `${what} Its inputs have partitions since then that it never read.${then}`,
+      ...next,
+      inputs: [],
+    };
+  const changed = facts.changed.filter(
+    ({ reader, readerStart }) => reader === dataset.name && readerStart === row.start,
+  );
   const shown = depth < DEPTH_MAX ? changed.slice(0, SHOWN_MAX) : [];
   return {
     state: 'stale',
@@ -126,7 +87,13 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
 
 function changedText({ datasets }: WhyFacts, changed: readonly ChangedInput[]): string {
   const names = [...new Set(changed.map(({ dataset }) => dataset))];
-  const texts = names.map((name) => partitionsText(name, datasets.get(name)?.axis, changed.filter(({ dataset }) => dataset === name).map(({ partition }) => partition)));
+  const texts = names.map((name) =>
+    partitionsText(
+      name,
+      datasets.get(name)?.axis,
+      changed.filter(({ dataset }) => dataset === name).map(({ partition }) => partition),
+    ),
+  );
   return texts.length === 0 ? 'something' : texts.join(' and ');
 }
 
@@ -134,54 +101,72 @@ function unpublishedCause(walk: Walk, dataset: WhyDataset, partition: Interval, 
   const { facts } = walk;
   const timed = dataset.axis.grain !== 'none';
   if (timed && partition.start < floorTo(dataset.axis, dataset.start)) {
-    return { state: 'missing', cause: `${dataset.name} starts at ${partitionText(dataset.axis, { start: dataset.start, end: Infinity })}: before that it has no partitions.`, inputs: [] };
+    return {
+      state: 'missing',
+      cause: `${dataset.name} starts at ${partitionText(dataset.axis, { start: dataset.start, end: Infinity })}: before that it has no partitions.`,
+      inputs: [],
+    };
   }
   if (timed && partition.end > completeUntil(dataset, facts.now)) {
-    return { state: 'waiting', cause: 'It is not complete yet: a partition can be built once its end, and ready_after, has passed.', inputs: [] };
+    return {
+      state: 'waiting',
+      cause: `It is not complete yet: it can be built once its end, ${formatInstant(partition.end)}, and ready_after have passed.`,
+      inputs: [],
+    };
   }
-  const lacking = inputsOf(dataset, partition, facts).map((input) => ({ ...input, missing: input.partitions.filter((one) => !isPublished(facts, input.dataset.name, one)) }));
+  const lacking = inputsOf(dataset, partition, facts).map((input) => ({
+    ...input,
+    missing: input.partitions.filter((one) => !isPublished(facts, input.dataset.name, one)),
+  }));
   const open = lacking.filter(({ missing }) => missing.length > 0);
-  const inputs = depth < DEPTH_MAX ? open.flatMap(({ dataset: one, missing }) => missing.slice(0, SHOWN_MAX).map((each) => causeOf(walk, one, each, depth + 1))) : [];
+  const inputs =
+    depth < DEPTH_MAX
+      ? open.flatMap(({ dataset: one, missing }) =>
+          missing.slice(0, SHOWN_MAX).map((each) => causeOf(walk, one, each, depth + 1)),
+        )
+      : [];
   const reads = readsText(open);
   const holder = holderOf(facts, dataset, partition);
-  return holder ? heldVerdict(dataset, partition, holder, reads, inputs) : missingVerdict(facts, dataset, partition, reads, inputs);
+  return holder
+    ? heldVerdict(dataset, partition, holder, reads, inputs)
+    : missingVerdict(facts, dataset, partition, reads, inputs);
 }
 
 function readsText(open: readonly (InputPartitions & { readonly missing: readonly Interval[] })[]): string {
   const texts = open.map(({ dataset, partitions, missing }) =>
-    partitions.length === 1 ? `${dataset.name}, which is not published` : `${partitions.length} partitions of ${dataset.name}, ${missing.length} of them not published`,
+    partitions.length === 1
+      ? `${dataset.name}, which is not published`
+      : `${partitions.length} partitions of ${dataset.name}, ${missing.length === partitions.length ? 'none' : `${missing.length} not`} published`,
   );
   return texts.length === 0 ? '' : `It reads ${texts.join('; ')}.`;
 }
 
-function missingVerdict(facts: WhyFacts, dataset: WhyDataset, partition: Interval, reads: string, inputs: readonly Cause[]): Verdict {
+function missingVerdict(
+  facts: WhyFacts,
+  dataset: WhyDataset,
+  partition: Interval,
+  reads: string,
+  inputs: readonly Cause[],
+): Verdict {
   const tried = facts.failures.find((one) => one.dataset === dataset.name && overlaps(one, partition));
   const next = backfillCommand(facts, dataset, partition, [], reads !== '');
-  if (tried) return { state: 'failed', cause: `Backfill ${tried.backfillId}, which is over, failed here: ${tried.code}: ${sentence(tried.message)}${spaced(reads)}`, next, inputs };
-  return { state: 'missing', cause: `It is not in the ledger, and no backfill is building it.${spaced(reads)}`, next, inputs };
+  if (tried) {
+    const cause = `Backfill ${tried.backfillId}, which is over, failed here: ${tried.code}: ${sentence(tried.message)}${spaced(reads)}`;
+    return { state: 'failed', cause, next, inputs };
+  }
+  return {
+    state: 'missing',
+    cause: `It is not in the ledger, and no backfill is building it.${spaced(reads)}`,
+    next,
+    inputs: inputs.map(withoutCommand),
+  };
 }
 
-function heldVerdict(dataset: WhyDataset, partition: Interval, { backfillId, status }: HeldInterval, reads: string, inputs: readonly Cause[]): Verdict {
-  if (!status) {
-    return { state: 'waiting', cause: `Backfill ${backfillId} holds it, and nobody says how that stands: Temporal or its workers do not answer.${spaced(reads)}`, next: `sluice status ${backfillId}`, inputs };
-  }
-  const own = status.datasets.find(({ name }) => name === dataset.name);
-  const failure = own?.failures.find((one) => covers(intervalOf(one), partition));
-  if (failure) {
-    const cause = `It failed in backfill ${backfillId} after ${failure.attempts} attempts: ${failure.code}: ${sentence(failure.message)}`;
-    return { state: 'failed', cause, next: `sluice retry ${backfillId} ${dataset.name}`, inputs };
-  }
-  if (inputs.some(({ state }) => state === 'failed' || state === 'blocked')) return { state: 'blocked', cause: `In backfill ${backfillId} it cannot go on.${spaced(reads)}`, inputs };
-  if (status.state === 'paused') return { state: 'paused', cause: `Backfill ${backfillId} is paused: ${sentence(status.reason)}${spaced(reads)}`, next: `sluice resume ${backfillId}`, inputs };
-  if (status.state === 'held') return { state: 'held', cause: `Backfill ${backfillId} is held: ${sentence(status.reason)}${spaced(reads)}`, next: `sluice retry ${backfillId}`, inputs };
-  if (reads !== '') return { state: 'waiting', cause: `In backfill ${backfillId} it waits for its inputs. ${reads}`, inputs };
-  return { state: own !== undefined && own.running > 0 ? 'running' : 'waiting', cause: `Its inputs are there; in backfill ${backfillId} ${progress(dataset.name, own)}`, next: `sluice watch ${backfillId}`, inputs };
-}
-
-function progress(name: string, own: DatasetStatus | undefined): string {
-  if (!own) return 'its turn has not come.';
-  const counts = `${own.done} of ${own.total} partitions of ${name} are done`;
-  return own.running > 0 ? `it is at work or next: ${counts}.` : `its turn has not come: ${counts}${own.waitingFor === undefined ? '' : `, ${name} waits for ${own.waitingFor}`}.`;
+/** What a reader's own command builds along with it needs no command. */
+function withoutCommand(cause: Cause): Cause {
+  if (cause.state !== 'missing') return cause;
+  const { next: _next, ...rest } = cause;
+  return rest;
 }
 
 function holderOf({ held }: WhyFacts, { name }: WhyDataset, partition: Interval): HeldInterval | undefined {
@@ -192,22 +177,8 @@ function isPublished({ published }: WhyFacts, dataset: string, { start, end }: I
   return published.get(dataset)?.get(start)?.end === end;
 }
 
-function covers(outer: Interval, inner: Interval): boolean {
-  return outer.start <= inner.start && inner.end <= outer.end;
-}
-
 function endOf(run: LedgerRun): Interval {
-  return run.start === -Infinity ? { start: -Infinity, end: Infinity } : { start: run.start, end: run.start + run.step * run.count };
-}
-
-function intervalOf({ start, end }: Failure): Interval {
-  return { start: parseInstant(start), end: parseInstant(end) };
-}
-
-function spaced(text: string): string {
-  return text === '' ? '' : ` ${text}`;
-}
-
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  return run.start === -Infinity
+    ? { start: -Infinity, end: Infinity }
+    : { start: run.start, end: run.start + run.step * run.count };
 }

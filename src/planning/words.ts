@@ -2,10 +2,37 @@ import type { PlanDocument, StoredPlan } from '../contracts/plan.js';
 import { countRuns } from '../core/interval/runs.js';
 import { runsOfJson } from './json.js';
 
+/** What a printed command asks for beside its datasets. */
+interface Command {
+  readonly environment: string;
+  readonly from?: unknown;
+  readonly to?: unknown;
+  readonly last?: unknown;
+  readonly on?: unknown;
+  readonly exclude?: unknown;
+  readonly rebuild?: 'missing' | 'stale' | 'all';
+}
+
+/** `sluice backfill …` as it works when typed: with the range, the environment and quotes where a shell needs them. */
+export function backfillCommand(selection: readonly string[], { environment, rebuild, ...asked }: Command): string {
+  const options = (['from', 'to', 'last', 'on'] as const).flatMap((key) => (typeof asked[key] === 'string' ? [`--${key}`, asked[key]] : []));
+  const excluded = (Array.isArray(asked.exclude) ? asked.exclude : []).flatMap((name) => ['--exclude', String(name)]);
+  const words = [
+    ...selection, ...options, ...excluded,
+    ...(rebuild === undefined || rebuild === 'missing' ? [] : ['--rebuild', rebuild]),
+    ...(environment === 'default' ? [] : ['-e', environment]),
+  ];
+  return ['sluice backfill', ...words.map(shellWord)].join(' ');
+}
+
+function shellWord(word: string): string {
+  return /^[\w+:.,@/=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
 /** The selection that also takes what `reader` reads. */
-export function selectorFor(selected: readonly string[] | undefined, reader: string): string {
+export function selectorFor(selected: readonly string[] | undefined, reader: string): string[] {
   const names = selected ?? [];
-  return names.includes(reader) ? names.map((name) => (name === reader ? `+${name}` : name)).join(' ') : [...names, `+${reader}`].join(' ');
+  return names.includes(reader) ? names.map((name) => (name === reader ? `+${name}` : name)) : [...names, `+${reader}`];
 }
 
 /** What a stored plan shows: the document of `plan --json`. */
@@ -28,8 +55,7 @@ export function buildCount(plan: StoredPlan): number {
   return plan.datasets.reduce((sum, { runs }) => sum + countRuns(runsOfJson(runs)), 0);
 }
 
-function rebuildCommand({ request }: StoredPlan): string {
+function rebuildCommand({ request, environment }: StoredPlan): string {
   const names = Array.isArray(request['select']) ? request['select'].map(String) : [];
-  const range = ['from', 'to', 'last', 'on'].flatMap((key) => (typeof request[key] === 'string' ? [`--${key} ${request[key]}`] : []));
-  return ['sluice backfill', ...names, ...range, '--rebuild stale'].join(' ');
+  return backfillCommand(names, { ...request, environment, rebuild: 'stale' });
 }

@@ -25,11 +25,20 @@ export function errorFacts(error: unknown): Parameters<typeof classifyFault>[0] 
   return { message: String(error) };
 }
 
+/**
+ * Whether the database refused a statement for what it says: unknown names, wrong types, features that it lacks, limits, and what
+ * a function raised while it was planned. Not for who asks (42501).
+ */
+export function isRefusedStatement(sqlstate: string | undefined): boolean {
+  return sqlstate !== undefined && sqlstate !== '42501' && /^(42|22|21|0A|3F|54|P0)/.test(sqlstate);
+}
+
 /** A driver error met outside a slice (planning, control), as one of ours: unreachable and refused are the system's (exit 1). */
 export function systemError(error: unknown, connection: string): SystemError | RequestError {
   if (error instanceof SystemError || error instanceof RequestError) return error;
   const fault = faultOf(error, 'warehouse');
-  return new SystemError(fault.code, `connection ${connection}: ${fault.message}`, REMEDIES[fault.code], { cause: error });
+  const message = fault.message.replace(/^warehouse: /, '');
+  return new SystemError(fault.code, `connection ${connection}: ${message}`, REMEDIES[fault.code], { cause: error });
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {

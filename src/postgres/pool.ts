@@ -19,6 +19,8 @@ const SESSION: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
   extra_float_digits: '1',
   TimeZone: 'UTC',
+  // Bare names are those of public, whatever the role's own setting is: one called sluice would find our schema first.
+  search_path: 'public',
   jit: 'off',
 };
 

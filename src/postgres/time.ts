@@ -20,8 +20,16 @@ const PER_SECOND = { s: 1, ms: 1000, us: 1_000_000 } as const;
 export function boundOf({ type, unit, timezone }: TimeColumn, expression: string): string {
   if (unit !== undefined) return `(extract(epoch FROM ${expression}) * ${PER_SECOND[unit]})::bigint`;
   const local = `(${expression} AT TIME ZONE ${quoteLiteral(timezone)})`;
-  if (type === 'date') return `${local}::date`;
+  if (type === 'date') return firstDate(expression, local, timezone);
   return isZoneless(type) ? local : expression;
+}
+
+/**
+ * The first date that begins at `expression` or later. A date is the instant at which its day begins; cast alone, a border that is no
+ * midnight in the column's zone would take the day before with it.
+ */
+function firstDate(expression: string, local: string, timezone: string): string {
+  return `(${local}::date + ((${local}::date)::timestamp AT TIME ZONE ${quoteLiteral(timezone)} < ${expression})::int)`;
 }
 
 export function isZoneless(type: string): boolean {

@@ -1,3 +1,4 @@
+import type { TableName } from '../contracts/table.js';
 import type { PartialExtractYaml } from '../contracts/project.js';
 import type { Config } from './config.js';
 import { report } from './draft.js';
@@ -5,7 +6,7 @@ import { badTable } from './mistakes.js';
 import type { Draft } from './draft.js';
 import { parseTableName } from './names.js';
 import { didYouMean } from './nearest.js';
-import type { ExtractBody, Statement, TableName } from './project.js';
+import type { ExtractBody, Statement } from './project.js';
 import { parseStatement } from './sql/statement.js';
 import { problemAt } from './text.js';
 

@@ -1,10 +1,11 @@
+import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
 import { floorTo } from '../core/time/axis.js';
 import { ZERO } from '../core/time/duration.js';
 import { readTime } from '../core/time/text.js';
 import type { Draft } from './draft.js';
 import { parseTableName } from './names.js';
-import type { Dataset, ExtractBody, Statement, TableName, TransformBody } from './project.js';
+import type { Dataset, ExtractBody, Statement, TransformBody } from './project.js';
 import { definitionVersion } from './version.js';
 
 /** A draft without mistakes as a dataset, defaults filled in. */

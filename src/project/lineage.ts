@@ -1,9 +1,10 @@
+import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
 import type { Config } from './config.js';
 import type { Draft } from './draft.js';
 import { parseTableName, showTable } from './names.js';
 import { didYouMean, nearest } from './nearest.js';
-import type { Relation, Statement, TableName } from './project.js';
+import type { Relation, Statement } from './project.js';
 import { problemAt } from './text.js';
 import type { Mistake } from './text.js';
 

@@ -1,3 +1,4 @@
+import type { TableName } from '../contracts/table.js';
 import { ProjectError } from '../contracts/errors.js';
 import type { Problem } from '../contracts/errors.js';
 import { PROJECT_FILE, readConfig } from './config.js';
@@ -12,7 +13,7 @@ import { datasetFiles } from './layout.js';
 import { lookupOf, needsOf, resolveTables } from './lineage.js';
 import type { Catalog } from './lineage.js';
 import { parseTableName, showTable } from './names.js';
-import type { Dataset, Project, TableName } from './project.js';
+import type { Dataset, Project } from './project.js';
 import type { Env } from './template.js';
 import { problemAt } from './text.js';
 

@@ -1,4 +1,4 @@
-import type { TableName } from './project.js';
+import { quoteIdent, type TableName } from '../contracts/table.js';
 
 /** PostgreSQL cuts identifiers at 63 bytes, in silence; a longer name would not be the name of its table. */
 export const IDENTIFIER_BYTES_MAX = 63;
@@ -44,17 +44,8 @@ function unquote(part: string): string {
   return part.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-export function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** `"schema"."name"`, for SQL. */
-export function quoteTable({ schema, name }: TableName): string {
-  return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
-}
-
 /** `schema.name`, quoted only where it must be, for messages and for what a person types. */
 export function showTable({ schema, name }: { readonly schema?: string; readonly name: string }): string {
   const parts = schema === undefined ? [name] : [schema, name];
-  return parts.map((part) => (/^[a-z_][a-z0-9_$]*$/.test(part) ? part : quoteIdentifier(part))).join('.');
+  return parts.map((part) => (/^[a-z_][a-z0-9_$]*$/.test(part) ? part : quoteIdent(part))).join('.');
 }

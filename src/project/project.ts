@@ -1,13 +1,8 @@
+import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
 import type { Instant } from '../core/interval/interval.js';
 import type { Axis } from '../core/time/axis.js';
 import type { Duration } from '../core/time/duration.js';
-
-/** A table's name as the catalog spells it (not quoted). */
-export interface TableName {
-  readonly schema: string;
-  readonly name: string;
-}
 
 export interface Budget {
   /** Batches at work at once on that database, over all workers, backfills and projects. */

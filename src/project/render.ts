@@ -1,5 +1,5 @@
-import { quoteIdentifier, quoteTable } from './names.js';
-import type { Relation, Statement, TableName } from './project.js';
+import { quoteIdent, quoteTable, type TableName } from '../contracts/table.js';
+import type { Relation, Statement } from './project.js';
 import { canonicalJson, withoutLocations } from './sql/canonical.js';
 import { isNode, parseTree } from './sql/parser.js';
 import type { Node, Tree } from './sql/parser.js';
@@ -34,7 +34,7 @@ function splicesOf(relation: Relation, tableOf: (dataset: string) => TableName):
   const { dataset, start, end, aliasAt, aliased, name } = relation;
   if (dataset === undefined) return [];
   const replaced = { start, end, text: quoteTable(tableOf(dataset)) };
-  return aliased ? [replaced] : [replaced, { start: aliasAt, end: aliasAt, text: ` AS ${quoteIdentifier(name)}` }];
+  return aliased ? [replaced] : [replaced, { start: aliasAt, end: aliasAt, text: ` AS ${quoteIdent(name)}` }];
 }
 
 /** `splices` in ascending order, disjoint. */

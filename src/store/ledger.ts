@@ -57,11 +57,15 @@ function staleCase(scope: Scope, node: LedgerNode): { sql: string; bindings: (st
   const bindings: (string | number)[] = [node.version];
   const exists = (need: Need, column: 'first_xid' | 'changed_xid'): string => {
     const lookback = need.lookback ?? { months: 0, days: 0, ms: 0 };
+    const calendar = lookback.months > 0 || lookback.days > 0;
     const from =
       need.window === 'all'
         ? `'-infinity'::timestamptz`
-        : `(((p.starts_at AT TIME ZONE ?) - make_interval(months => ?, days => ?)) AT TIME ZONE ? - make_interval(secs => ?))`;
-    const fromBindings = need.window === 'all' ? [] : [node.zone, lookback.months, lookback.days, node.zone, lookback.ms / 1000];
+        : calendar
+          ? `(${FIRST_SHOWN} - make_interval(secs => ?))`
+          : `(p.starts_at - make_interval(secs => ?))`;
+    const zoned = calendar ? [node.zone, lookback.months, lookback.days, node.zone] : [];
+    const fromBindings = need.window === 'all' ? [] : [...zoned, lookback.ms / 1000];
     const keys = [scope.project, scope.environment, need.dataset];
     bindings.push(...fromBindings, ...keys, ...keys);
     // Rows of a dataset do not overlap, so the first that can reach into [lo, …) is the last that starts at or before lo:
@@ -82,6 +86,14 @@ function staleCase(scope: Scope, node: LedgerNode): { sql: string; bindings: (st
   ];
   return { sql: `CASE ${whens.join(' ')} END`, bindings };
 }
+
+/**
+ * The instant whose wall clock in a zone shows `p.starts_at` less months and days. Shown twice (clocks went back), PostgreSQL
+ * takes the second; a lookback begins at the first, as everywhere in `core/time`.
+ */
+const FIRST_SHOWN = `(SELECT CASE WHEN (s.t - interval '1 hour') AT TIME ZONE s.zone = s.local THEN s.t - interval '1 hour' ELSE s.t END
+  FROM (SELECT l.local, l.zone, l.local AT TIME ZONE l.zone AS t
+    FROM (SELECT (p.starts_at AT TIME ZONE ?) - make_interval(months => ?, days => ?) AS local, ?::text AS zone) AS l) AS s)`;
 
 /** One row of `sluice ledger`. */
 export interface LedgerRow {

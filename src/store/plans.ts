@@ -1,4 +1,6 @@
 import { StoredDataset, StoredPlan } from '../contracts/plan.js';
+import { RequestError } from '../contracts/errors.js';
+import { BackfillRequest, type BackfillInput } from '../contracts/request.js';
 import { rowsOf, type Db } from './store.js';
 
 /** Keeps a plan under its fingerprint; a plan is immutable, so the same one twice is one row. */
@@ -27,6 +29,21 @@ export async function loadPlan(db: Db, fingerprint: string): Promise<StoredPlan 
   );
   return StoredPlan.parse({ ...row.head, datasets: bodies.map(({ body }) => body) });
 }
+
+/**
+ * A request as it is carried out: `plan` without a range or selection of its own is the request that the plan answered.
+ * @throws RequestError unknown_plan
+ */
+export async function asPlanned<Request extends BackfillInput>(db: Db, request: Request): Promise<Request> {
+  if (request.plan === undefined) return request;
+  const plan = await loadPlan(db, request.plan);
+  if (!plan) throw new RequestError('unknown_plan', `there is no plan ${request.plan} in this warehouse`, '`sluice plan` makes one and prints its fingerprint');
+  if (ASKED.some((key) => request[key] !== undefined)) return request;
+  return { ...request, ...Answered.parse(plan.request), rebuild: plan.rebuild };
+}
+
+const ASKED = ['from', 'to', 'last', 'on', 'select', 'exclude'] as const;
+const Answered = BackfillRequest.pick({ from: true, to: true, last: true, on: true, select: true, exclude: true });
 
 /** One dataset of a plan, and the plan's head. */
 export async function loadPlanDataset(db: Db, fingerprint: string, name: string): Promise<{ head: PlanHead; dataset: StoredDataset }> {

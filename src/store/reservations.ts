@@ -71,8 +71,17 @@ const heldRow =
     workflow_id: workflowId, ...keysOf(scope), dataset, starts_at: sqlInstant(start), ends_at: sqlInstant(end),
   });
 
-/** Ends a reservation. Waits for a publish under way, after which none of its attempts can publish any more. */
+/**
+ * Ends a reservation. Attempts that are still at work on it are zombies, of a worker that was cut off or stopped: their backends are
+ * ended, for one that sleeps in its transaction would be waited for. A commit under way is waited for; after it none can publish.
+ */
 export async function release(db: Db, workflowId: string): Promise<void> {
+  await db.raw(
+    `SELECT pg_terminate_backend(a.pid) FROM sluice.reservations r
+     JOIN pg_stat_activity a ON a.application_name LIKE 'sluice/' || r.epoch || '/%' AND a.datname = current_database()
+     WHERE r.workflow_id = ? AND a.pid <> pg_backend_pid()`,
+    [workflowId],
+  );
   await db('sluice.reservations').where({ workflow_id: workflowId }).delete();
   await db('sluice.control').where({ workflow_id: workflowId }).delete();
 }

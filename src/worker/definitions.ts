@@ -19,6 +19,8 @@ export function createDefinitions(db: Db, current: () => Project, env: Env): (ha
     if (hash === undefined || hash === now.hash) return now;
     const known = loaded.get(hash) ?? load(hash);
     loaded.set(hash, known);
+    // It may be registered, or its variables set, a moment later.
+    known.catch(() => loaded.delete(hash));
     return known;
   };
 }

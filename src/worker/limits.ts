@@ -27,6 +27,7 @@ export async function applyBudgets(db: Db, connection: NativeConnection, namespa
   await connection.workflowService.updateTaskQueueConfig({
     namespace,
     taskQueue: sliceQueue(project),
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to depend on
     taskQueueType: ACTIVITY_QUEUE,
     updateQueueRateLimit: {
       reason: rate === undefined ? 'no rate in the budget' : `budget of connection ${project.warehouse} in sluice.yaml`,

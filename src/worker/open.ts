@@ -2,8 +2,7 @@ import type { Pool } from '../postgres/pool.js';
 import { findDev, type DevInfo } from '../dev/dev-file.js';
 import { readProjectFiles } from '../project/files.js';
 import { loadProject } from '../project/load.js';
-import { scopeOf, type Project } from '../project/project.js';
-import type { Env } from '../project/template.js';
+import type { Project } from '../project/project.js';
 import { openStore, type Db } from '../store/store.js';
 import { createConnections, type Connections } from './connections.js';
 import { resolveTemporal, type TemporalTarget } from './temporal-env.js';
@@ -39,7 +38,7 @@ export async function openProject(place: Place): Promise<Opened> {
   let project = await load();
   let store: Promise<Db> | undefined;
   const dev = (): DevInfo | undefined => findDev({ dataDir: place.dataDir, env, projectDir });
-  const connections = createConnections({ project: () => project, env: env as Env, postgresUrl: () => env['SLUICE_EMBEDDED_URL'] ?? dev()?.postgresUrl });
+  const connections = createConnections({ project: () => project, env, postgresUrl: () => env['SLUICE_EMBEDDED_URL'] ?? dev()?.postgresUrl });
   return {
     project: () => project,
     reload: async () => (project = await load()),
@@ -58,5 +57,3 @@ export async function openProject(place: Place): Promise<Opened> {
     },
   };
 }
-
-export { scopeOf };

@@ -9,7 +9,7 @@ const KEYWORD = 2;
 export async function registerSearchAttributes(connection: NativeConnection, namespace: string, log: Logger): Promise<boolean> {
   const present = async (): Promise<boolean> => {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    return NAMES.every((name) => customAttributes?.[name] !== undefined);
+    return NAMES.every((name) => name in customAttributes);
   };
   try {
     if (await present()) return true;

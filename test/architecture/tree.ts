@@ -20,7 +20,7 @@ function walk(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) return MADE.has(entry.name) ? [] : walk(path);
-    return entry.isFile() && TEXT.test(path) ? [path] : [];
+    return entry.isFile() && !MADE.has(entry.name) && TEXT.test(path) ? [path] : [];
   });
 }
 

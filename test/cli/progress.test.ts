@@ -128,7 +128,7 @@ test('more datasets than rows: the failed and the running stay, the others are c
   assert.match(text, /^last .*failed · 1 failed/m);
   assert.match(text, /^and 30 done · \d+ waiting$/m);
   assert.doesNotMatch(text, /^source_/m);
-  assert.match(text, /\[2013-03-10 05:00Z, 06:00Z\)  22012  5 attempts/);
+  assert.match(text, /\[2013-03-10 05:00Z, 06:00Z\) {2}22012 {2}5 attempts/);
 });
 
 test('more failures than room: as many as fit, the rest counted', () => {

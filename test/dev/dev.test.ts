@@ -10,7 +10,8 @@ import { runningDev } from '../../src/dev/dev-lock.js';
 import { findDev, readDevFile, type DevInfo } from '../../src/dev/dev-file.js';
 import { identify } from '../../src/dev/processes.js';
 import { stopDev } from '../../src/dev/stop-dev.js';
-import { alive, dataDirFor, devArgs, end, eventually, runInProcess } from './support.js';
+import { eventually } from '../support/eventually.js';
+import { alive, dataDirFor, devArgs, end, runInProcess } from './support.js';
 
 /** Leaves a row and a workflow behind. */
 async function write({ postgresUrl, temporalAddress }: DevInfo): Promise<void> {

@@ -4,7 +4,6 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { DevInfo } from '../../src/dev/dev-file.js';
 import { readDevFile } from '../../src/dev/dev-file.js';
@@ -59,15 +58,4 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<
 export function alive({ pids }: DevInfo): number[] {
   const { temporal, postgres, worker } = pids;
   return [temporal, postgres, ...(worker === null ? [] : [worker])].filter((pid) => identify(pid) !== undefined);
-}
-
-/** Resolves with the first value that `look` finds; throws after a bound. */
-export async function eventually<T>(what: string, look: () => T | undefined, boundMs = 15_000): Promise<T> {
-  const bound = Date.now() + boundMs;
-  while (Date.now() < bound) {
-    const found = look();
-    if (found !== undefined) return found;
-    await wait(20);
-  }
-  throw new Error(`never came: ${what}`);
 }

@@ -1,7 +1,8 @@
+import type { TableName } from '../../src/contracts/table.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Statement, TableName } from '../../src/project/project.js';
+import type { Statement } from '../../src/project/project.js';
 import { renderStatement } from '../../src/project/render.js';
 import { parseStatement } from '../../src/project/sql/statement.js';
 import { locator } from '../../src/project/text.js';

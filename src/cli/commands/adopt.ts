@@ -12,7 +12,7 @@ import { plural } from '../render/format.js';
 import { wrap } from '../render/text.js';
 import { withProject } from '../session.js';
 import { requestedBy } from './control.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 type Options = CommonOptions & RangeOptions & { readonly reason?: string };
 type Change = (deps: PlanningDeps, dataset: Dataset, asked: Interval, asker: Asker) => Promise<LedgerChange>;
@@ -20,8 +20,9 @@ type Change = (deps: PlanningDeps, dataset: Dataset, asked: Interval, asker: Ask
 /** `sluice adopt`: the rows that a table has become published partitions. */
 export const adopt: Verb = {
   make: (io) =>
-    verb('adopt', 'take a table’s existing data into the ledger, after checking it').action((name: string, options: Options) =>
-      change(io, name, options, { verb: 'adopt', done: 'adopted', none: 'nothing to adopt', act: adoptInterval }),
+    verb('adopt', 'take a table’s existing data into the ledger, after checking it').action(
+      (name: string, options: Options) =>
+        change(io, name, options, { verb: 'adopt', done: 'adopted', none: 'nothing to adopt', act: adoptInterval }),
     ),
 };
 

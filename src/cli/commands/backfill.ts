@@ -7,7 +7,7 @@ import { exitCodeOf, follow } from '../follow.js';
 import { prepare, recordNothing } from '../start.js';
 import { untilPlanned } from '../wait.js';
 import { requestedBy } from './control.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 export type BackfillOptions = CommonOptions & RangeOptions & SelectOptions & RequestOptions & {
   readonly id?: string;

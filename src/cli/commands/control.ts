@@ -8,7 +8,7 @@ import { print, type Io } from '../io.js';
 import { addCommon, addRange, addReason, adjustInput, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 type Control = CommonOptions & { readonly reason?: string };
 

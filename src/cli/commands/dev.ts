@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { dataDirOf, type DevInfo } from '../../dev/dev-file.js';
 import { print, type Io } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 interface Options extends CommonOptions {
   readonly detach: boolean;

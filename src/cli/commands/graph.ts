@@ -6,11 +6,10 @@ import { impactOf, mappingText, type Impact } from '../../planning/impact.js';
 import type { Dataset, Project } from '../../project/project.js';
 import { print } from '../io.js';
 import { addCommon, addSelect, type CommonOptions, type SelectOptions } from '../options.js';
-import { plural } from '../render/format.js';
 import { graphLines, type GraphNode } from '../render/graph.js';
 import { wrap } from '../render/text.js';
 import { withProject } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 type Options = CommonOptions & SelectOptions & { readonly impact?: string };
 
@@ -23,7 +22,9 @@ export const graph: Verb = {
         await withProject(io, options, ({ opened }) => {
           const project = opened.project();
           const impact = askedImpact(project, selectors, options);
-          const names = impact ? new Set([impact.dataset, ...impact.late]) : selected(project, selectors, options.exclude);
+          const names = impact
+            ? new Set([impact.dataset, ...impact.late])
+            : selected(project, selectors, options.exclude);
           const nodes = [...project.datasets.values()].filter(({ name }) => names.has(name)).map(nodeOf);
           print(io, options.json, nodes.map(documentOf), () => [
             ...graphLines(nodes, io.screen()),
@@ -34,7 +35,11 @@ export const graph: Verb = {
       }),
 };
 
-function selected(project: Project, selectors: readonly string[], exclude: readonly string[] = []): ReadonlySet<string> {
+function selected(
+  project: Project,
+  selectors: readonly string[],
+  exclude: readonly string[] = [],
+): ReadonlySet<string> {
   const found = select(project.datasets, selectors, exclude);
   if ('selected' in found) return found.selected;
   throw new RequestError(found.problem.code, found.problem.message, found.problem.remedy);
@@ -71,12 +76,18 @@ function documentOf({ zone, needs, owner, ...node }: GraphNode): object {
 
 function impactText({ dataset, late, wrong, owners }: Impact): string[] {
   if (late.length === 0) return [`Nothing reads ${dataset}: only it is late or wrong when it is.`];
-  const same = wrong.length === late.length;
+  const one = late.length === 1;
+  const some =
+    wrong.length === late.length
+      ? one
+        ? 'so is it'
+        : 'so are they'
+      : `${wrong.length} of them are: ${wrong.join(', ')}`;
   return [
-    `While ${dataset} is late, ${plural(late.length, 'dataset')} that read it, directly or not, wait: ${late.join(', ')}.`,
+    `While ${dataset} is late, ${one ? '1 dataset that reads it waits' : `${late.length} datasets that read it, directly or not, wait`}: ${late.join(', ')}.`,
     wrong.length === 0
-      ? 'None of them becomes stale when it changes: they ignore that (stale: ignore).'
-      : `When it is wrong, ${same ? 'so are they' : `${wrong.length} of them are: ${wrong.join(', ')}`}; each is stale once it is corrected.`,
+      ? 'Its changes make none of that stale: they are ignored (stale: ignore).'
+      : `When it is wrong, ${some}, and stale once it is corrected.`,
     ...(owners.length === 0 ? [] : [`To be told: ${owners.join(', ')}.`]),
   ];
 }

@@ -1,19 +1,19 @@
-import type { Command } from 'commander';
-import type { Io } from '../io.js';
+import type { Verb } from '../verb.js';
+import { adopt, forget } from './adopt.js';
 import { backfill } from './backfill.js';
 import { adjust, cancel, pause, resume, retry, skip } from './control.js';
 import { dev } from './dev.js';
+import { graph } from './graph.js';
+import { init } from './init.js';
+import { ledger } from './ledger.js';
 import { list, status, watch } from './status.js';
 import { plan } from './plan.js';
+import { validate } from './validate.js';
+import { why } from './why.js';
 import { worker } from './worker.js';
-
-/** One verb. `interrupt` lets `dev`, `worker` and waiting commands take Ctrl-C themselves. */
-export interface Verb {
-  readonly make: (io: Io, exit: (code: number) => void, interrupt: AbortController) => Command;
-}
 
 /** In the order of `sluice --help`: set up, look ahead, carry out, look at it, steer, the ledger. */
 export const COMMANDS: readonly Verb[] = [
-   dev, worker,   plan, backfill, list, status, watch, 
-  pause, resume, cancel, retry, skip, adjust,   
+  init, dev, worker, validate, graph, plan, backfill, list, status, watch, why,
+  pause, resume, cancel, retry, skip, adjust, ledger, adopt, forget,
 ];

@@ -10,7 +10,7 @@ import { print } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import { shellWord } from '../render/command.js';
 import { exampleFiles } from '../templates/example.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 /** Days of made-up data: enough to watch, built in seconds. */
 const EXAMPLE_DAYS = 90;
@@ -32,17 +32,27 @@ export const init: Verb = {
 
 /** A folder's name as a project's: what is not allowed in one becomes `_`. */
 export function projectName(folder: string): string {
-  const plain = folder.replace(/[^A-Za-z0-9_-]+/g, '_').replace(/^[-_]+|[-_]+$/g, '').slice(0, 50);
+  const plain = folder
+    .replace(/[^A-Za-z0-9_-]+/g, '_')
+    .replace(/^[-_]+|[-_]+$/g, '')
+    .slice(0, 50);
   const name = /^[A-Za-z]/.test(plain) && !isReserved(plain) ? plain : `my_${plain}`;
   return NAME.test(name) && plain !== '' ? name : 'my_project';
 }
 
 /** Writes what is not there yet; what is there stays as it is. */
-async function writeProject(folder: string, files: Readonly<Record<string, string>>): Promise<{ written: string[]; kept: string[] }> {
+async function writeProject(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+): Promise<{ written: string[]; kept: string[] }> {
   // The folder is looked at before anything is written: a project is never mixed with another.
   for (const name of [PROJECT_FILE, 'datasets']) {
     if (!existsSync(join(folder, name))) continue;
-    throw new RequestError('project_exists', `${join(folder, name)} is there already: nothing was written`, 'name a new folder: sluice init DIR');
+    throw new RequestError(
+      'project_exists',
+      `${join(folder, name)} is there already: nothing was written`,
+      'name a new folder: sluice init DIR',
+    );
   }
   const kept = Object.keys(files).filter((path) => existsSync(join(folder, path)));
   const written = Object.keys(files).filter((path) => !kept.includes(path));
@@ -53,7 +63,9 @@ async function writeProject(folder: string, files: Readonly<Record<string, strin
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new RequestError('cannot_write', `cannot write the project: ${why}`, 'name a folder that you may write to', { cause: error });
+    throw new RequestError('cannot_write', `cannot write the project: ${why}`, 'name a folder that you may write to', {
+      cause: error,
+    });
   }
   return { written, kept };
 }

@@ -5,24 +5,30 @@ import { print } from '../io.js';
 import { addCommon, addRange, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
 import { ledgerLines, type LedgerRow as ShownRow } from '../render/ledger.js';
 import { withProject } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 /** `sluice ledger`: what is published of a dataset, by which backfill, from which version. */
 export const ledger: Verb = {
   make: (io) =>
-    addRange(addCommon(new Command('ledger').description('what is published, by which backfill, from which version').argument('<dataset>'))).action(
-      async (name: string, options: CommonOptions & RangeOptions) => {
-        await withProject(io, options, async ({ opened }) => {
-          const project = opened.project();
-          const dataset = namedDataset(project, name);
-          const { start, end } = askedInterval(project, dataset, rangeInput(options), io.now());
-          const scope = { project: project.name, environment: project.environment };
-          const rows = await ledgerRows(await opened.db(), scope, dataset.name, start, end);
-          const document = rows.map((row) => ({ ...scope, dataset: dataset.name, ...row }));
-          print(io, options.json, document, () => ledgerLines(dataset.name, rows.map(shown), io.screen(), dataset.axis.zone));
-        });
-      },
-    ),
+    addRange(
+      addCommon(
+        new Command('ledger')
+          .description('what is published, by which backfill, from which version')
+          .argument('<dataset>'),
+      ),
+    ).action(async (name: string, options: CommonOptions & RangeOptions) => {
+      await withProject(io, options, async ({ opened }) => {
+        const project = opened.project();
+        const dataset = namedDataset(project, name);
+        const { start, end } = askedInterval(project, dataset, rangeInput(options), io.now());
+        const scope = { project: project.name, environment: project.environment };
+        const rows = await ledgerRows(await opened.db(), scope, dataset.name, start, end);
+        const document = rows.map((row) => ({ ...scope, dataset: dataset.name, ...row }));
+        print(io, options.json, document, () =>
+          ledgerLines(dataset.name, rows.map(shown), io.screen(), dataset.axis.zone),
+        );
+      });
+    }),
 };
 
 function shown(row: LedgerRow): ShownRow {

@@ -7,7 +7,7 @@ import { print } from '../io.js';
 import { addCommon, addRange, addRebuild, addSelect, backfillInput, type CommonOptions, type RangeOptions, type RequestOptions, type SelectOptions } from '../options.js';
 import { planLines } from '../render/plan.js';
 import { withProject } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 type Options = CommonOptions & RangeOptions & SelectOptions & Pick<RequestOptions, 'rebuild' | 'overwrite'>;
 

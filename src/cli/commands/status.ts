@@ -8,7 +8,7 @@ import { listLines } from '../render/list.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject, type Session } from '../session.js';
 import { exitCodeOf, follow } from '../follow.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 /** `sluice list`: the project's backfills, newest first. */
 export const list: Verb = {

@@ -8,7 +8,7 @@ import { ERROR_MAX } from '../render/errors.js';
 import { plural } from '../render/format.js';
 import { wrap } from '../render/text.js';
 import { withProject, type Session } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 interface Options extends CommonOptions {
   readonly connect: boolean;
@@ -20,10 +20,12 @@ export const validate: Verb = {
     addCommon(new Command('validate').description('check the project: every problem with file, line and remedy'))
       .option('--connect', 'also prepare every statement in its database', false)
       .action(async (options: Options) => {
-        const refused = await withProject(io, options, async (session) => validateProject(io, session, options)).catch((error: unknown) => {
-          if (options.json && error instanceof ProjectError) return { problems: error.problems, notChecked: [] };
-          throw error;
-        });
+        const refused = await withProject(io, options, async (session) => validateProject(io, session, options)).catch(
+          (error: unknown) => {
+            if (options.json && error instanceof ProjectError) return { problems: error.problems, notChecked: [] };
+            throw error;
+          },
+        );
         if (refused === undefined) return;
         if (!options.json) throw new RequestError('project_invalid', refusedText(refused));
         print(io, true, problemsDocument(refused), () => []);

@@ -12,7 +12,7 @@ import { print } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import { whyLines } from '../render/why.js';
 import { withProject, type Session } from '../session.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 /** How long a backfill may take to say how it stands; without it the ledger alone is explained. */
 const STATUS_MS = 5_000;
@@ -20,18 +20,26 @@ const STATUS_MS = 5_000;
 /** `sluice why`: the chain of causes of a partition's state. */
 export const why: Verb = {
   make: (io) =>
-    addCommon(new Command('why').description('why a partition is there, missing or stale').argument('<dataset>').argument('[time]', 'any time in the partition')).action(
-      async (name: string, time: string | undefined, options: CommonOptions) => {
-        await withProject(io, options, async (session) => {
-          const project = session.opened.project();
-          const dataset = namedDataset(project, name);
-          const partition = askedPartition(project, dataset, time);
-          const deps = { project, db: await session.opened.db(), now: io.now(), statusOf: (id: string) => statusOf(session, id) };
-          const document = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);
-          print(io, options.json, document, () => whyLines(document, io.screen()));
-        });
-      },
-    ),
+    addCommon(
+      new Command('why')
+        .description('why a partition is there, missing or stale')
+        .argument('<dataset>')
+        .argument('[time]', 'any time in the partition'),
+    ).action(async (name: string, time: string | undefined, options: CommonOptions) => {
+      await withProject(io, options, async (session) => {
+        const project = session.opened.project();
+        const dataset = namedDataset(project, name);
+        const partition = askedPartition(project, dataset, time);
+        const deps = {
+          project,
+          db: await session.opened.db(),
+          now: io.now(),
+          statusOf: (id: string) => statusOf(session, id),
+        };
+        const document = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);
+        print(io, options.json, document, () => whyLines(document, io.screen()));
+      });
+    }),
 };
 
 function askedPartition({ timezone }: Project, { name, axis }: Dataset, text: string | undefined): Interval {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { RequestError } from '../../contracts/errors.js';
 import { addCommon, type CommonOptions } from '../options.js';
-import type { Verb } from './index.js';
+import type { Verb } from '../verb.js';
 
 interface Options extends CommonOptions {
   readonly concurrency?: string;

@@ -185,7 +185,7 @@ export function nextLines(status: BackfillStatus, screen: Screen, linesMax: numb
 }
 
 function waitsLines({ waiting }: BackfillStatus, screen: Screen): string[] {
-  if (waiting === undefined) return [];
+  if (waiting === null) return [];
   const sinceMs = Date.parse(waiting.since);
   const since = Number.isNaN(sinceMs) ? '' : ` since ${formatClock(sinceMs)} (${formatDuration(screen.now - sinceMs)})`;
   return [paint([span('waits  ', 'warn'), span(`for ${waiting.for}${since}`)], screen)];

@@ -35,7 +35,7 @@ export function listLines(backfills: readonly BackfillStatus[], screen: Screen):
     [span(one.environment === 'default' ? one.project : `${one.project}@${one.environment}`)],
   ]);
   const waiting = backfills.flatMap(({ id, waiting: waits }) =>
-    waits === undefined || waits.next === ''
+    waits === null || waits.next === ''
       ? []
       : [
           paint([span(id, 'strong'), span(` waits for ${waits.for}`)], screen),

@@ -53,8 +53,8 @@ function headlineOf({ id, state, reason, waiting, partitions, rows, endedAt }: B
   const parts = [
     `backfill ${id}: ${state.replace('_', ' ')}${reason === '' ? '' : ` (${reason})`}`,
     endedAt === null ? '' : `${counts}${trouble === '' ? '' : `, ${trouble}`}`,
-    waiting === undefined ? '' : `waits for ${waiting.for}`,
-    waiting === undefined || waiting.next === '' ? '' : `type: ${waiting.next}`,
+    waiting === null ? '' : `waits for ${waiting.for}`,
+    waiting === null || waiting.next === '' ? '' : `type: ${waiting.next}`,
   ];
   return parts.filter((part) => part !== '').join('; ');
 }

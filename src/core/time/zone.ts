@@ -17,6 +17,8 @@ export interface Segment {
 const DAY_MS = 86_400_000;
 /** Tables are made a piece of about ten years at a time: 20 transitions, about 4 ms. */
 const PIECE_MS = 3_652 * DAY_MS;
+/** Rules of today are asked until here: 2037, where the oldest zone files end. */
+const CLOCKS_UNTIL = Date.UTC(2037, 0);
 /** What the zone database answers never changes within a process, so remembering it is not observable. */
 const pieces = new Map<string, readonly Segment[]>();
 
@@ -47,6 +49,17 @@ export function segmentAt(zone: string, t: Instant): Segment {
   const found = segments[lo];
   if (!found) throw new RangeError(`no offset of ${zone} at ${t}`);
   return found;
+}
+
+/** Whether the offset of `zone` ever changed since 1970, or will by the rules of today. */
+export function changesClocks(zone: string): boolean {
+  const { end, offset } = segmentAt(zone, 0);
+  for (let at = end; at < CLOCKS_UNTIL; ) {
+    const segment = segmentAt(zone, at);
+    if (segment.offset !== offset) return true;
+    at = segment.end;
+  }
+  return false;
 }
 
 /** Wall-clock time at `t`. */

@@ -17,13 +17,14 @@ export interface Verdict {
 }
 
 const ASK = `
+  WITH given AS MATERIALIZED (SELECT pg_advisory_unlock_all())
   SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR l.slots IS NULL THEN NULL
       ELSE (SELECT i FROM generate_series(0, l.slots - 1) AS i WHERE pg_try_advisory_lock($5, i) LIMIT 1) END AS slot,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR c.max_parallel IS NULL THEN NULL
       ELSE (SELECT i FROM generate_series(0, c.max_parallel - 1) AS i WHERE pg_try_advisory_lock($4 * 1000 + i) LIMIT 1) END AS own,
     c.max_parallel IS NOT NULL AS capped
-  FROM (SELECT 1) AS one
+  FROM given
   LEFT JOIN sluice.reservations r ON r.epoch = $4
   LEFT JOIN sluice.control c ON c.workflow_id = r.workflow_id
   LEFT JOIN sluice.limits l ON l.project = $1 AND l.environment = $2 AND l.connection = $3`;
@@ -33,7 +34,7 @@ interface AskRow {
   slots: number | null; rate: number | null; slot: number | null; own: number | null;
 }
 
-/** Asks for a turn on the warehouse: one round trip. On `go` the caller holds it until {@link giveTurn}. */
+/** Gives this connection's turn back and asks for another on the warehouse: one round trip. On `go` the caller holds it until it asks again, or {@link giveTurn}. */
 export async function askTurn(client: PgClient, who: Publisher, connection: string): Promise<Verdict> {
   const { rows } = await client.query<AskRow>({
     name: 'sluice_gate',
@@ -56,7 +57,8 @@ export async function askSlot(client: PgClient, slots: number | null): Promise<b
   if (slots === null) return true;
   const { rowCount } = await client.query({
     name: 'sluice_slot',
-    text: 'SELECT i FROM generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1',
+    text: `WITH given AS MATERIALIZED (SELECT pg_advisory_unlock_all())
+      SELECT i FROM given, generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1`,
     values: [SLOTS, slots],
   });
   return rowCount === 1;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { StoredDataset } from '../../contracts/plan.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
 import type { PgClient } from '../../postgres/pool.js';
@@ -20,6 +21,9 @@ export interface Published {
   readonly rows: number;
   readonly digest: string;
 }
+
+/** All that the ledger keeps of a dataset. */
+type Versioned = Pick<StoredDataset, 'name' | 'version'>;
 
 /** A publish that must not be: another attempt or another backfill has taken over. */
 export class FencedError extends Error {}
@@ -60,10 +64,15 @@ export async function emptyInterval(
   const time = targetTime(dataset);
   const target = quoteTable(dataset.target);
   const sql = time === null ? `DELETE FROM ${target}` : `DELETE FROM ${target} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
-  const { rowCount } = await client.query(sql, time === null ? [] : [start, end]);
+  const { rowCount } = await client.query(named(sql, time === null ? [] : [start, end]));
   if ((rowCount ?? 0) > 0 && !overwrite && !(await isPublished(client, who, dataset.name, start, end))) {
     throw new ForeignRowsError(`${rowCount} rows of ${target} were not written by sluice`);
   }
+}
+
+/** Prepared once a connection: a dataset runs the same few statements for every partition. */
+function named(text: string, values: string[]): { name: string; text: string; values: string[] } {
+  return { name: `sluice_${createHash('sha1').update(text).digest('hex')}`, text, values };
 }
 
 /** Whether the ledger has any row that overlaps the interval; its rows do not overlap one another, so two probes tell. */
@@ -91,28 +100,24 @@ export async function insertSelect(
   const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(dataset.target)} AS sluice_t (${columns})\n${statement}\nRETURNING sluice_t.*)
     SELECT count(*)::float8 AS rows, ${digest} AS digest, ${outside}::float8 AS outside,
       $1::timestamptz IS NULL OR $2::timestamptz IS NULL AS unused FROM sluice_i`;
-  const { rows } = await client.query<{ rows: number; digest: string; outside: number }>(text, [start, end]);
+  const { rows } = await client.query<{ rows: number; digest: string; outside: number }>(named(text, [start, end]));
   const [result] = rows;
   if (!result) throw new Error('INSERT … SELECT answered without a row');
   return result;
 }
 
 /** The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go. */
-export async function writeLedger(client: PgClient, who: Publisher, dataset: StoredDataset, published: readonly Published[]): Promise<void> {
+export async function writeLedger(client: PgClient, who: Publisher, dataset: Versioned, published: readonly Published[]): Promise<void> {
   const starts = published.map(({ start }) => start);
   const ends = published.map(({ end }) => end);
   const keys = [who.project, who.environment, dataset.name];
   await client.query({
-    name: 'sluice_ledger_overlap',
-    text: `DELETE FROM sluice.partitions p WHERE project = $1 AND environment = $2 AND dataset = $3
-      AND starts_at <> ALL ($4::timestamptz[]) AND ends_at > $5::timestamptz AND starts_at < $6::timestamptz
-      AND starts_at >= coalesce((SELECT max(starts_at) FROM sluice.partitions
-        WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at <= $5::timestamptz), '-infinity')`,
-    values: [...keys, starts, starts[0], ends.at(-1)],
-  });
-  await client.query({
     name: 'sluice_ledger',
-    text: `INSERT INTO sluice.partitions AS p (project, environment, dataset, starts_at, ends_at, rows, digest,
+    text: `WITH gone AS (DELETE FROM sluice.partitions p WHERE project = $1 AND environment = $2 AND dataset = $3
+        AND starts_at <> ALL ($4::timestamptz[]) AND ends_at > $11::timestamptz AND starts_at < $12::timestamptz
+        AND starts_at >= coalesce((SELECT max(starts_at) FROM sluice.partitions
+          WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at <= $11::timestamptz), '-infinity'))
+      INSERT INTO sluice.partitions AS p (project, environment, dataset, starts_at, ends_at, rows, digest,
         backfill_id, version, epoch, first_xid, changed_xid, xid, snapshot)
       SELECT $1, $2, $3, u.starts_at, u.ends_at, u.rows, u.digest, $8, $9, $10,
         pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), pg_current_snapshot()
@@ -122,13 +127,16 @@ export async function writeLedger(client: PgClient, who: Publisher, dataset: Sto
         version = excluded.version, epoch = excluded.epoch, xid = excluded.xid, snapshot = excluded.snapshot,
         published_at = clock_timestamp(), publish_id = gen_random_uuid(),
         changed_xid = CASE WHEN p.digest = excluded.digest THEN p.changed_xid ELSE excluded.xid END`,
-    values: [...keys, starts, ends, published.map(({ rows }) => rows), published.map(({ digest }) => digest), who.backfillId, dataset.version, who.epoch],
+    values: [
+      ...keys, starts, ends, published.map(({ rows }) => rows), published.map(({ digest }) => digest),
+      who.backfillId, dataset.version, who.epoch, starts[0], ends.at(-1),
+    ],
   });
 }
 
 /** The partitions of `[lo, hi)` that this very execution has published already: what a retry need not redo. */
 export async function publishedByUs(
-  client: PgClient, who: Publisher, dataset: StoredDataset, starts: readonly string[],
+  client: PgClient, who: Publisher, dataset: Versioned, starts: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
   const { rows } = await client.query<{ n: number; rows: number }>({
     name: 'sluice_done',

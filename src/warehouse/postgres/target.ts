@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { ColumnSpec } from '../../contracts/plan.js';
 import type { PgClient } from '../../postgres/pool.js';
+import type { TableName } from '../../contracts/table.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
-import type { TableName } from '../../project/project.js';
 
 /** A target table as it is today. */
 export interface TargetState {
   readonly exists: boolean;
+  /** Whether rows can be written to what has that name: false for a view, a sequence, … */
+  readonly isTable: boolean;
   readonly schemaExists: boolean;
   readonly columns: readonly ColumnSpec[];
   /** Who owns it by `sluice.tables`; null: nobody. */
@@ -29,9 +31,10 @@ export async function describeTarget(client: PgClient, target: TableName): Promi
   const [row] = rows;
   if (!row) throw new Error('the catalog answered without a row');
   const exists = row.rel !== null;
+  const isTable = row.kind === 'r' || row.kind === 'p';
   return {
-    exists, schemaExists: row.schema, columns: row.columns ?? [], owner: row.owner,
-    empty: !exists || row.owner !== null || (await isEmpty(client, target)),
+    exists, isTable, schemaExists: row.schema, columns: row.columns ?? [], owner: row.owner,
+    empty: !isTable || row.owner !== null || (await isEmpty(client, target)),
   };
 }
 
@@ -61,7 +64,7 @@ export function createDdl({ target, columns, time, key }: TargetWanted, schemaEx
 /** Index names hold at most 63 bytes and are one per schema: a hash of the whole name keeps long ones apart. */
 function indexDdl(target: TableName, columns: readonly string[], suffix: string, unique: string): string {
   const hash = createHash('sha256').update(target.name).digest('hex').slice(0, 6);
-  const name = `${[...target.name].slice(0, 10).join('')}_${hash}_${suffix}_idx`;
+  const name = `${Array.from(target.name).slice(0, 10).join('')}_${hash}_${suffix}_idx`;
   return `CREATE ${unique}INDEX IF NOT EXISTS ${quoteIdent(name)} ON ${quoteTable(target)} (${columns.map(quoteIdent).join(', ')})`;
 }
 

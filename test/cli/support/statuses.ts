@@ -46,6 +46,7 @@ export function backfill(datasets: readonly DatasetStatus[], fields: Partial<Bac
       skipped: sum('skipped'),
     },
     rows: sum('rows'),
+    waiting: null,
     warnings: [],
     datasets: [...datasets],
     plan: '3fa9c1d27be0a4c1',

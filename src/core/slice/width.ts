@@ -1,0 +1,19 @@
+/**
+ * How many slices of one dataset are in flight at once.
+ *
+ * Datasets do not know of each other, and all share the workers. What is sent off too early waits in a queue with the size that it had
+ * then, small, while more becomes ready behind it: five datasets with four slices each kept a queue of 2 s on four slots, and their slices
+ * shrank to a batch each. So a slice that waited tells its dataset to hold back, and one that did not, that there is room.
+ */
+
+/** A slice that waited longer than this part of its own run was sent off too early. */
+const WAITED_PART = 0.5;
+
+/** One runs while the next is on its way: with a single one the dataset would stand still for each round trip of its workflow. */
+const WIDTH_MIN = 2;
+
+/** The width after one more slice, which waited `waitedMs` for a worker and then ran `ranMs`; never over `slots`. */
+export function adaptWidth(width: number, slots: number, { waitedMs, ranMs }: { waitedMs: number; ranMs: number }): number {
+  const next = waitedMs > WAITED_PART * ranMs ? width - 1 : width + 1;
+  return Math.min(slots, Math.max(WIDTH_MIN, next));
+}

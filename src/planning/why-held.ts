@@ -1,0 +1,66 @@
+import type { DatasetStatus, Failure } from '../contracts/status.js';
+import { parseInstant, type Interval } from '../core/interval/interval.js';
+import { contains } from '../core/interval/set.js';
+import type { Cause, HeldInterval, Verdict } from './why-types.js';
+import type { WhyDataset } from './why-inputs.js';
+import { sentence, spaced } from './why-words.js';
+
+/** How a partition stands that a running backfill holds: by that backfill's own status, and by what it reads. */
+export function heldVerdict(
+  dataset: WhyDataset,
+  partition: Interval,
+  { backfillId, status }: HeldInterval,
+  reads: string,
+  inputs: readonly Cause[],
+): Verdict {
+  if (!status) {
+    return {
+      state: 'waiting',
+      cause: `Backfill ${backfillId} holds it, and nobody says how that stands: Temporal or its workers do not answer.${spaced(reads)}`,
+      next: `sluice status ${backfillId}`,
+      inputs,
+    };
+  }
+  const own = status.datasets.find(({ name }) => name === dataset.name);
+  const failure = own?.failures.find((one) => contains([intervalOf(one)], partition));
+  if (failure) {
+    const cause = `It failed in backfill ${backfillId} after ${failure.attempts === 1 ? '1 attempt' : `${failure.attempts} attempts`}: ${failure.code}: ${sentence(failure.message)}`;
+    return { state: 'failed', cause, next: `sluice retry ${backfillId} ${dataset.name}`, inputs };
+  }
+  if (inputs.some(({ state }) => state === 'failed' || state === 'blocked'))
+    return { state: 'blocked', cause: `In backfill ${backfillId} it cannot go on.${spaced(reads)}`, inputs };
+  if (status.state === 'paused')
+    return {
+      state: 'paused',
+      cause: `Backfill ${backfillId} is paused: ${sentence(status.reason)}${spaced(reads)}`,
+      next: `sluice resume ${backfillId}`,
+      inputs,
+    };
+  if (status.state === 'held')
+    return {
+      state: 'held',
+      cause: `Backfill ${backfillId} is held: ${sentence(status.reason)}${spaced(reads)}`,
+      next: `sluice retry ${backfillId}`,
+      inputs,
+    };
+  if (reads !== '')
+    return { state: 'waiting', cause: `In backfill ${backfillId} it waits for its inputs. ${reads}`, inputs };
+  return {
+    state: own !== undefined && own.running > 0 ? 'running' : 'waiting',
+    cause: `Its inputs are there; in backfill ${backfillId} ${progress(dataset.name, own)}`,
+    next: `sluice watch ${backfillId}`,
+    inputs,
+  };
+}
+
+function progress(name: string, own: DatasetStatus | undefined): string {
+  if (!own) return 'its turn has not come.';
+  const counts = `${own.done} of ${own.total} partitions of ${name} are done`;
+  return own.running > 0
+    ? `it is at work or next: ${counts}.`
+    : `its turn has not come: ${counts}${own.waitingFor === undefined ? '' : `, ${name} waits for ${own.waitingFor}`}.`;
+}
+
+function intervalOf({ start, end }: Failure): Interval {
+  return { start: parseInstant(start), end: parseInstant(end) };
+}
