@@ -2,7 +2,7 @@ import {
   allHandlersFinished, ApplicationFailure, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
 } from '@temporalio/workflow';
 import type { DatasetOrder } from '../src/contracts/messages.js';
-import { resumeHalted, retryFailed, settled, skip } from '../src/core/slice/board.js';
+import { counts, resumeHalted, retryFailed, settled, skip } from '../src/core/slice/board.js';
 import { nextDue } from '../src/core/slice/requeue.js';
 import { applyUpstream } from '../src/core/slice/upstream.js';
 import type { DatasetInput, DatasetOutcome } from './carry.js';
@@ -69,6 +69,7 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
     tellReaders(input, state);
     showDetails(input, state);
     void tellParent(input, state, false);
+    if (lastAreRunning(state)) state.saved ??= saveProfile(input, state);
     if (finished(state)) break;
     if (tooLong()) {
       state.draining = true;
@@ -81,7 +82,19 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
   }
   await condition(() => state.telling === 0);
   await tellParent(input, state, true);
-  await controlOf(input.ref).saveProfile({ ref: input.ref, dataset: input.dataset, profile: state.profile });
+  await state.saved;
+}
+
+function lastAreRunning({ board, requeue }: DatasetState): boolean {
+  const { waiting, ready, running } = counts(board);
+  return waiting + ready + requeue.length === 0 && running > 0;
+}
+
+/** Keeps what batches cost for the next backfill, while the last slices run: the end need not wait for it. */
+async function saveProfile({ ref, dataset }: DatasetInput, { profile }: DatasetState): Promise<void> {
+  await controlOf(ref)
+    .saveProfile({ ref, dataset, profile })
+    .catch(() => undefined);
 }
 
 function finished(state: DatasetState): boolean {

@@ -26,6 +26,8 @@ export interface DatasetState {
   /** The fatal error that stopped it. */
   haltedBy?: { readonly code: string; readonly message: string; readonly span: readonly [number, number] };
   profile: Profile;
+  /** The profile's being kept, once it is. */
+  saved: Promise<void> | undefined;
   rows: number;
   slices: number;
   slots: number | null;
@@ -74,6 +76,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     inflight: new Map(),
     reached: new Set(carry?.reached ?? []),
     failures: carry?.failures ?? [],
+    saved: undefined,
     profile: carry?.profile ?? profileOf(loaded.profile),
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,

@@ -171,7 +171,9 @@ export async function migrate(knex: Knex): Promise<void> {
   await knex.transaction(async (lock) => {
     await lock.raw('SELECT pg_advisory_xact_lock(?)', [String(MIGRATION_LOCK)]);
     if (await isCurrent(knex)) return;
-    await knex.raw('CREATE SCHEMA IF NOT EXISTS sluice');
+    // `IF NOT EXISTS` asks for CREATE on the database even where the schema is there: a writer may own a schema and no more.
+    const { rows } = await knex.raw<{ rows: { missing: boolean }[] }>(`SELECT to_regnamespace('sluice') IS NULL AS missing`);
+    if (rows[0]?.missing === true) await knex.raw('CREATE SCHEMA sluice');
     await knex.migrate.latest({ migrationSource: source, schemaName: 'sluice', tableName: 'migrations' });
   });
 }
