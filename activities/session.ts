@@ -45,15 +45,12 @@ export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredData
     const there = open.get(role);
     if (there) return there.client;
     const client = await deps.pool(connection).acquire();
-    if (signal.aborted) {
-      client.release();
-      throw new SessionCancelledError('cancelled');
-    }
     const { rows } = await client.query<{ pid: number }>(
       'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
       [Object.keys(settings), Object.values(settings)],
     );
     open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
+    // Cancelled meanwhile, before there was anything to end; `close` takes it away.
     if (signal.aborted) throw new SessionCancelledError('cancelled');
     return client;
   };

@@ -39,11 +39,17 @@ export function clientOf(stack: Stack, project: string): Promise<BackfillClient>
 }
 
 /** Waits until a backfill is in a state. */
-export async function reaches(client: BackfillClient, id: string, state: BackfillStatus['state'], withinMs = 60_000): Promise<BackfillStatus> {
+export async function reaches(
+  client: BackfillClient,
+  id: string,
+  state: BackfillStatus['state'],
+  withinMs = 60_000,
+): Promise<BackfillStatus> {
   let last: BackfillStatus | undefined;
   const look = async (): Promise<BackfillStatus | false> => {
-    last = await client.status(id);
-    return last.state === state && last;
+    // A query that went to a killed worker times out at the server; the next one goes to another.
+    last = await client.status(id).catch(() => last);
+    return last?.state === state && last;
   };
   try {
     return await eventually(`${id} is ${state}`, look, withinMs);
@@ -69,13 +75,22 @@ export async function numberOf(client: pg.Client, sql: string, values: readonly 
 export const SLEEPING = `SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`;
 
 /** A worker whose every word is kept. */
-export async function loudWorker(stack: Stack, project: string, args: readonly string[] = []): Promise<{ child: ChildProcess; said: () => string }> {
+export async function loudWorker(
+  stack: Stack,
+  project: string,
+  args: readonly string[] = [],
+): Promise<{ child: ChildProcess; said: () => string }> {
   let text = '';
   const child = spawn(process.execPath, [SLUICE, 'worker', '-p', project, '--log-level', 'trace', ...args], {
-    env: stack.env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: stack.env,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-  const [message] = await Promise.race([once(child, 'message'), once(child, 'exit').then(([code]) => [`exit ${code}: ${text}`])]);
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  const [message] = await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => [`exit ${code}: ${text}`]),
+  ]);
   if (message !== 'ready') throw new Error(`worker: ${String(message)}`);
   return { child, said: () => text };
 }

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type pg from 'pg';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { clientOf, loudWorker, kill9, numberOf, projectYaml, reaches, sleeper } from '../support/backfills.js';
+import { eventually } from '../support/eventually.js';
+import { startStack, type Stack } from '../support/stack.js';
+
+/** Faults of databases and of data; what must never be in a history or a log; and the rate. */
+const PLANTED = 'Xq7-planted-value';
+
+let stack: Stack;
+let temporal: Client;
+let connection: Connection;
+let ops: pg.Client;
+let warehouse: pg.Client;
+before(async () => {
+  stack = await startStack();
+  ops = await stack.connect('ops');
+  warehouse = await stack.connect('warehouse');
+  await ops.query(`CREATE TABLE readings (id bigint PRIMARY KEY, at timestamptz NOT NULL, value text NOT NULL);
+    INSERT INTO readings SELECT i, '2024-01-01Z'::timestamptz + i * interval '8 hours', i::text FROM generate_series(0, 3 * 60 - 1) i;
+    UPDATE readings SET value = '${PLANTED}' WHERE at = '2024-02-07 08:00Z'`);
+  connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
+  temporal = new Client({ connection });
+});
+after(async () => {
+  await connection.close();
+  await stack.stop();
+});
+
+async function historiesOf(workflowId: string, datasets: readonly string[]): Promise<string> {
+  const ids = [workflowId, ...datasets.map((name) => `${workflowId}/${name}`)];
+  const all = await Promise.all(
+    ids.map(async (id) => historyToJSON(await temporal.workflow.getHandle(id).fetchHistory())),
+  );
+  return all.join('\n');
+}
+
+test('one bad row fails its own partition of 60 that were joined, and its value is nowhere but in the warehouse', async () => {
+  stack.project('poison', {
+    'sluice.yaml': projectYaml('poison'),
+    'datasets/numbers.yaml': `extract:
+  from: ops
+  query: SELECT id, at, value::int AS value FROM readings WHERE at >= :start AND at < :end
+  time: at
+key: [id]
+`,
+    'datasets/doubled.sql':
+      '/*\ntime: at\n*/\nSELECT n.at, n.value * 2 AS twice FROM numbers n WHERE n.at >= :start AND n.at < :end\n',
+  });
+  const { child, said } = await loudWorker(stack, `${stack.dir}/poison`);
+  const client = await clientOf(stack, 'poison');
+  const { workflowId } = await client.start({ from: '2024-01-01', to: '2024-03-01' }, { id: 'p' });
+  const status = await reaches(client, 'p', 'held');
+  assert.deepEqual(status.partitions, { total: 120, done: 118, failed: 1, blocked: 1, skipped: 0 });
+  const failures = status.datasets.find(({ name }) => name === 'numbers')?.failures;
+  assert.deepEqual(
+    failures?.map(({ start, end, code }) => [start, end, code]),
+    [['2024-02-07T00:00:00Z', '2024-02-08T00:00:00Z', 'invalid_text_representation']],
+  );
+  const xids = await numberOf(
+    warehouse,
+    `SELECT count(DISTINCT xid) AS n FROM sluice.partitions WHERE dataset = 'numbers'`,
+  );
+  assert.ok(xids < 59, `partitions were joined: ${xids} transactions`);
+
+  const known = await numberOf(warehouse, `SELECT count(*) AS n FROM sluice.failures WHERE message LIKE $1`, [
+    `%${PLANTED}%`,
+  ]);
+  assert.ok(known > 0, 'the warehouse has the value');
+  await client.cancel('p');
+  const histories = await historiesOf(workflowId, ['numbers', 'doubled']);
+  assert.match(histories, /invalid_text_representation|aW52YWxpZF90ZXh0/);
+  const decoded = histories.replace(/"data": ?"([A-Za-z0-9+/=]+)"/g, (_all, data: string) =>
+    Buffer.from(data, 'base64').toString(),
+  );
+  assert.ok(decoded.includes('invalid_text_representation'), 'payloads were decoded');
+  assert.ok(!decoded.includes(PLANTED), 'no value in a history');
+  assert.ok(said().includes('invalid_text_representation'), 'the log tells of it');
+  assert.ok(!said().includes(PLANTED), 'no value in a log');
+  await kill9(child);
+  await client.close();
+});
+
+test('a backend that is ended under a batch, of the warehouse or of the source, is tried again', async () => {
+  stack.project('ended', {
+    'sluice.yaml': projectYaml('ended', { budget: '{ slots: 2 }' }),
+    ...sleeper('nap', '0.5'),
+    'datasets/drip.yaml': `extract:
+  from: ops
+  query: SELECT id, at, value, pg_sleep(0.05)::text AS slept FROM readings WHERE at >= :start AND at < :end
+  time: at
+`,
+  });
+  const worker = await stack.worker(`${stack.dir}/ended`);
+  const client = await clientOf(stack, 'ended');
+  await client.start({ from: '2024-01-01', to: '2024-01-15' }, { id: 'e' });
+  const end = (db: pg.Client): Promise<number> =>
+    numberOf(
+      db,
+      `SELECT count(pg_terminate_backend(pid)) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`,
+    );
+  await eventually('a batch of the warehouse is ended', async () => (await end(warehouse)) > 0);
+  await eventually('a batch of the source is ended', async () => (await end(ops)) > 0);
+  // The other end of a COPY: it waits for what the source sends.
+  await eventually(
+    'the writing end of an extract is ended',
+    async () =>
+      (await numberOf(
+        warehouse,
+        `SELECT count(pg_terminate_backend(pid)) AS n FROM pg_stat_activity WHERE query LIKE 'COPY %' AND state = 'active' AND datname = current_database()`,
+      )) > 0,
+  );
+  const status = await reaches(client, 'e', 'completed');
+  assert.deepEqual(status.partitions, { total: 28, done: 28, failed: 0, blocked: 0, skipped: 0 });
+  assert.equal(
+    await numberOf(
+      warehouse,
+      `SELECT count(*) AS n FROM sluice.failures WHERE code NOT IN ('server_shutdown', 'connection_lost')` +
+        ` AND backfill_id = 'e'`,
+    ),
+    0,
+  );
+  await kill9(worker);
+  await client.close();
+});
+
+test('two workers keep the rate together, and follow it within 5 s when it is halved', async () => {
+  const yaml = (rate: number): string => projectYaml('rated', { budget: `{ slots: 8, rate: ${rate} }` });
+  stack.project('rated', { 'sluice.yaml': yaml(20), ...sleeper('tick', '0') });
+  const workers = [
+    await stack.worker(`${stack.dir}/rated`, ['--watch']),
+    await stack.worker(`${stack.dir}/rated`, ['--watch']),
+  ];
+  const client = await clientOf(stack, 'rated');
+  await client.start({ from: '2024-01-01', to: '2024-10-10' }, { id: 'r' });
+  const perSecond = (from: number, to: number): Promise<number> =>
+    numberOf(
+      warehouse,
+      `SELECT count(*)::float8 / ($2::float8 - $1::float8) AS n FROM sluice.partitions, (SELECT min(published_at) AS zero FROM sluice.partitions WHERE dataset = 'tick') z
+     WHERE dataset = 'tick' AND published_at >= zero + make_interval(secs => $1) AND published_at < zero + make_interval(secs => $2)`,
+      [from, to],
+    );
+  const age = (): Promise<number> =>
+    numberOf(
+      warehouse,
+      `SELECT extract(epoch FROM clock_timestamp() - min(published_at)) AS n FROM sluice.partitions WHERE dataset = 'tick'`,
+    );
+  await eventually('six seconds at 20', async () => (await age()) > 6);
+  const fast = await perSecond(1, 6);
+  writeFileSync(join(stack.dir, 'rated/sluice.yaml'), yaml(10));
+  const edited = await age();
+  await eventually('eleven seconds more', async () => (await age()) > edited + 11);
+  const slow = await perSecond(edited + 5, edited + 11);
+  assert.ok(fast > 15 && fast < 23, `${fast} a second at 20`);
+  assert.ok(slow > 7 && slow < 11.5, `${slow} a second at 10`);
+  assert.equal(
+    await numberOf(
+      warehouse,
+      `SELECT max(n) AS n FROM (SELECT count(*) AS n FROM sluice.partitions WHERE dataset = 'tick' GROUP BY xid) x`,
+    ),
+    1,
+  );
+  await client.cancel('r');
+  for (const worker of workers) await kill9(worker);
+  await client.close();
+});
