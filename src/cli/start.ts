@@ -29,8 +29,14 @@ interface Which {
   readonly deployed?: boolean;
 }
 
+/** People type it as one word, and it is a part of workflow ids. */
+const ID = /^[^\s\p{C}]{1,200}$/u;
+
 /** Plans before anything is started, so that whatever is wrong with the request is said at once, and nothing to do costs nothing. */
 export async function prepare(io: Io, session: Session, asked: BackfillInput, which: Which): Promise<Prepared> {
+  if (which.id !== undefined && !ID.test(which.id)) {
+    throw new RequestError('bad_option', `--id ${JSON.stringify(which.id)} is not possible`, 'at most 200 characters, none of them a space');
+  }
   const db = await session.opened.db();
   const id = which.id ?? newId(io);
   if (which.id !== undefined && (await findBackfill(db, session.workflowId(id)))) {

@@ -1,5 +1,6 @@
 /** The package as npm packs it, in an empty folder outside the repository, with its production dependencies only. Needs `npm run build` first. */
 import assert from 'node:assert/strict';
+import { z } from 'zod';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +24,7 @@ before(() => {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  const [{ filename }] = Object.values(JSON.parse(packed));
+  const [{ filename } = { filename: '' }] = z.array(z.object({ filename: z.string() })).parse(Object.values(z.record(z.string(), z.unknown()).or(z.array(z.unknown())).parse(JSON.parse(packed))));
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
   execFileSync('npm', ['install', join(dir, filename), '--ignore-scripts', ...QUIET], { cwd: dir, stdio: 'inherit' });
 });
@@ -83,6 +84,7 @@ test('a project of init is served, backfilled and stopped', () => {
 
 const CONSUMER = `
 import { BackfillClient, BackfillFailedError, RequestRefusedError, type BackfillStatus, type PlanDocument } from 'sluice/client';
+import { z } from 'zod';
 
 export async function rebuild(address: string): Promise<number> {
   const backfills = await BackfillClient.connect({ project: 'flights', address });
