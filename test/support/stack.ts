@@ -43,7 +43,12 @@ export async function startStack(): Promise<Stack> {
   const dataDir = join(dir, '.sluice');
   const dev = await startDev({ dataDir, startWorker: null, env: process.env, log: () => undefined });
   const { temporalAddress, postgresUrl } = dev.info();
-  const env = { ...process.env, SLUICE_DATA_DIR: dataDir, TEMPORAL_ADDRESS: temporalAddress, SLUICE_EMBEDDED_URL: postgresUrl };
+  const env = {
+    ...process.env,
+    SLUICE_DATA_DIR: dataDir,
+    TEMPORAL_ADDRESS: temporalAddress,
+    SLUICE_EMBEDDED_URL: postgresUrl,
+  };
   const clients: pg.Client[] = [];
   const workers = new Set<ChildProcess>();
   const url = async (database: string): Promise<string> => {
@@ -51,7 +56,10 @@ export async function startStack(): Promise<Stack> {
     return `${postgresUrl}/${database}`;
   };
   return {
-    dir, env, url, dev,
+    dir,
+    env,
+    url,
+    dev,
     connect: async (database) => {
       const client = new pg.Client({ connectionString: await url(database) });
       client.on('error', () => undefined);
@@ -70,10 +78,14 @@ export async function startStack(): Promise<Stack> {
     sluice: (args, options = {}) => run(args, { ...env, ...options.env }, options.cwd ?? dir),
     worker: async (project, args = []) => {
       const child = spawn(process.execPath, [SLUICE, 'worker', '-p', project, '--log-level', 'error', ...args], {
-        env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        env,
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       workers.add(child);
-      const [message] = await Promise.race([once(child, 'message'), once(child, 'exit').then(([code]) => [`exit ${code}`])]);
+      const [message] = await Promise.race([
+        once(child, 'message'),
+        once(child, 'exit').then(([code]) => [`exit ${code}`]),
+      ]);
       if (message !== 'ready') throw new Error(`worker: ${String(message)}`);
       return child;
     },
