@@ -52,7 +52,7 @@ try {
   ]) {
     const history = await temporal.workflow.getHandle(id ?? '').fetchHistory();
     const bytes = proto.temporal.api.history.v1.History.encode(history).finish();
-    const text = JSON.stringify({ protobuf: Buffer.from(bytes).toString('base64') });
+    const text = JSON.stringify({ workflowId: id, protobuf: Buffer.from(bytes).toString('base64') });
     writeFileSync(join(import.meta.dirname, 'histories', `${version}-${name}.json`), `${text}\n`);
   }
   await connection.close();
