@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { clientOf, loudWorker, kill9, numberOf, projectYaml, reaches, sleeper } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
@@ -34,10 +33,11 @@ after(async () => {
 
 async function historiesOf(workflowId: string, datasets: readonly string[]): Promise<string> {
   const ids = [workflowId, ...datasets.map((name) => `${workflowId}/${name}`)];
-  const all = await Promise.all(
-    ids.map(async (id) => historyToJSON(await temporal.workflow.getHandle(id).fetchHistory())),
+  const all = await Promise.all(ids.map(async (id) => temporal.workflow.getHandle(id).fetchHistory()));
+  // Payloads are written in base64: as text, so that what they say can be searched.
+  return JSON.stringify(all).replace(/"data":"([A-Za-z0-9+/=]+)"/g, (_all, data: string) =>
+    Buffer.from(data, 'base64').toString(),
   );
-  return all.join('\n');
 }
 
 test('one bad row fails its own partition of 60 that were joined, and its value is nowhere but in the warehouse', async () => {
@@ -74,12 +74,8 @@ key: [id]
   assert.ok(known > 0, 'the warehouse has the value');
   await client.cancel('p');
   const histories = await historiesOf(workflowId, ['numbers', 'doubled']);
-  assert.match(histories, /invalid_text_representation|aW52YWxpZF90ZXh0/);
-  const decoded = histories.replace(/"data": ?"([A-Za-z0-9+/=]+)"/g, (_all, data: string) =>
-    Buffer.from(data, 'base64').toString(),
-  );
-  assert.ok(decoded.includes('invalid_text_representation'), 'payloads were decoded');
-  assert.ok(!decoded.includes(PLANTED), 'no value in a history');
+  assert.ok(histories.includes('invalid_text_representation'), 'payloads were decoded');
+  assert.ok(!histories.includes(PLANTED), 'no value in a history');
   assert.ok(said().includes('invalid_text_representation'), 'the log tells of it');
   assert.ok(!said().includes(PLANTED), 'no value in a log');
   await kill9(child);
@@ -131,7 +127,7 @@ test('a backend that is ended under a batch, of the warehouse or of the source, 
 
 test('two workers keep the rate together, and follow it within 5 s when it is halved', async () => {
   const yaml = (rate: number): string => projectYaml('rated', { budget: `{ slots: 8, rate: ${rate} }` });
-  stack.project('rated', { 'sluice.yaml': yaml(20), ...sleeper('tick', '0') });
+  stack.project('rated', { 'sluice.yaml': yaml(6), ...sleeper('tick', '0') });
   const workers = [
     await stack.worker(`${stack.dir}/rated`, ['--watch']),
     await stack.worker(`${stack.dir}/rated`, ['--watch']),
@@ -150,14 +146,14 @@ test('two workers keep the rate together, and follow it within 5 s when it is ha
       warehouse,
       `SELECT extract(epoch FROM clock_timestamp() - min(published_at)) AS n FROM sluice.partitions WHERE dataset = 'tick'`,
     );
-  await eventually('six seconds at 20', async () => (await age()) > 6);
+  await eventually('six seconds at 6', async () => (await age()) > 6);
   const fast = await perSecond(1, 6);
-  writeFileSync(join(stack.dir, 'rated/sluice.yaml'), yaml(10));
+  writeFileSync(join(stack.dir, 'rated/sluice.yaml'), yaml(3));
   const edited = await age();
   await eventually('eleven seconds more', async () => (await age()) > edited + 11);
   const slow = await perSecond(edited + 5, edited + 11);
-  assert.ok(fast > 15 && fast < 23, `${fast} a second at 20`);
-  assert.ok(slow > 7 && slow < 11.5, `${slow} a second at 10`);
+  assert.ok(fast > 4.5 && fast < 7, `${fast} a second at 6`);
+  assert.ok(slow > 2 && slow < 3.7, `${slow} a second at 3`);
   assert.equal(
     await numberOf(
       warehouse,

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import proto from '@temporalio/proto';
 import { clientOf, projectYaml, reaches } from '../support/backfills.js';
 import { startStack } from '../support/stack.js';
 
@@ -50,8 +50,10 @@ try {
     ['dataset-extract', `${workflowId}/raw`],
     ['dataset-transform', `${workflowId}/daily`],
   ]) {
-    const history = JSON.parse(historyToJSON(await temporal.workflow.getHandle(id ?? '').fetchHistory())) as unknown;
-    writeFileSync(join(import.meta.dirname, 'histories', `${version}-${name}.json`), `${JSON.stringify(history)}\n`);
+    const history = await temporal.workflow.getHandle(id ?? '').fetchHistory();
+    const bytes = proto.temporal.api.history.v1.History.encode(history).finish();
+    const text = JSON.stringify({ workflowId: id, protobuf: Buffer.from(bytes).toString('base64') });
+    writeFileSync(join(import.meta.dirname, 'histories', `${version}-${name}.json`), `${text}\n`);
   }
   await connection.close();
   await client.close();

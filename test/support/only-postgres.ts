@@ -16,7 +16,12 @@ export async function startPostgresOnly(): Promise<OnlyPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-pg-'));
   chmodSync(folder, 0o755);
   const [port = 0] = await freePorts(1);
-  const server = await startPostgres({ dataDir: join(folder, 'postgres'), port, password: 'test', logFile: join(folder, 'log') });
+  const server = await startPostgres({
+    dataDir: join(folder, 'postgres'),
+    port,
+    password: 'test',
+    logFile: join(folder, 'log'),
+  });
   return {
     url: async (database) => {
       await ensureDatabase(server.url, database);
