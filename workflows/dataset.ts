@@ -2,13 +2,13 @@ import {
   allHandlersFinished, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
 } from '@temporalio/workflow';
 import type { DatasetOrder } from '../src/contracts/messages.js';
-import { resumeHalted, retryFailed, settled, skip } from '../src/core/slice/board.js';
+import { resumeHalted, retryFailed, skip } from '../src/core/slice/board.js';
 import { nextDue } from '../src/core/slice/requeue.js';
-import { applyUpstream } from '../src/core/slice/upstream.js';
+import { applyUpstream, beginRound } from '../src/core/slice/upstream.js';
 import type { DatasetInput, DatasetOutcome } from './carry.js';
-import { dispatch, drained } from './dispatch.js';
+import { dispatch, drained, mayDispatch } from './dispatch.js';
 import * as messages from './messages.js';
-import { controlOf } from './proxies.js';
+import { lastingControlOf } from './proxies.js';
 import { carryOf, loadState, statusOf, type DatasetState } from './state.js';
 import { showDetails, tellReaders, tellParent } from './tell.js';
 
@@ -37,7 +37,7 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
   });
   setHandler(messages.order, (wanted) => {
     whenLoaded((loaded) => {
-      obey(loaded, wanted);
+      obey(input, loaded, wanted);
     });
   });
   setHandler(messages.datasetStatus, () => statusOf(input, here.state));
@@ -62,12 +62,13 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
 async function work(input: DatasetInput, state: DatasetState): Promise<void> {
   for (;;) {
     state.wake = false;
-    if (!state.draining) dispatch(input, state);
+    dispatch(input, state);
     tellReaders(input, state);
     showDetails(input, state);
     await tellParent(input, state, false);
     if (finished(state)) break;
-    if (tooLong()) {
+    // A dataset that was told to finish does so here: the order would not cross into a fresh history.
+    if (tooLong() && !state.finish) {
       state.draining = true;
       if (drained(state)) {
         await condition(allHandlersFinished);
@@ -78,7 +79,7 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
   }
   await condition(() => state.telling === 0);
   await tellParent(input, state, true);
-  await controlOf(input.ref).saveProfile({ ref: input.ref, dataset: input.dataset, profile: state.profile });
+  await lastingControlOf(input.ref).saveProfile({ ref: input.ref, dataset: input.dataset, profile: state.profile });
 }
 
 function finished(state: DatasetState): boolean {
@@ -94,15 +95,15 @@ function tooLong(): boolean {
   return continueAsNewSuggested || historyLength > HISTORY_MAX;
 }
 
-/** Until something happened, or a failed batch's pause is over. */
+/** Until something happened, or a failed batch's pause is over and there is a slot for it: a slot that is freed wakes us by itself. */
 async function wakeUp(state: DatasetState): Promise<void> {
-  const due = state.paused || settled(state.board) ? undefined : nextDue(state.requeue);
+  const due = mayDispatch(state) ? nextDue(state.requeue) : undefined;
   const woken = (): boolean => state.wake;
   if (due === undefined) await condition(woken);
   else await condition(woken, Math.max(1, due - Date.now()));
 }
 
-function obey(state: DatasetState, wanted: DatasetOrder): void {
+function obey(input: DatasetInput, state: DatasetState, wanted: DatasetOrder): void {
   switch (wanted.kind) {
     case 'pause':
       state.paused = true;
@@ -114,18 +115,25 @@ function obey(state: DatasetState, wanted: DatasetOrder): void {
       state.maxParallel = wanted.maxParallel;
       break;
     case 'retry':
+      startRound(state, wanted.round);
+      if (wanted.dataset !== null && wanted.dataset !== input.dataset) break;
       resumeHalted(state.board);
       retryFailed(state.board);
-      state.newsDue = true;
-      state.settledTold = false;
       break;
     case 'skip':
-      skip(state.board, wanted.span);
-      state.newsDue = true;
-      state.settledTold = false;
+      startRound(state, wanted.round);
+      if (wanted.dataset === input.dataset) skip(state.board, wanted.span);
       break;
     case 'finish':
       state.finish = true;
       break;
   }
+}
+
+/** Whoever gave the order waits for a report, and readers for news, whether or not anything changes here. */
+function startRound(state: DatasetState, round: number): void {
+  beginRound(state.board, round);
+  state.round = round;
+  state.newsDue = true;
+  state.shown = '';
 }

@@ -1,6 +1,6 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { SliceFailure, SliceResult } from '../src/contracts/slice.js';
-import { markDone, release } from '../src/core/slice/board.js';
+import { halt, markDone, release } from '../src/core/slice/board.js';
 import { carryOut, decideFailure } from '../src/core/slice/failing.js';
 import { addFailure } from '../src/core/slice/failures.js';
 import { pick, type Slice } from '../src/core/slice/pick.js';
@@ -17,9 +17,8 @@ const UNCAPPED_SLOTS = 16;
 
 /** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
 export function dispatch(input: DatasetInput, state: DatasetState): void {
-  if (state.paused || state.finish) return;
-  const slots = Math.max(1, Math.min(state.slots ?? UNCAPPED_SLOTS, state.maxParallel ?? Infinity));
-  while (state.inflight.size < slots) {
+  const slots = slotsOf(state);
+  while (mayDispatch(state)) {
     const slice = pick(
       state.board,
       state.requeue,
@@ -34,6 +33,16 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
     state.inflight.set(state.slices, slice.batches.length);
     void run(input, state, slice, state.slices);
   }
+}
+
+/** Whether another slice may begin now, if there is work for it. */
+export function mayDispatch(state: DatasetState): boolean {
+  const { paused, finish, draining, board, inflight } = state;
+  return !paused && !finish && !draining && !board.halted && inflight.size < slotsOf(state);
+}
+
+function slotsOf({ slots, maxParallel }: DatasetState): number {
+  return Math.max(1, Math.min(slots ?? UNCAPPED_SLOTS, maxParallel ?? Infinity));
 }
 
 export function drained(state: DatasetState): boolean {
@@ -74,7 +83,14 @@ function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   }
   for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
-  if (result.yielded === 'fenced') state.finish = true;
+  if (result.yielded === 'fenced') fenced(state, slice);
+}
+
+/** Somebody took over what the backfill held. It must not go on, and must not look as if it had done what it did not do. */
+function fenced(state: DatasetState, slice: Slice): void {
+  halt(state.board);
+  const [lo, hi] = slice.batches[0]?.span ?? [0, 1];
+  state.haltedBy = { code: 'fenced', message: 'another backfill has taken over what this one held', span: [lo, hi] };
 }
 
 /** What is still running of a slice that ended was not begun. */

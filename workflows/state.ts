@@ -9,8 +9,8 @@ import { listFailures, type FailureRun } from '../src/core/slice/failures.js';
 import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
 import type { Requeue } from '../src/core/slice/requeue.js';
 import { applyUpstream } from '../src/core/slice/upstream.js';
-import type { DatasetCarry, DatasetInput } from './carry.js';
-import { controlOf } from './proxies.js';
+import type { DatasetCarry, DatasetInput, Halted } from './carry.js';
+import { lastingControlOf } from './proxies.js';
 
 /** What a dataset workflow knows while it runs. Changed in place by the files beside this one. */
 export interface DatasetState {
@@ -24,7 +24,7 @@ export interface DatasetState {
   readonly inflight: Map<number, number>;
   failures: readonly FailureRun[];
   /** The fatal error that stopped it. */
-  haltedBy?: { readonly code: string; readonly message: string; readonly span: readonly [number, number] };
+  haltedBy?: Halted;
   profile: Profile;
   rows: number;
   slices: number;
@@ -41,8 +41,10 @@ export interface DatasetState {
   /** News being sent. */
   telling: number;
   serial: number;
+  /** The last round of orders that was heard of. */
+  round: number;
   reported: number;
-  settledTold: boolean;
+  /** What the last report said, but for numbers that grow; empty makes the next one due. */
   shown: string;
   count: () => { done: number; failed: number; blocked: number; skipped: number; running: number; ready: number; total: number };
 }
@@ -50,7 +52,7 @@ export interface DatasetState {
 /** The board as the ledger has it by now, or as the execution before left it. */
 export async function loadState(input: DatasetInput): Promise<DatasetState> {
   const { ref, plan, dataset, epoch, carry } = input;
-  const loaded = LoadedDataset.parse(await controlOf(ref).loadDataset({ ref, plan, dataset, epoch }));
+  const loaded = LoadedDataset.parse(await lastingControlOf(ref).loadDataset({ ref, plan, dataset, epoch }));
   const runs = loaded.runs.map(({ start, step, count }) => ({ start: start ?? -Infinity, step: step ?? Infinity, count }));
   const total = countRuns(runs);
   const edges = loaded.edges.map(({ upstream, mapping, upstreamCount }) => ({ upstream, upstreamCount, ...expandAll(mapping) }));
@@ -62,6 +64,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     requeue: [...(carry?.requeue ?? [])],
     inflight: new Map(),
     failures: carry?.failures ?? [],
+    ...(carry?.haltedBy ? { haltedBy: carry.haltedBy } : {}),
     profile: carry?.profile ?? profileOf(loaded.profile),
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
@@ -69,7 +72,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     maxParallel: carry ? carry.maxParallel : input.maxParallel,
     paused: carry ? carry.paused : input.paused,
     finish: false, draining: false, cancelled: false, wake: false, newsDue: true, telling: 0,
-    serial: carry?.serial ?? 0, reported: carry?.reported ?? 0, settledTold: false, shown: '',
+    serial: carry?.serial ?? 0, round: carry?.round ?? input.round, reported: carry?.reported ?? 0, shown: '',
     count: () => ({ ...counts(board), total }),
   };
 }
@@ -98,8 +101,11 @@ function breaksOf(runs: readonly Run[]): Set<number> {
 }
 
 export function carryOf(state: DatasetState): DatasetCarry {
-  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel } = state;
-  return { board: toCarry(state.board), requeue: [...requeue], failures, profile, rows, slices, serial, reported, paused, maxParallel };
+  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel, round, haltedBy } = state;
+  return {
+    board: toCarry(state.board), requeue: [...requeue], failures, profile, rows, slices, serial, reported, paused, maxParallel, round,
+    ...(haltedBy ? { haltedBy } : {}),
+  };
 }
 
 export function statusOf(input: DatasetInput, state: DatasetState | undefined): DatasetStatus {

@@ -48,6 +48,7 @@ async function tell(workflowId: string, told: NewsMessage): Promise<void> {
 export async function tellParent(input: DatasetInput, state: DatasetState, last: boolean): Promise<void> {
   const status = statusOf(input, state);
   const isSettled = settled(state.board) && state.inflight.size === 0;
+  const { round } = state;
   const finished = status.done + status.failed + status.skipped + status.blocked;
   const changed = `${status.state} ${status.failed} ${status.blocked} ${status.skipped} ${isSettled}`;
   const due = last || changed !== state.shown || shouldReport(state.reported, finished, status.total, input.reports);
@@ -55,7 +56,7 @@ export async function tellParent(input: DatasetInput, state: DatasetState, last:
   state.shown = changed;
   state.reported = finished;
   state.serial++;
-  await getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, { status, settled: isSettled, serial: state.serial });
+  await getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, { status, settled: isSettled, serial: state.serial, round });
 }
 
 /** What the web UI shows on a child: where it stands, what it reads and who reads it. */
