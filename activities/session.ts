@@ -8,6 +8,22 @@ import type { SliceDeps } from './deps.js';
 /** No statement of a batch runs longer, and none waits longer for somebody's lock: a batch aims at half a second. */
 const LIMITS = { statement_timeout: '1h', lock_timeout: '10s' };
 
+/** Between two tries to stop what runs for a cancelled slice. */
+const STOP_AGAIN_MS = 500;
+
+/** What the next user of a pooled connection must not inherit: turns, a name by which it would be ended, limits, a zone. */
+const FORGET = `SELECT pg_advisory_unlock_all(), set_config('application_name', 'sluice', false), set_config('TimeZone', 'UTC', false),
+  set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)`;
+
+async function giveBack(client: PgClient): Promise<void> {
+  try {
+    await client.query(FORGET);
+    client.release();
+  } catch {
+    client.release(true);
+  }
+}
+
 /** The connections of one slice: opened when first needed, closed with it. */
 export interface Session {
   warehouse: () => Promise<PgClient>;
@@ -27,7 +43,7 @@ interface Open {
 }
 
 /** Opens a slice's session. When the activity is cancelled, the statements that run on it are stopped in the database. */
-export async function openSession(deps: SliceDeps, who: Publisher, dataset: StoredDataset, signal: AbortSignal): Promise<Session> {
+export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredDataset, signal: AbortSignal): Session {
   const open = new Map<string, Open>();
   const settings = {
     ...LIMITS,
@@ -38,16 +54,22 @@ export async function openSession(deps: SliceDeps, who: Publisher, dataset: Stor
   const connect = async (role: 'warehouse' | 'source', connection: string): Promise<PgClient> => {
     const there = open.get(role);
     if (there) return there.client;
+    if (signal.aborted) throw new Error('the slice was cancelled');
     const client = await deps.pool(connection).acquire();
-    const { rows } = await client.query<{ pid: number }>(
-      'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
-      [Object.keys(settings), Object.values(settings)],
-    );
-    open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
-    return client;
+    try {
+      const { rows } = await client.query<{ pid: number }>(
+        'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
+        [Object.keys(settings), Object.values(settings)],
+      );
+      open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
+      return client;
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
   };
-  const closeAll = (broken: boolean): void => {
-    for (const { client } of open.values()) client.release(broken);
+  const abandon = (): void => {
+    for (const { client } of open.values()) client.release(true);
     open.clear();
   };
   const stop = (): void => {
@@ -58,7 +80,14 @@ export async function openSession(deps: SliceDeps, who: Publisher, dataset: Stor
       });
     }
   };
-  signal.addEventListener('abort', stop, { once: true });
+  // Again and again: a request that comes between two statements stops neither.
+  let stopping: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    stop();
+    stopping = setInterval(stop, STOP_AGAIN_MS);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   return {
     warehouse: () => connect('warehouse', deps.warehouse),
     source: (connection) => connect('source', connection),
@@ -66,14 +95,16 @@ export async function openSession(deps: SliceDeps, who: Publisher, dataset: Stor
       for (const { client } of open.values()) await giveTurn(client);
     },
     abandon: () => {
-      closeAll(true);
+      abandon();
       return Promise.resolve();
     },
     cancelled: () => signal.aborted,
-    close: () => {
-      signal.removeEventListener('abort', stop);
-      closeAll(signal.aborted);
-      return Promise.resolve();
+    close: async () => {
+      signal.removeEventListener('abort', onAbort);
+      clearInterval(stopping);
+      if (signal.aborted) abandon();
+      for (const { client } of open.values()) await giveBack(client);
+      open.clear();
     },
   };
 }

@@ -6,7 +6,7 @@ import { formatInstant } from '../src/core/interval/interval.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { faultOf } from '../src/postgres/error.js';
 import { sqlInstant } from '../src/store/ledger.js';
-import { FencedError, publishedByUs } from '../src/warehouse/postgres/publish.js';
+import { FencedError, ledgerOf } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { publishBatch, type Batch } from './batch.js';
@@ -31,14 +31,17 @@ export interface SliceActivities {
 async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
   const context = Context.current();
   const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
-  const who = { ...input, attempt: context.info.attempt };
-  const session = await openSession(deps, who, dataset, context.cancellationSignal);
   try {
-    return await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+    const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
+    const who = { ...input, attempt: context.info.attempt };
+    const session = openSession(deps, who, dataset, context.cancellationSignal);
+    try {
+      return await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+    } finally {
+      await session.close();
+    }
   } finally {
     clearInterval(heartbeat);
-    await session.close();
   }
 }
 
@@ -60,6 +63,7 @@ async function carryOut(slice: Slice): Promise<SliceResult> {
   try {
     await takeLease(await session.warehouse(), who, dataset.name, input.batches);
     for (const span of input.batches) {
+      if (session.cancelled()) return { ...result, yielded: 'cancelled' };
       const turn = await takeTurn(slice.deps, who, dataset, session);
       result.rateLimited = turn.rate !== null;
       result.slots = turn.slots;
@@ -72,6 +76,7 @@ async function carryOut(slice: Slice): Promise<SliceResult> {
     await dropLease(await session.warehouse(), who, dataset.name);
     return { ...result, yielded: null };
   } catch (error) {
+    await session.abandon();
     if (error instanceof FencedError) return { ...result, yielded: 'fenced' };
     if (session.cancelled()) return { ...result, yielded: 'cancelled' };
     // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
@@ -89,12 +94,13 @@ async function runBatch(slice: Slice, span: readonly [number, number]): Promise<
   const log = deps.log.child({ backfill: who.backfillId, dataset: dataset.name, start: partitions[0]?.start, end: partitions.at(-1)?.end, attempt: who.attempt });
   try {
     const warehouse = await session.warehouse();
-    const ours = await publishedByUs(warehouse, who, dataset, partitions.map(({ start }) => start));
+    const { ours, known } = await ledgerOf(warehouse, who, dataset, partitions.map(({ start }) => start));
     if (ours.size === partitions.length) {
+      await session.giveTurns();
       return { span: [...span], rows: sum(ours.values()), ms: 0, skipped: true };
     }
     const source = dataset.spec.kind === 'extract' ? await session.source(dataset.spec.connection) : null;
-    const published = await publishBatch({ who, dataset, lo: span[0], partitions, overwrite: slice.overwrite }, warehouse, source);
+    const published = await publishBatch({ who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite }, warehouse, source);
     await session.giveTurns();
     const rows = sum(published.map((one) => one.rows));
     log.debug({ rows, ms: ms() }, 'published');

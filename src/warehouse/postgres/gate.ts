@@ -16,7 +16,10 @@ export interface Verdict {
   readonly rate: number | null;
 }
 
+/** The heartbeat goes with it, a few times a minute: who holds a reservation and asks for turns is alive, whatever Temporal knows. */
 const ASK = `
+  WITH beat AS (UPDATE sluice.control SET heartbeat_at = clock_timestamp()
+    WHERE workflow_id = (SELECT workflow_id FROM sluice.reservations WHERE epoch = $4) AND heartbeat_at < clock_timestamp() - interval '10 s')
   SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR l.slots IS NULL THEN NULL
       ELSE (SELECT i FROM generate_series(0, l.slots - 1) AS i WHERE pg_try_advisory_lock($5, i) LIMIT 1) END AS slot,
