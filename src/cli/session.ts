@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { RequestError } from '../contracts/errors.js';
+import { RequestError, SystemError } from '../contracts/errors.js';
 import type { BackfillClient } from '../client/index.js';
 import type { BackfillStatus } from '../contracts/status.js';
 import { findBackfill } from '../store/backfills.js';
@@ -47,7 +47,6 @@ export async function withProject<T>(io: Io, options: CommonOptions, work: (sess
 
 async function connect(opened: Opened): Promise<BackfillClient> {
   const { BackfillClient } = await import('../client/index.js');
-  const { SystemError } = await import('../contracts/errors.js');
   const { name, environment } = opened.project();
   const { address, namespace, apiKey, tls } = opened.temporal();
   try {
@@ -62,7 +61,7 @@ async function connect(opened: Opened): Promise<BackfillClient> {
 
 /** Runs a call of the client; what it refuses is the request's fault. */
 export async function asked<T>(call: () => Promise<T>): Promise<T> {
-  const { BackfillIdTakenError, BackfillNotFoundError, MessageRefusedError, RequestRefusedError } = await import('../client/index.js');
+  const { BackfillIdTakenError, BackfillNotFoundError, BackfillSystemError, MessageRefusedError, RequestRefusedError } = await import('../client/index.js');
   try {
     return await call();
   } catch (error) {
@@ -70,6 +69,7 @@ export async function asked<T>(call: () => Promise<T>): Promise<T> {
     if (error instanceof BackfillIdTakenError) throw new RequestError('id_taken', error.message, 'leave out --id, or choose another', { cause: error });
     if (error instanceof MessageRefusedError) throw new RequestError('message_refused', error.message, undefined, { cause: error });
     if (error instanceof RequestRefusedError) throw new RequestError(error.code, error.message, error.remedy, { cause: error });
+    if (error instanceof BackfillSystemError) throw new SystemError(error.code, error.message, error.remedy, { cause: error });
     throw error;
   }
 }
