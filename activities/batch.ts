@@ -6,7 +6,7 @@ import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { DigestStream, digestOf } from '../src/warehouse/postgres/digest.js';
-import { beginPublish, emptyInterval, insertSelect, targetTime, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
+import { beginPublish, emptyPartitions, insertSelect, targetTime, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
 
 /** Rows of a transform that do not belong to the partition that made them. */
 export class RowsOutsideError extends Error {
@@ -24,16 +24,16 @@ export interface Batch {
   readonly lo: number;
   /** Adjacent, ascending. */
   readonly partitions: readonly SqlInterval[];
+  /** Starts of those that the ledger knows. */
+  readonly known: ReadonlySet<string>;
   readonly overwrite: boolean;
 }
 
 /** One batch: empties, builds, judges and publishes its partitions, data and ledger in one transaction. */
 export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
   const { who, dataset, partitions } = batch;
-  const [first, last] = [partitions[0], partitions.at(-1)];
-  if (!first || !last) return [];
   await beginPublish(warehouse, who, dataset.name, batch.lo);
-  await emptyInterval(warehouse, who, dataset, first.start, last.end, batch.overwrite);
+  await emptyPartitions(warehouse, who, dataset, partitions, batch.known, batch.overwrite);
   const published: Published[] = [];
   if (dataset.spec.kind === 'extract') {
     if (!source) throw new Error('an extract needs its source');

@@ -30,18 +30,19 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
     loadDataset: (order) => closed(() => loadDataset(deps, order)),
     control: (order) => closed(() => control(deps, order)),
     spanOf: ({ ref, plan, range }) => closed(() => spanOf(deps, ref.project, plan, range)),
-    saveProfile: async ({ ref, dataset, profile }) => {
-      const { project, environment } = ref;
-      await deps
-        .db('sluice.profiles')
-        .insert({ project, environment, dataset, profile: JSON.stringify(profile) })
-        .onConflict(['project', 'environment', 'dataset'])
-        .merge();
-    },
+    saveProfile: ({ ref: { project, environment }, dataset, profile }) =>
+      closed(async () => {
+        await deps
+          .db('sluice.profiles')
+          .insert({ project, environment, dataset, profile: JSON.stringify(profile) })
+          .onConflict(['project', 'environment', 'dataset'])
+          .merge();
+      }),
     closeBackfill: ({ ref, status }) =>
       closed(async () => {
-        await release(deps.db, ref.workflowId);
+        // In this order: a plan that is just being reserved sees that all is over, or has its reservation taken away.
         await endBackfill(deps.db, ref.workflowId, status);
+        await release(deps.db, ref.workflowId);
         await record(deps.db, ref, { backfillId: ref.backfillId, actor: 'sluice', action: status.state, reason: status.reason });
       }),
   };

@@ -32,17 +32,19 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   await claim(deps, order);
   const project = await deps.project(again ? undefined : order.request.definition);
   const request = await asPlanned(deps.db, order.request);
-  return deps.db.transaction(async (tx) => {
+  return inTurn(() => deps.db.transaction(async (tx) => {
     await lockScope(tx, ref);
+    // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
+    const planning = { project, db: tx, pool: deps.pool, now: deps.now() };
     const exclude = await excluded(deps, tx, order);
-    // On the transaction's own connection: several that wait for the lock hold all others, and would never let this one plan.
-    const plan = await planRequest({ project, db: tx, pool: deps.pool, now: deps.now() }, request, exclude);
+    const plan = await planRequest(planning, request, exclude);
     if (request.plan !== undefined && !again && plan.fingerprint !== request.plan) {
       throw new RequestError('plan_changed', `plan ${request.plan} is no longer true: it would now be ${plan.fingerprint}`, 'run `sluice plan` again and look at what changed');
     }
     const held = heldBy(plan);
     const conflict = await standing(deps, tx, ref, held);
     if (conflict) return refuse(request, conflict);
+    await requireOpen(tx, ref);
     const epoch = await reserve(tx, ref, ref.workflowId, ref.backfillId, held);
     await savePlan(tx, plan);
     await deployTargets(tx, project, plan);
@@ -53,7 +55,22 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       ...(request.reason === undefined ? {} : { reason: request.reason }), detail: { plan: plan.fingerprint, ticket: request.ticket },
     });
     return opened(deps, project, plan, epoch);
-  });
+  }));
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** One at a time in this process: others would only wait for the lock, each with a connection that the rest of the work needs. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const mine = last.then(work);
+  last = mine.catch(() => undefined);
+  return mine;
+}
+
+/** A backfill that was cancelled while this attempt planned must not be left with a reservation. */
+async function requireOpen(tx: Db, { workflowId, backfillId }: ExecutionRef): Promise<void> {
+  const [row] = await rowsOf<{ ended: boolean }>(tx, 'SELECT status IS NOT NULL AS ended FROM sluice.backfills WHERE workflow_id = ? FOR UPDATE', [workflowId]);
+  if (row?.ended === true) throw new RequestError('ended', `backfill ${backfillId} has ended`);
 }
 
 async function claim({ db }: ControlDeps, { ref, request, again }: OpenOrder): Promise<void> {
@@ -80,8 +97,8 @@ async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: Open
     const done = await rowsOf<{ dataset: string; s: number; e: number }>(
       tx,
       `SELECT dataset, extract(epoch FROM starts_at)::float8 * 1000 AS s, extract(epoch FROM ends_at)::float8 * 1000 AS e
-       FROM sluice.partitions JOIN sluice.reservations r USING (epoch) WHERE r.workflow_id = ?`,
-      [ref.workflowId],
+       FROM sluice.partitions WHERE project = ? AND environment = ? AND backfill_id = ?`,
+      [ref.project, ref.environment, ref.backfillId],
     );
     for (const { dataset, s, e } of done) add(dataset, { start: s, end: e });
   }

@@ -1,6 +1,5 @@
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { PgClient } from '../src/postgres/pool.js';
-import { giveTurn } from '../src/warehouse/postgres/gate.js';
 import { backendName } from '../src/warehouse/postgres/lease.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
 import type { SliceDeps } from './deps.js';
@@ -8,12 +7,23 @@ import type { SliceDeps } from './deps.js';
 /** No statement of a batch runs longer, and none waits longer for somebody's lock: a batch aims at half a second. */
 const LIMITS = { statement_timeout: '1h', lock_timeout: '10s' };
 
+/** What the next user of a pooled connection must not inherit: turns, a name by which it would be ended, limits, a zone. */
+const FORGET = `SELECT pg_advisory_unlock_all(), set_config('application_name', 'sluice', false), set_config('TimeZone', 'UTC', false),
+  set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)`;
+
+async function giveBack(client: PgClient): Promise<void> {
+  try {
+    await client.query(FORGET);
+    client.release();
+  } catch {
+    client.release(true);
+  }
+}
+
 /** The connections of one slice: opened when first needed, closed with it. */
 export interface Session {
   warehouse: () => Promise<PgClient>;
   source: (connection: string) => Promise<PgClient>;
-  /** Gives the turns of all its connections back, after a batch. */
-  giveTurns: () => Promise<void>;
   /** After an error: both connections go, and with them the transaction, the locks and the turns. */
   abandon: () => void;
   cancelled: () => boolean;
@@ -25,9 +35,6 @@ interface Open {
   readonly pid: number;
   readonly connection: string;
 }
-
-/** What a cancelled activity meets where it asks for a connection. */
-class SessionCancelledError extends Error {}
 
 /**
  * Opens a slice's session. When the activity is cancelled its backends are ended: a statement alone could be stopped too early,
@@ -44,18 +51,24 @@ export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredData
   const connect = async (role: 'warehouse' | 'source', connection: string): Promise<PgClient> => {
     const there = open.get(role);
     if (there) return there.client;
+    if (signal.aborted) throw new Error('the slice was cancelled');
     const client = await deps.pool(connection).acquire();
-    const { rows } = await client.query<{ pid: number }>(
-      'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
-      [Object.keys(settings), Object.values(settings)],
-    );
-    open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
+    try {
+      const { rows } = await client.query<{ pid: number }>(
+        'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
+        [Object.keys(settings), Object.values(settings)],
+      );
+      open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
     // Cancelled meanwhile, before there was anything to end; `close` takes it away.
-    if (signal.aborted) throw new SessionCancelledError('cancelled');
+    if (signal.aborted) throw new Error('the slice was cancelled');
     return client;
   };
-  const closeAll = (broken: boolean): void => {
-    for (const { client } of open.values()) client.release(broken);
+  const abandon = (): void => {
+    for (const { client } of open.values()) client.release(true);
     open.clear();
   };
   const stop = (): void => {
@@ -70,19 +83,13 @@ export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredData
   return {
     warehouse: () => connect('warehouse', deps.warehouse),
     source: (connection) => connect('source', connection),
-    giveTurns: async () => {
-      for (const { client } of open.values()) await giveTurn(client);
-    },
-    abandon: () => {
-      closeAll(true);
-    },
+    abandon,
     cancelled: () => signal.aborted,
     close: async () => {
       signal.removeEventListener('abort', stop);
-      // In the pool it is nobody's: whoever ends this attempt's backends by name must not meet the next user of one.
-      const unnamed = [...open.values()].map(({ client }) => client.query("SET application_name = 'sluice'"));
-      const left = await Promise.allSettled(signal.aborted ? [] : unnamed);
-      closeAll(signal.aborted || left.some(({ status }) => status === 'rejected'));
+      if (signal.aborted) abandon();
+      for (const { client } of open.values()) await giveBack(client);
+      open.clear();
     },
   };
 }

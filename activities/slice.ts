@@ -6,7 +6,7 @@ import { formatInstant } from '../src/core/interval/interval.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { faultOf } from '../src/postgres/error.js';
 import { sqlInstant } from '../src/store/ledger.js';
-import { FencedError, publishedByUs } from '../src/warehouse/postgres/publish.js';
+import { FencedError, ledgerOf, type BatchInLedger } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { publishBatch, type Batch } from './batch.js';
@@ -67,22 +67,19 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     await takeLease(await session.warehouse(), who, dataset.name, input.batches);
     // With the lease taken, nobody else adds to what this execution has published.
     const starts = input.batches.flatMap((span) => intervalsOf(dataset, span).map(({ start }) => start));
-    const ours = await publishedByUs(await session.warehouse(), who, dataset, starts);
+    const ledger = await ledgerOf(await session.warehouse(), who, dataset, starts);
     for (const span of input.batches) {
+      if (session.cancelled()) return { ...result, yielded: 'cancelled' };
       const turn = await takeTurn(slice.deps, who, dataset, session);
       result.rateLimited = turn.rate !== null;
       result.slots = turn.slots;
-      if (turn.kind !== 'go') {
-        await session.giveTurns();
-        return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
-      }
+      if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
       begun++;
-      const outcome = await runBatch(slice, span, ours);
+      const outcome = await runBatch(slice, span, ledger);
       if ('code' in outcome) failed.push(outcome);
       else done.push(outcome);
     }
     await dropLease(await session.warehouse(), who, dataset.name);
-    await session.giveTurns();
     return { ...result, yielded: null };
   } catch (error) {
     // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
@@ -96,7 +93,7 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
   }
 }
 
-async function runBatch(slice: Slice, span: readonly [number, number], ours: ReadonlyMap<string, number>): Promise<BatchDone | SliceFailure> {
+async function runBatch(slice: Slice, span: readonly [number, number], { ours, known }: BatchInLedger): Promise<BatchDone | SliceFailure> {
   const { who, dataset, session, deps } = slice;
   const partitions = intervalsOf(dataset, span);
   if (partitions.every(({ start }) => ours.has(start))) {
@@ -108,7 +105,7 @@ async function runBatch(slice: Slice, span: readonly [number, number], ours: Rea
   try {
     const warehouse = await session.warehouse();
     const source = dataset.spec.kind === 'extract' ? await session.source(dataset.spec.connection) : null;
-    const published = await publishBatch({ who, dataset, lo: span[0], partitions, overwrite: slice.overwrite }, warehouse, source);
+    const published = await publishBatch({ who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite }, warehouse, source);
     const rows = sum(published.map((one) => one.rows));
     log.debug({ rows, ms: ms() }, 'published');
     return { span: [...span], rows, ms: ms(), skipped: false };

@@ -1,12 +1,12 @@
 import {
-  ApplicationFailure, CancellationScope, CancelledFailure, condition, isCancellation, log, sleep, workflowInfo,
+  allHandlersFinished, ApplicationFailure, CancellationScope, CancelledFailure, condition, isCancellation, log, sleep, workflowInfo,
 } from '@temporalio/workflow';
 import type { BackfillInput } from '../src/contracts/request.js';
-import { Opened } from '../src/contracts/messages.js';
+import { Opened, type OpenPlan } from '../src/contracts/messages.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
 import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
-import { controlOf } from './proxies.js';
+import { controlOf, lastingControlOf } from './proxies.js';
 import { requestOf } from './request.js';
 import { createRun, documentOf, enter, goOn, show, unsettled, troubled, type Run } from './run.js';
 
@@ -34,6 +34,8 @@ export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
     if (isCancellation(error)) await CancellationScope.nonCancellable(() => end(run, 'cancelled', run.cancelReason));
     else await refuse(run, error);
   }
+  // Whoever sent a message hears its answer before we are gone.
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   if (run.state === 'cancelled') throw new CancelledFailure('the backfill was cancelled');
   const document = documentOf(run);
   if (run.state === 'failed') {
@@ -43,25 +45,21 @@ export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
 }
 
 async function carryOut(run: Run): Promise<void> {
-  for (let again = false; ; again = true) {
-    await open(run, again);
-    if (run.names.length === 0) return end(run, 'completed', run.everDone ? 'all is published' : 'nothing to do: all is up to date');
+  for (let opened: OpenPlan | undefined = await open(run, false); opened; ) {
+    const first = run.opened === undefined;
+    run.accept(opened);
+    if (run.names.length === 0) return end(run, 'completed', first ? 'nothing to do: all is up to date' : 'all is published');
     await startDatasets(run);
     goOn(run, 'carrying out the plan');
-    const outcome = await untilSettled(run);
-    if (outcome !== 'replan') return;
-    await finishDatasets(run);
+    opened = await untilSettled(run);
   }
 }
 
 /** Plans and reserves; waits while another backfill holds what it needs. */
-async function open(run: Run, again: boolean): Promise<void> {
+async function open(run: Run, again: boolean): Promise<OpenPlan> {
   for (;;) {
     const opened = Opened.parse(await controlOf(run.ref).openBackfill({ ref: run.ref, request: run.request, again }));
-    if (opened.kind === 'open') {
-      run.accept(opened);
-      return;
-    }
+    if (opened.kind === 'open') return opened;
     enter(run, 'planning', `waits for backfill ${opened.holder}`);
     run.waiting = { for: `backfill ${opened.holder}, which holds ${opened.what}`, since: new Date().toISOString(), next: `sluice watch ${opened.holder}` };
     show(run);
@@ -69,44 +67,64 @@ async function open(run: Run, again: boolean): Promise<void> {
   }
 }
 
-/** Until nothing more can happen; holds for a person where something failed. */
-async function untilSettled(run: Run): Promise<'ended' | 'replan'> {
+/**
+ * Until nothing more can happen; holds for a person where something failed.
+ * @returns the plan to go on with, if a person wanted another one; undefined when the backfill has ended
+ */
+async function untilSettled(run: Run): Promise<OpenPlan | undefined> {
+  let refusal: string | undefined;
   for (;;) {
-    await condition(() => unsettled(run) === 0 || run.replan || run.broken !== undefined);
-    if (run.replan) return 'replan';
-    if (run.broken !== undefined) {
-      await finishDatasets(run);
-      await end(run, 'failed', run.broken);
-      return 'ended';
-    }
+    await condition(() => unsettled(run) === 0);
     if (!troubled(run)) {
       await finishDatasets(run);
       await end(run, 'completed', 'all is published');
-      return 'ended';
+      return undefined;
     }
     if (run.request.onFailure === 'hold') {
-      hold(run);
+      hold(run, refusal);
       const touched = await condition(() => unsettled(run) > 0 || run.replan || !troubled(run), HOLD);
       run.waiting = null;
+      if (touched && run.replan) {
+        const planned = await planAgain(run);
+        if (typeof planned !== 'string') return planned;
+        refusal = planned;
+        continue;
+      }
       if (touched) {
+        refusal = undefined;
         goOn(run, 'trying again');
         continue;
       }
     }
     await finishDatasets(run);
     await end(run, 'failed', failureReason(run));
-    return 'ended';
+    return undefined;
   }
 }
 
-function hold(run: Run): void {
+/** A new plan for what is not done, or why there is none: a project that is wrong is no reason to give up what is held. */
+async function planAgain(run: Run): Promise<OpenPlan | string> {
+  run.replan = false;
+  enter(run, 'planning', 'plans again what is not done');
+  try {
+    const planned = await open(run, true);
+    await finishDatasets(run);
+    return planned;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return causeOf(error).message;
+  }
+}
+
+function hold(run: Run, refusal: string | undefined): void {
   const id = run.ref.backfillId;
   run.waiting = {
     for: 'a person: retry what failed, skip it, or cancel',
     since: new Date().toISOString(),
     next: `sluice retry ${id}  (after changing the project: --with-current)`,
   };
-  enter(run, 'held', `${failureReason(run)}; held for 24 h`);
+  const why = refusal === undefined ? '' : `; it was not planned again: ${refusal.slice(0, 1000)}`;
+  enter(run, 'held', `${failureReason(run)}; held for 24 h${why}`);
 }
 
 function failureReason(run: Run): string {
@@ -123,23 +141,32 @@ async function finishDatasets(run: Run): Promise<void> {
 async function end(run: Run, state: 'completed' | 'failed' | 'cancelled', reason: string): Promise<void> {
   const { ref } = run;
   if (state === 'cancelled') {
+    run.ending = true;
     // The gate first: no batch begins from now on, and what runs is stopped by its activity's cancellation.
-    await controlOf(ref).control({ ...ref, actor: run.cancelledBy, action: 'cancel', reason, cancelled: true });
+    await lastingControlOf(ref).control({ ...ref, actor: run.cancelledBy, action: 'cancel', reason, cancelled: true });
     await Promise.all(run.children.values());
   }
   run.endedAt = new Date().toISOString();
   run.waiting = null;
   enter(run, state, reason);
-  await controlOf(ref).closeBackfill({ ref, status: documentOf(run) });
+  // What has ended so is not cancelled any more.
+  await CancellationScope.nonCancellable(() => lastingControlOf(ref).closeBackfill({ ref, status: documentOf(run) }));
 }
 
 /** A request that was refused, or a fault of ours: the reservation goes, and the workflow fails with the cause. */
 async function refuse(run: Run, error: unknown): Promise<never> {
   log.warn('backfill ends early', { error: String(error), workflowId: workflowInfo().workflowId });
   run.endedAt = new Date().toISOString();
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  enter(run, 'failed', cause instanceof Error ? cause.message : String(cause));
+  const cause = causeOf(error);
+  enter(run, 'failed', cause.message);
   const taken = cause instanceof ApplicationFailure && cause.type === 'id_taken';
   if (!taken) await controlOf(run.ref).closeBackfill({ ref: run.ref, status: documentOf(run) });
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   throw cause instanceof ApplicationFailure ? cause : error;
+}
+
+/** What an activity failed with, without Temporal's wrapping. */
+function causeOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  return error.cause instanceof Error ? error.cause : error;
 }

@@ -19,6 +19,8 @@ export interface DatasetInput {
   /** Progress reports that it may send. */
   readonly reports: number;
   readonly paused: boolean;
+  /** Rounds of orders before it began. */
+  readonly round: number;
   readonly searchAttributes: boolean;
   /** From the execution before, where this one continues it. */
   readonly carry?: DatasetCarry;
@@ -39,6 +41,15 @@ export interface DatasetCarry {
   readonly maxParallel: number | null;
   /** Readers that a message has reached. */
   readonly reached?: readonly string[];
+  readonly round: number;
+  /** The fatal error that stopped it. */
+  readonly haltedBy?: Halted;
+}
+
+export interface Halted {
+  readonly code: string;
+  readonly message: string;
+  readonly span: readonly [number, number];
 }
 
 /** What a dataset workflow ends with. */

@@ -1,5 +1,6 @@
-import { ChildWorkflowCancellationType, getExternalWorkflowHandle, isCancellation, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import { ChildWorkflowCancellationType, condition, getExternalWorkflowHandle, isCancellation, ParentClosePolicy, startChild } from '@temporalio/workflow';
 import type { DatasetOrder } from '../src/contracts/messages.js';
+import { lastVersionOf } from '../src/core/slice/upstream.js';
 import { reportBudget } from '../src/core/slice/budget.js';
 import { attributesOf, memoOf } from './attributes.js';
 import { childId, type DatasetInput } from './carry.js';
@@ -11,6 +12,8 @@ import type { Run } from './run.js';
 export async function startDatasets(run: Run): Promise<void> {
   const { opened } = run;
   if (!opened) throw new Error('no plan is open');
+  run.starting = true;
+  run.ending = false;
   const starts = [...opened.datasets].reverse().map(async (planned) => {
     const input = inputOf(run, opened, planned);
     const values = { dataset: planned.name, state: 'running', ...(planned.owner === undefined ? {} : { owner: planned.owner }) };
@@ -19,55 +22,75 @@ export async function startDatasets(run: Run): Promise<void> {
       args: [input],
       staticSummary: `${planned.name}: ${planned.total} partitions`,
       staticDetails: planned.what,
-      workflowTaskTimeout: '1 minute',
+      // What a killed worker had begun is given to another after this.
+      workflowTaskTimeout: '15 seconds',
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       parentClosePolicy: ParentClosePolicy.TERMINATE,
       ...(opened.searchAttributes ? { typedSearchAttributes: attributesOf(run.ref, values) } : { memo: memoOf(run.ref, values) }),
     });
     run.children.set(planned.name, ended(run, planned.name, handle.result()));
   });
-  await Promise.all(starts);
+  await Promise.all(starts).finally(() => {
+    run.starting = false;
+  });
 }
 
 function inputOf(run: Run, opened: NonNullable<Run['opened']>, planned: NonNullable<Run['opened']>['datasets'][number]): DatasetInput {
   return {
     ref: run.ref, plan: opened.plan, dataset: planned.name, warehouse: opened.warehouse, epoch: opened.epoch,
     order: run.request.order, readers: planned.readers, needs: planned.needs, maxParallel: run.maxParallel,
-    reports: reportBudget(opened.datasets.length), paused: run.paused, searchAttributes: opened.searchAttributes,
+    reports: reportBudget(opened.datasets.length), paused: run.paused, round: run.round, searchAttributes: opened.searchAttributes,
   };
 }
 
-/** A child that ends has nothing left to do. One that fails was fenced, terminated or met a bug of ours: the backfill ends with it. */
+/**
+ * A child that ends has nothing left to do. One that fails is a bug of ours, or somebody terminated or cancelled it alone: what it
+ * leaves undone counts as failed, and its readers are told in its place, or they would wait for ever.
+ */
 async function ended(run: Run, name: string, result: Promise<unknown>): Promise<void> {
-  try {
-    await result;
-  } catch (error) {
-    const last = run.datasets.get(name);
-    if (last && !isCancellation(error)) {
-      const message = (error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error)).slice(0, 500);
-      run.broken ??= `${name}: ${message}`;
-      const open = last.total - last.done - last.skipped;
-      run.datasets.set(name, {
-        ...last, state: 'failed', failed: open, blocked: 0, failureCount: open,
-        failures: [{ start: '-infinity', end: 'infinity', code: 'dataset_workflow_failed', message, attempts: 1 }],
-      });
-    }
-  }
+  const cause = await result.then(
+    () => 'its workflow ended early',
+    (error: unknown) => (error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error)),
+  );
   run.told.set(name, { serial: Infinity, settled: true });
+  const last = run.datasets.get(name);
+  if (!last || run.ending || last.done + last.skipped >= last.total) return;
+  const open = last.total - last.done - last.skipped;
+  run.datasets.set(name, {
+    ...last, state: 'failed', failed: open, blocked: 0, running: 0, failureCount: open,
+    failures: [{ start: '-infinity', end: 'infinity', code: 'dataset_workflow_failed', message: cause.slice(0, 500), attempts: 1 }],
+  });
+  run.dead.add(name);
+  try {
+    await condition(() => !run.starting);
+    await speakFor(run, name);
+  } catch (error) {
+    // Cancelled meanwhile: the readers are, too.
+    if (!isCancellation(error)) throw error;
+  }
 }
 
-/** Sends an order to the datasets that still run, or to one of them. */
-export async function toDatasets(run: Run, wanted: DatasetOrder, only?: string): Promise<void> {
-  const names = run.names.filter((name) => (only === undefined || name === only) && run.told.get(name)?.serial !== Infinity);
-  await Promise.all(
-    names.map(async (name) => {
-      if (wanted.kind === 'retry' || wanted.kind === 'skip') run.told.set(name, { serial: run.told.get(name)?.serial ?? -1, settled: false });
-      try {
-        await getExternalWorkflowHandle(childId(run.ref, name)).signal(messages.order, wanted);
-      } catch (error) {
-        // It ended in the meantime: then there is nothing to tell it.
-        if (isCancellation(error)) throw error;
-      }
-    }),
-  );
+/** News in the place of a dataset whose workflow is gone. */
+async function speakFor(run: Run, name: string): Promise<void> {
+  const planned = run.opened?.datasets.find((one) => one.name === name);
+  if (!planned) return;
+  const told = { upstream: name, version: lastVersionOf(run.round), done: [], failed: [[0, planned.total] as [number, number]], skipped: [] };
+  await Promise.all(planned.readers.map((reader) => getExternalWorkflowHandle(childId(run.ref, reader)).signal(messages.news, told).catch(unlessCancelled)));
+}
+
+/** Sends an order to the datasets that still run. */
+export async function toDatasets(run: Run, wanted: DatasetOrder): Promise<void> {
+  await condition(() => !run.starting);
+  if (wanted.kind === 'finish') run.ending = true;
+  const names = run.names.filter((name) => run.told.get(name)?.serial !== Infinity);
+  if ('round' in wanted) {
+    for (const name of names) run.told.set(name, { serial: run.told.get(name)?.serial ?? -1, settled: false });
+  }
+  await Promise.all(names.map((name) => getExternalWorkflowHandle(childId(run.ref, name)).signal(messages.order, wanted).catch(unlessCancelled)));
+  if ('round' in wanted) await Promise.all([...run.dead].map((name) => speakFor(run, name)));
+}
+
+/** It ended in the meantime: then there is nothing to tell it. */
+function unlessCancelled(error: unknown): void {
+  if (isCancellation(error)) throw error;
 }

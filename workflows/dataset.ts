@@ -1,14 +1,14 @@
 import {
-  allHandlersFinished, ApplicationFailure, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
+  allHandlersFinished, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
 } from '@temporalio/workflow';
 import type { DatasetOrder } from '../src/contracts/messages.js';
-import { counts, resumeHalted, retryFailed, settled, skip } from '../src/core/slice/board.js';
+import { counts, resumeHalted, retryFailed, skip } from '../src/core/slice/board.js';
 import { nextDue } from '../src/core/slice/requeue.js';
-import { applyUpstream } from '../src/core/slice/upstream.js';
+import { applyUpstream, beginRound } from '../src/core/slice/upstream.js';
 import type { DatasetInput, DatasetOutcome } from './carry.js';
-import { dispatch, drained } from './dispatch.js';
+import { dispatch, drained, mayDispatch } from './dispatch.js';
 import * as messages from './messages.js';
-import { controlOf } from './proxies.js';
+import { lastingControlOf } from './proxies.js';
 import { carryOf, loadState, statusOf, type DatasetState } from './state.js';
 import { showDetails, tellReaders, tellParent } from './tell.js';
 
@@ -37,7 +37,7 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
   });
   setHandler(messages.order, (wanted) => {
     whenLoaded((loaded) => {
-      obey(loaded, wanted);
+      obey(input, loaded, wanted);
     });
   });
   setHandler(messages.datasetStatus, () => statusOf(input, here.state));
@@ -56,22 +56,20 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
       await tellParent(input, state, true);
     });
   }
-  if (state.fenced) {
-    throw ApplicationFailure.create({ type: 'fenced', message: 'another backfill took over what this one held', nonRetryable: true });
-  }
   return { dataset: input.dataset, done: statusOf(input, state).done };
 }
 
 async function work(input: DatasetInput, state: DatasetState): Promise<void> {
   for (;;) {
     state.wake = false;
-    if (!state.draining) dispatch(input, state);
+    dispatch(input, state);
     tellReaders(input, state);
     showDetails(input, state);
     void tellParent(input, state, false);
     if (lastAreRunning(state)) state.saved ??= saveProfile(input, state);
     if (finished(state)) break;
-    if (tooLong()) {
+    // A dataset that was told to finish does so here: the order would not cross into a fresh history.
+    if (tooLong() && !state.finish) {
       state.draining = true;
       if (drained(state)) {
         await condition(allHandlersFinished);
@@ -92,7 +90,7 @@ function lastAreRunning({ board, requeue }: DatasetState): boolean {
 
 /** Keeps what batches cost for the next backfill, while the last slices run: the end need not wait for it. */
 async function saveProfile({ ref, dataset }: DatasetInput, { profile }: DatasetState): Promise<void> {
-  await controlOf(ref)
+  await lastingControlOf(ref)
     .saveProfile({ ref, dataset, profile })
     .catch(() => undefined);
 }
@@ -110,22 +108,16 @@ function tooLong(): boolean {
   return continueAsNewSuggested || historyLength > HISTORY_MAX;
 }
 
-/** Until something happened, or a failed batch's pause is over. */
+/** Until something happened, or a pause is over and there is a slot for what it held back: a slot that is freed wakes us by itself. */
 async function wakeUp(state: DatasetState): Promise<void> {
-  const idle = state.paused || settled(state.board);
-  const due = idle ? undefined : laterOf(nextDue(state.requeue), state.restUntil > Date.now() ? state.restUntil : undefined);
+  const resting = state.restUntil > Date.now() ? state.restUntil : undefined;
+  const due = mayDispatch(state) ? (resting ?? nextDue(state.requeue)) : undefined;
   const woken = (): boolean => state.wake;
   if (due === undefined) await condition(woken);
   else await condition(woken, Math.max(1, due - Date.now()));
 }
 
-/** A pause of the gate's lasts at least as long as it says, whatever else is due. */
-function laterOf(due: number | undefined, rest: number | undefined): number | undefined {
-  if (due === undefined || rest === undefined) return due ?? rest;
-  return Math.max(due, rest);
-}
-
-function obey(state: DatasetState, wanted: DatasetOrder): void {
+function obey(input: DatasetInput, state: DatasetState, wanted: DatasetOrder): void {
   switch (wanted.kind) {
     case 'pause':
       state.paused = true;
@@ -138,18 +130,25 @@ function obey(state: DatasetState, wanted: DatasetOrder): void {
       state.maxParallel = wanted.maxParallel;
       break;
     case 'retry':
+      startRound(state, wanted.round);
+      if (wanted.dataset !== null && wanted.dataset !== input.dataset) break;
       resumeHalted(state.board);
       retryFailed(state.board);
-      state.newsDue = true;
-      state.shown = '';
       break;
     case 'skip':
-      skip(state.board, wanted.span);
-      state.newsDue = true;
-      state.shown = '';
+      startRound(state, wanted.round);
+      if (wanted.dataset === input.dataset) skip(state.board, wanted.span);
       break;
     case 'finish':
       state.finish = true;
       break;
   }
+}
+
+/** Whoever gave the order waits for a report, and readers for news, whether or not anything changes here. */
+function startRound(state: DatasetState, round: number): void {
+  beginRound(state.board, round);
+  state.round = round;
+  state.newsDue = true;
+  state.shown = '';
 }

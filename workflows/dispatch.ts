@@ -1,6 +1,6 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { SliceFailure, SliceResult } from '../src/contracts/slice.js';
-import { markDone, release } from '../src/core/slice/board.js';
+import { halt, markDone, release } from '../src/core/slice/board.js';
 import { carryOut, decideFailure } from '../src/core/slice/failing.js';
 import { addFailure } from '../src/core/slice/failures.js';
 import { pick, type Slice } from '../src/core/slice/pick.js';
@@ -21,9 +21,9 @@ const REST_MS = 1_000;
 
 /** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
 export function dispatch(input: DatasetInput, state: DatasetState): void {
-  if (state.paused || state.finish || Date.now() < state.restUntil) return;
+  if (Date.now() < state.restUntil) return;
   const slots = Math.min(slotsOf(state), state.width);
-  while (state.inflight.size < slots) {
+  while (mayDispatch(state)) {
     const slice = pick(
       state.board,
       state.requeue,
@@ -38,6 +38,12 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
     state.inflight.set(state.slices, slice.batches.length);
     void run(input, state, slice, state.slices);
   }
+}
+
+/** Whether another slice may begin now, if there is work for it. */
+export function mayDispatch(state: DatasetState): boolean {
+  const { paused, finish, draining, board, inflight, width } = state;
+  return !paused && !finish && !draining && !board.halted && inflight.size < Math.min(slotsOf(state), width);
 }
 
 function slotsOf({ slots, maxParallel }: DatasetState): number {
@@ -85,9 +91,14 @@ function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
-  if (result.yielded !== 'fenced') return;
-  state.fenced = true;
-  state.finish = true;
+  if (result.yielded === 'fenced') fenced(state, slice);
+}
+
+/** Somebody took over what the backfill held. It must not go on, and must not look as if it had done what it did not do. */
+function fenced(state: DatasetState, slice: Slice): void {
+  halt(state.board);
+  const [lo, hi] = slice.batches[0]?.span ?? [0, 1];
+  state.haltedBy = { code: 'fenced', message: 'another backfill has taken over what this one held', span: [lo, hi] };
 }
 
 /** What is still running of a slice that ended was not begun. */

@@ -1,4 +1,4 @@
-import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, isCancellation, log, setHandler } from '@temporalio/workflow';
 import { MESSAGES, type MessageName, type MessageOf } from '../src/contracts/messages.js';
 import { ENDED, type BackfillStatus } from '../src/contracts/status.js';
 import { toDatasets } from './children.js';
@@ -34,8 +34,12 @@ export function handleMessages(run: Run, cancelAll: () => void): void {
 function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): void {
   const { signal, update, description } = messages[name];
   setHandler(signal, async (input) => {
-    // A signal that makes no sense now is dropped: nobody hears an answer. The update of the same name refuses it.
-    if (complaint(run, name, input) === undefined) await act(run, read(name, input));
+    // A signal that makes no sense now is dropped: nobody hears an answer. The update of the same name refuses it. An error that
+    // left a signal's handler would end the whole backfill.
+    if (complaint(run, name, input) !== undefined) return;
+    await act(run, read(name, input)).catch((error: unknown) => {
+      if (!isCancellation(error)) log.warn('a signal was not carried out', { name, error: String(error) });
+    });
   }, { description });
   setHandler(
     update,
@@ -64,31 +68,35 @@ function complaint(run: Run, name: MessageName, input: unknown): string | undefi
   if (name === 'retry' && run.state !== 'held') return `backfill ${run.ref.backfillId} is ${run.state}: only a held one is retried`;
   const dataset = 'dataset' in parsed.data ? parsed.data.dataset : undefined;
   if (typeof dataset === 'string' && !run.names.includes(dataset)) return `backfill ${run.ref.backfillId} does not build ${dataset}: it builds ${run.names.join(', ')}`;
+  if (name === 'pause' && run.state === 'held') return `backfill ${run.ref.backfillId} is held: nothing runs`;
+  if (name === 'skip' && !run.opened) return `backfill ${run.ref.backfillId} is still planning`;
   if (name === 'pause' && run.paused) return `backfill ${run.ref.backfillId} is paused already`;
   if (name === 'resume' && !run.paused) return `backfill ${run.ref.backfillId} is not paused`;
   return undefined;
 }
 
 const pause: Act<'pause'> = async (run, message) => {
-  run.paused = true;
-  // One that is held stays so, for retry; one that still plans is shown as paused when its datasets have started.
-  if (run.state === 'running') goOn(run, message.reason ?? 'paused');
+  // The gate first: if it cannot be told, nothing has changed.
   await order(run, 'pause', message, { paused: true });
+  run.paused = true;
+  if (run.opened && !isOver(run)) goOn(run, message.reason ?? 'paused');
   await toDatasets(run, { kind: 'pause' });
 };
 
 const resume: Act<'resume'> = async (run, message) => {
-  run.paused = false;
-  if (run.state === 'paused') goOn(run, message.reason ?? 'resumed');
   await order(run, 'resume', message, { paused: false });
+  run.paused = false;
+  // Paused, it may have come to be held: then that is where it stays.
+  if (run.state === 'paused') {
+    goOn(run, message.reason ?? 'resumed');
+  }
   await toDatasets(run, { kind: 'resume' });
 };
 
 const retry: Act<'retry'> = async (run, message) => {
   await order(run, message.withCurrent ? 'retry --with-current' : 'retry', message, {});
   if (message.withCurrent) run.replan = true;
-  // Readers of what is retried hear of it from their upstreams.
-  else await toDatasets(run, { kind: 'retry' }, message.dataset);
+  else await toDatasets(run, { kind: 'retry', round: ++run.round, dataset: message.dataset ?? null });
 };
 
 const skip: Act<'skip'> = async (run, message) => {
@@ -96,7 +104,7 @@ const skip: Act<'skip'> = async (run, message) => {
   const span = await controlOf(run.ref).spanOf({ ref: run.ref, plan: run.opened.plan, range: message });
   if (!span) throw ApplicationFailure.create({ type: 'message_refused', message: `no partition of ${message.dataset} in this backfill is in that range`, nonRetryable: true });
   await order(run, 'skip', message, {});
-  await toDatasets(run, { kind: 'skip', span }, message.dataset);
+  await toDatasets(run, { kind: 'skip', round: ++run.round, dataset: message.dataset, span });
 };
 
 const adjust: Act<'adjust'> = async (run, message) => {
@@ -106,6 +114,11 @@ const adjust: Act<'adjust'> = async (run, message) => {
   await order(run, 'adjust', message, { ...(priority === undefined ? {} : { priority }), ...(maxParallel === undefined ? {} : { maxParallel }) });
   if (maxParallel !== undefined) await toDatasets(run, { kind: 'adjust', maxParallel });
 };
+
+/** Ended, or held for a person: it is not for a pause to say otherwise. */
+function isOver({ state }: Run): boolean {
+  return state === 'held' || ENDED.includes(state);
+}
 
 interface Written {
   readonly paused?: boolean;

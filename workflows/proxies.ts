@@ -7,14 +7,23 @@ export function scopeOf(ref: { project: string; environment: string }): string {
 }
 
 /**
- * Control: planning prepares every statement of a project, which for a thousand datasets takes minutes; nothing waits longer for a
- * worker than a person would. Temporal retries what is not the request's fault, until somebody mends it.
+ * Control that a person waits for: planning prepares every statement of a project, which for a thousand datasets takes minutes. Temporal
+ * retries what is not the request's fault for about a minute; then the person is told.
  */
 export function controlOf(ref: { project: string; environment: string }): ControlActivities {
+  return controlProxy(ref, { maximumAttempts: 8 });
+}
+
+/** Control that nobody waits for, and without which a backfill cannot go on or end: tried until somebody has mended what is in the way. */
+export function lastingControlOf(ref: { project: string; environment: string }): ControlActivities {
+  return controlProxy(ref, {});
+}
+
+function controlProxy(ref: { project: string; environment: string }, retry: { maximumAttempts?: number }): ControlActivities {
   return proxyActivities<ControlActivities>({
     taskQueue: `sluice.${scopeOf(ref)}`,
     startToCloseTimeout: '10 minutes',
-    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 8 },
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s', ...retry },
   });
 }
 

@@ -1,13 +1,11 @@
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import type { Opened, Report } from '../src/contracts/messages.js';
+import type { OpenPlan, Report } from '../src/contracts/messages.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { BackfillState, BackfillStatus, DatasetStatus, PlanWarning } from '../src/contracts/status.js';
 import type { ExecutionRef } from '../activities/control.js';
 import { attributesOf, memoOf } from './attributes.js';
 import { backfillDetails } from './details.js';
 import { scopeOf } from './proxies.js';
-
-type OpenPlan = Extract<Opened, { kind: 'open' }>;
 
 /** What a backfill workflow knows while it runs. */
 export interface Run {
@@ -20,9 +18,12 @@ export interface Run {
   cancelReason: string;
   cancelledBy: string;
   replan: boolean;
-  /** A dataset's workflow ended without having done its part: why. Its readers would wait for ever. */
-  broken: string | undefined;
-  everDone: boolean;
+  /** Orders that began a round: see `beginRound`. */
+  round: number;
+  /** Children are being started: orders wait until all of them are there to hear. */
+  starting: boolean;
+  /** Children were told to end, or are being cancelled: what they leave undone is meant. */
+  ending: boolean;
   paused: boolean;
   priority: number;
   maxParallel: number | null;
@@ -36,6 +37,8 @@ export interface Run {
   readonly told: Map<string, { serial: number; settled: boolean }>;
   /** Ends of the children that run. */
   readonly children: Map<string, Promise<void>>;
+  /** Datasets whose workflow is gone before its time. */
+  readonly dead: Set<string>;
   accept: (opened: OpenPlan) => void;
 }
 
@@ -48,15 +51,16 @@ export function createRun(request: BackfillRequest): Run {
     ref: { project, environment, workflowId, backfillId },
     request,
     state: 'planning', reason: 'planning', endedAt: null, waiting: null,
-    cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, broken: undefined, everDone: false, paused: false,
+    cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, round: 0, starting: false, ending: false, paused: false,
     priority: request.priority, maxParallel: request.maxParallel ?? null,
     opened: undefined, warnings: [], names: [],
-    datasets: new Map(), base: new Map(), told: new Map(), children: new Map(),
+    datasets: new Map(), base: new Map(), told: new Map(), children: new Map(), dead: new Set(),
     accept: (opened) => {
       run.opened = opened;
       run.warnings = opened.warnings;
       run.waiting = null;
       run.replan = false;
+      run.dead.clear();
       run.names = opened.datasets.map(({ name }) => name);
       // What a re-plan leaves out altogether keeps what it had done, and nothing that failed.
       for (const before of run.datasets.values()) run.datasets.set(before.name, fresh(before, 0));
@@ -81,10 +85,10 @@ function fresh({ name, needs, done, rows }: Pick<DatasetStatus, 'name' | 'needs'
   };
 }
 
-export function takeReport(run: Run, { status, settled, serial }: Report): void {
+export function takeReport(run: Run, { status, settled, serial, round }: Report): void {
   const last = run.told.get(status.name);
   if (!last || serial <= last.serial) return;
-  run.told.set(status.name, { serial, settled });
+  run.told.set(status.name, { serial, settled: settled && round >= run.round });
   const planned = run.opened?.datasets.find(({ name }) => name === status.name)?.total ?? status.total;
   const base = run.base.get(status.name) ?? NOTHING;
   run.datasets.set(status.name, { ...status, total: planned + base.done, done: status.done + base.done, rows: status.rows + base.rows });
@@ -101,12 +105,15 @@ export function troubled(run: Run): boolean {
   return [...run.datasets.values()].some(({ failed, blocked, state }) => failed + blocked > 0 || state === 'held');
 }
 
-/** Works on, unless a person has paused it. */
+/** Work goes on, or would if nobody had paused it. */
 export function goOn(run: Run, reason: string): void {
-  run.waiting = run.paused
-    ? { for: 'a person to resume it', since: new Date().toISOString(), next: `sluice resume ${run.ref.backfillId}` }
-    : null;
-  enter(run, run.paused ? 'paused' : 'running', reason);
+  run.waiting = null;
+  if (!run.paused) {
+    enter(run, 'running', reason);
+    return;
+  }
+  run.waiting = { for: 'a person to resume it', since: new Date().toISOString(), next: `sluice resume ${run.ref.backfillId}` };
+  enter(run, 'paused', reason);
 }
 
 /** Goes to another state: said in the status, in the UI and in the search attributes. */

@@ -9,7 +9,7 @@ import { listFailures, type FailureRun } from '../src/core/slice/failures.js';
 import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
 import type { Requeue } from '../src/core/slice/requeue.js';
 import { applyUpstream } from '../src/core/slice/upstream.js';
-import type { DatasetCarry, DatasetInput } from './carry.js';
+import type { DatasetCarry, DatasetInput, Halted } from './carry.js';
 import { controlOf } from './proxies.js';
 
 /** What a dataset workflow knows while it runs. Changed in place by the files beside this one. */
@@ -24,7 +24,7 @@ export interface DatasetState {
   readonly inflight: Map<number, number>;
   failures: readonly FailureRun[];
   /** The fatal error that stopped it. */
-  haltedBy?: { readonly code: string; readonly message: string; readonly span: readonly [number, number] };
+  haltedBy?: Halted;
   profile: Profile;
   /** The profile's being kept, once it is. */
   saved: Promise<void> | undefined;
@@ -40,8 +40,6 @@ export interface DatasetState {
   finish: boolean;
   draining: boolean;
   cancelled: boolean;
-  /** Its reservation is another backfill's: nothing more can be published. */
-  fenced: boolean;
   /** The gate said no: nothing is dispatched before this instant, so that a closed gate is not asked again and again. */
   restUntil: number;
   /** Readers that a message has reached: one that is gone now has ended, and needs no more of them. */
@@ -52,6 +50,8 @@ export interface DatasetState {
   /** News being sent. */
   telling: number;
   serial: number;
+  /** The last round of orders that was heard of. */
+  round: number;
   reported: number;
   reportedAt: number;
   /** A report is under way. */
@@ -77,6 +77,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     reached: new Set(carry?.reached ?? []),
     failures: carry?.failures ?? [],
     saved: undefined,
+    ...(carry?.haltedBy ? { haltedBy: carry.haltedBy } : {}),
     profile: carry?.profile ?? profileOf(loaded.profile),
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
@@ -84,8 +85,8 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     slots: loaded.slots, rateLimited: loaded.rateLimited,
     maxParallel: carry ? carry.maxParallel : input.maxParallel,
     paused: carry ? carry.paused : input.paused,
-    finish: false, draining: false, cancelled: false, fenced: false, restUntil: 0, wake: false, newsDue: true, telling: 0,
-    serial: carry?.serial ?? 0, reported: carry?.reported ?? 0, reportedAt: 0, reporting: false, shown: '',
+    finish: false, draining: false, cancelled: false, restUntil: 0, wake: false, newsDue: true, telling: 0,
+    serial: carry?.serial ?? 0, round: carry?.round ?? input.round, reported: carry?.reported ?? 0, reportedAt: 0, reporting: false, shown: '',
     count: () => ({ ...counts(board), total }),
   };
 }
@@ -114,8 +115,12 @@ function breaksOf(runs: readonly Run[]): Set<number> {
 }
 
 export function carryOf(state: DatasetState): DatasetCarry {
-  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel } = state;
-  return { reached: [...state.reached], board: toCarry(state.board), requeue: [...requeue], failures, profile, rows, slices, serial, reported, paused, maxParallel };
+  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel, round, haltedBy, reached } = state;
+  return {
+    board: toCarry(state.board), requeue: [...requeue], reached: [...reached],
+    failures, profile, rows, slices, serial, reported, paused, maxParallel, round,
+    ...(haltedBy ? { haltedBy } : {}),
+  };
 }
 
 export function statusOf(input: DatasetInput, state: DatasetState | undefined): DatasetStatus {

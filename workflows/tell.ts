@@ -62,6 +62,7 @@ const REPORT_MS = 1_000;
 export async function tellParent(input: DatasetInput, state: DatasetState, last: boolean): Promise<void> {
   if (last) await condition(() => !state.reporting);
   const status = statusOf(input, state);
+  const { round } = state;
   const isSettled = settled(state.board) && state.inflight.size === 0;
   const finished = status.done + status.failed + status.skipped + status.blocked;
   const changed = `${status.state} ${isSettled}`;
@@ -73,7 +74,7 @@ export async function tellParent(input: DatasetInput, state: DatasetState, last:
   state.reported = finished;
   state.reportedAt = Date.now();
   state.serial++;
-  const sent = getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, { status, settled: isSettled, serial: state.serial });
+  const sent = getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, { status, settled: isSettled, serial: state.serial, round });
   if (last) return sent;
   state.reporting = true;
   void sent

@@ -61,7 +61,7 @@ async function connect(opened: Opened): Promise<BackfillClient> {
 
 /** Runs a call of the client; what it refuses is the request's fault. */
 export async function asked<T>(call: () => Promise<T>): Promise<T> {
-  const { BackfillIdTakenError, BackfillNotFoundError, MessageRefusedError, RequestRefusedError } = await import('../client/index.js');
+  const { BackfillIdTakenError, BackfillNotFoundError, BackfillSystemError, MessageRefusedError, RequestRefusedError } = await import('../client/index.js');
   try {
     return await call();
   } catch (error) {
@@ -69,6 +69,7 @@ export async function asked<T>(call: () => Promise<T>): Promise<T> {
     if (error instanceof BackfillIdTakenError) throw new RequestError('id_taken', error.message, 'leave out --id, or choose another', { cause: error });
     if (error instanceof MessageRefusedError) throw new RequestError('message_refused', error.message, undefined, { cause: error });
     if (error instanceof RequestRefusedError) throw new RequestError(error.code, error.message, error.remedy, { cause: error });
+    if (error instanceof BackfillSystemError) throw new SystemError(error.code, error.message, error.remedy, { cause: error });
     // By name: their classes are Temporal's, which only a client that is connected has loaded.
     if (error instanceof Error && /^(NamespaceNotFoundError|ServiceError)$/.test(error.name)) {
       const why = error.cause instanceof Error ? `: ${error.cause.message}` : '';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Client, Connection, type ConnectionOptions, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, WorkflowNotFoundError, type ConnectionOptions, type WorkflowHandle } from '@temporalio/client';
 import { BackfillStatus, ENDED } from '../contracts/status.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
 import type { BackfillInput } from '../contracts/request.js';
-import { BackfillNotFoundError, MessageRefusedError } from './errors.js';
+import { MessageRefusedError } from './errors.js';
 import { translate } from './translate.js';
 
 /** A request without what the client knows already. */
@@ -89,7 +89,12 @@ export class BackfillClient {
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
-    return BackfillStatus.parse(await translate(id, () => this.#handle(id).query('status')));
+    const handle = this.#handle(id);
+    const [document, { status, closeTime }] = await translate(id, () => Promise.all([handle.query('status'), handle.describe()]));
+    const answer = BackfillStatus.parse(document);
+    if (isOpen(status.name) || ENDED.includes(answer.state)) return answer;
+    // Terminated, or timed out: it had no time to say so itself.
+    return { ...answer, waiting: null, state: 'failed', reason: `its workflow was ${status.name.toLowerCase().replace('_', ' ')}`, endedAt: closeTime?.toISOString() ?? null };
   }
 
   /** The status, whenever it has changed, until the backfill has ended or is held. @throws BackfillNotFoundError */
@@ -165,15 +170,23 @@ export class BackfillClient {
   }
 
   async #send<Name extends MessageName>(id: string, name: Name, message: MessageInput<Name>): Promise<BackfillStatus> {
-    try {
-      return BackfillStatus.parse(await translate(id, () => this.#handle(id).executeUpdate(name, { args: [message] })));
-    } catch (error) {
-      if (!(error instanceof BackfillNotFoundError)) throw error;
-      // Temporal says the same of one that has ended as of one that never was.
-      const { state } = await this.status(id);
-      throw new MessageRefusedError(`backfill ${id} has ended: ${state}`, { cause: error });
-    }
+    const handle = this.#handle(id);
+    const call = async (): Promise<unknown> => {
+      try {
+        return await handle.executeUpdate(name, { args: [message] });
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        // Temporal says the same of one that has ended as of one that never was.
+        const { status } = await handle.describe();
+        throw new MessageRefusedError(`backfill ${id} has ended: ${status.name.toLowerCase()}`, { cause: error });
+      }
+    };
+    return BackfillStatus.parse(await translate(id, call));
   }
+}
+
+function isOpen(status: string): boolean {
+  return status === 'RUNNING' || status === 'PAUSED';
 }
 
 /** Sorts by time, reads aloud: `20131103-142501-7f3a`. */

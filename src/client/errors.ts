@@ -35,6 +35,19 @@ export class RequestRefusedError extends BackfillError {
   }
 }
 
+/** Nothing was wrong with the request: something that planning needs is unreachable, refused us, or is a bug. */
+export class BackfillSystemError extends BackfillError {
+  constructor(
+    /** Of sluice's errors: `connection_refused`, `internal`, … */
+    readonly code: string,
+    message: string,
+    readonly remedy?: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 /** A message that makes no sense now: to an ended backfill, a retry of one that is not held, … */
 export class MessageRefusedError extends BackfillError {}
 

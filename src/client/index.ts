@@ -6,6 +6,7 @@ export {
   BackfillFailedError,
   BackfillIdTakenError,
   BackfillNotFoundError,
+  BackfillSystemError,
   MessageRefusedError,
   RequestRefusedError,
 } from './errors.js';

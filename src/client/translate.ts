@@ -4,7 +4,7 @@ import {
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { BackfillStatus } from '../contracts/status.js';
 import {
-  BackfillCancelledError, BackfillFailedError, BackfillIdTakenError, BackfillNotFoundError, MessageRefusedError, RequestRefusedError,
+  BackfillCancelledError, BackfillFailedError, BackfillIdTakenError, BackfillNotFoundError, BackfillSystemError, MessageRefusedError, RequestRefusedError,
 } from './errors.js';
 
 /** Runs a call to Temporal and turns its errors into this client's own. */
@@ -32,7 +32,16 @@ function translated(id: string, error: unknown): unknown {
     const status = BackfillStatus.safeParse(cause.details?.[0]);
     if (status.success) return new BackfillFailedError(status.data);
   }
-  return new RequestRefusedError(cause.type ?? 'unknown', cause.message, remedyOf(cause.details?.[0]), { cause: error });
+  const [details] = cause.details ?? [];
+  const Kind = exitCodeOf(details) === 2 || REFUSALS.has(cause.type ?? '') ? RequestRefusedError : BackfillSystemError;
+  return new Kind(cause.type ?? 'unknown', cause.message, remedyOf(details), { cause: error });
+}
+
+/** What the workflow itself refuses, without details. */
+const REFUSALS: ReadonlySet<string> = new Set(['bad_request']);
+
+function exitCodeOf(details: unknown): unknown {
+  return typeof details === 'object' && details !== null && 'exitCode' in details ? details.exitCode : undefined;
 }
 
 function remedyOf(details: unknown): string | undefined {

@@ -53,14 +53,19 @@ export interface Report {
   readonly settled: boolean;
   /** Counts up, so that an older report that comes late is dropped. */
   readonly serial: number;
+  /** The last round of orders that it had heard of: a report from before one says nothing of what follows from it. */
+  readonly round: number;
 }
 
-/** One JSON object each, from a backfill to its datasets. */
+/**
+ * One JSON object each, from a backfill to its datasets. `retry` and `skip` go to all of them, whichever they name: each begins a
+ * round, in which upstreams tell everything again.
+ */
 export type DatasetOrder =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
-  | { readonly kind: 'retry' }
-  | { readonly kind: 'skip'; readonly span: readonly [number, number] }
+  | { readonly kind: 'retry'; readonly round: number; readonly dataset: string | null }
+  | { readonly kind: 'skip'; readonly round: number; readonly dataset: string; readonly span: readonly [number, number] }
   | { readonly kind: 'adjust'; readonly maxParallel: number | null }
   | { readonly kind: 'finish' };
 
@@ -84,6 +89,7 @@ export const Opened = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('conflict'), holder: z.string(), what: z.string() }),
 ]);
 export type Opened = z.infer<typeof Opened>;
+export type OpenPlan = Extract<Opened, { kind: 'open' }>;
 
 /** What a dataset workflow starts from. */
 export const LoadedDataset = z.object({

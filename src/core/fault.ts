@@ -155,6 +155,7 @@ const BY_WORDS: readonly (readonly [RegExp, Rule])[] = [
     /^Connection terminated|^Client has encountered a connection error|^Client was closed/,
     ['connection_lost', 'transient'],
   ],
+  [/^Knex: Timeout acquiring a connection/, ['connection_timeout', 'transient']],
   [/^Query read timeout/, ['statement_timeout', 'load']],
   [/^SASL: .*password must be a/, ['wrong_password', 'fatal']],
   [/^The server does not support SSL connections/, ['certificate_refused', 'fatal']],

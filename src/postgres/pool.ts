@@ -48,7 +48,8 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
   const poolFor = async (): Promise<pg.Pool> => {
     const url = await urlOf();
     if (current?.url !== url) {
-      await current?.pool.end();
+      // Not waited for: it ends when the last of its connections is given back. And nothing may come between the look and the change.
+      current?.pool.end().catch(() => undefined);
       const pool = new pg.Pool({ connectionString: url, max, idleTimeoutMillis: 10_000, connectionTimeoutMillis: 10_000, application_name: 'sluice' });
       // An idle connection that dies is replaced; whoever uses one next meets the error itself.
       pool.on('error', () => undefined);
@@ -61,9 +62,14 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
     const pool = await poolFor();
     const client = await pool.connect();
     if (!fresh.has(client)) {
-      fresh.add(client);
       client.on('error', () => undefined);
-      await client.query(SET_SESSION, [Object.keys(SESSION), Object.values(SESSION)]);
+      try {
+        await client.query(SET_SESSION, [Object.keys(SESSION), Object.values(SESSION)]);
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
+      fresh.add(client);
     }
     return client;
   };

@@ -39,6 +39,8 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
     },
     pool: { min: 0, max, idleTimeoutMillis: 10_000 },
     acquireConnectionTimeout: 15_000,
+    // knex would write the bound values into the message of every error, and so into logs and histories.
+    compileSqlOnError: false,
   });
   try {
     // Connect by hand first: knex hides why a connection was refused behind a time-out of its pool.

@@ -14,7 +14,14 @@ type Control = CommonOptions & { readonly reason?: string };
 
 /** Who asks, for the journal: the person that is logged in. */
 export function requestedBy(io: Io): string {
-  return io.env['SLUICE_USER'] ?? io.env['USER'] ?? userInfo().username;
+  const named = io.env['SLUICE_USER'] ?? io.env['USER'];
+  if (named !== undefined) return named;
+  try {
+    return userInfo().username;
+  } catch {
+    // A container's user may have no name.
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 function said(io: Io, { reason }: Control): MessageInput<'pause'> {

@@ -23,6 +23,32 @@ export function applyUpstream(board: Board, upstream: string, told: News): boole
   return judgeEdge(board, edge);
 }
 
+/** Versions of one round: more than a dataset can use up, and 2^53 holds nine million rounds of them. */
+const ROUND_VERSIONS = 1_000_000_000;
+
+/**
+ * A person's order (retry, skip) begins a round: every upstream tells all it knows again, and what one of them said of failures
+ * before that no longer counts. So nobody calls itself settled on news that the order made old.
+ */
+export function beginRound(board: Board, round: number): void {
+  const floor = round * ROUND_VERSIONS;
+  board.version = Math.max(board.version + 1, floor);
+  for (const edge of board.edges) {
+    if (edge.version >= floor) continue;
+    edge.version = floor - 1;
+    // What was skipped stays: an upstream that has ended says nothing any more, and never ends with failures.
+    edge.bad.forEach((code, i) => {
+      if (code === CODE.failed) edge.bad[i] = 0;
+    });
+    judgeEdge(board, edge);
+  }
+}
+
+/** A version above all that an upstream can have told in this round: for news on behalf of one that is gone. */
+export function lastVersionOf(round: number): number {
+  return (round + 1) * ROUND_VERSIONS - 1;
+}
+
 /**
  * Brings the verdicts of an edge up to date with `done` and `bad`, and the partitions with them. The loops read arrays bare,
  * in bounds by construction: checked reads take four times as long, and this runs for each message over ten years of hours.

@@ -16,8 +16,11 @@ export interface Verdict {
   readonly rate: number | null;
 }
 
+/** The heartbeat goes with it, a few times a minute: who holds a reservation and asks for turns is alive, whatever Temporal knows. */
 const ASK = `
-  WITH given AS MATERIALIZED (SELECT pg_advisory_unlock_all())
+  WITH beat AS (UPDATE sluice.control SET heartbeat_at = clock_timestamp()
+    WHERE workflow_id = (SELECT workflow_id FROM sluice.reservations WHERE epoch = $4) AND heartbeat_at < clock_timestamp() - interval '10 s')
+  , given AS MATERIALIZED (SELECT pg_advisory_unlock_all())   -- the slots below depend on joined rows: taken after it
   SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR l.slots IS NULL THEN NULL
       ELSE (SELECT i FROM generate_series(0, l.slots - 1) AS i WHERE pg_try_advisory_lock($5, i) LIMIT 1) END AS slot,
@@ -55,13 +58,14 @@ export async function askTurn(client: PgClient, who: Publisher, connection: stri
 /** Asks for a slot on a database that is only read: its number of slots is known, its control is the warehouse's. */
 export async function askSlot(client: PgClient, slots: number | null): Promise<boolean> {
   if (slots === null) return true;
-  const { rowCount } = await client.query({
+  // CASE keeps the order: what was held is given back before anything is taken.
+  const { rows } = await client.query<{ slot: number | null }>({
     name: 'sluice_slot',
-    text: `WITH given AS MATERIALIZED (SELECT pg_advisory_unlock_all())
-      SELECT i FROM given, generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1`,
+    text: `SELECT CASE WHEN pg_advisory_unlock_all() IS NOT NULL
+      THEN (SELECT i FROM generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1) END AS slot`,
     values: [SLOTS, slots],
   });
-  return rowCount === 1;
+  return rows[0]?.slot !== null;
 }
 
 /** Gives every turn of this connection back. */

@@ -4,6 +4,15 @@ import { quoteIdent, quoteTable } from '../../postgres/quote.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { within, type TimeColumn } from '../../postgres/time.js';
 
+/** Instants as SQL reads them. */
+interface SpanOfTime {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** All that the ledger keeps of a dataset. */
+type Versioned = Pick<StoredDataset, 'name' | 'version'>;
+
 /** Who publishes: what the ledger keeps, and what must still be held to be allowed to. */
 export interface Publisher {
   readonly project: string;
@@ -21,9 +30,6 @@ export interface Published {
   readonly rows: number;
   readonly digest: string;
 }
-
-/** All that the ledger keeps of a dataset. */
-type Versioned = Pick<StoredDataset, 'name' | 'version'>;
 
 /** A publish that must not be: another attempt or another backfill has taken over. */
 export class FencedError extends Error {}
@@ -55,17 +61,28 @@ export async function beginPublish(client: PgClient, who: Publisher, dataset: st
 }
 
 /**
- * Empties `[start, end)` of the target. Rows in an interval that the ledger does not know were written by somebody else:
- * they are never deleted unless the request says `overwrite`.
+ * Empties the partitions of a batch. Rows in a partition that the ledger does not know were written by somebody else: they are
+ * never deleted unless the request says `overwrite`. So what is known and what is not is emptied apart, and mostly all is alike.
  */
-export async function emptyInterval(
-  client: PgClient, who: Publisher, dataset: StoredDataset, start: string, end: string, overwrite: boolean,
+export async function emptyPartitions(
+  client: PgClient, who: Publisher, dataset: StoredDataset, partitions: readonly SpanOfTime[], known: ReadonlySet<string>, overwrite: boolean,
+): Promise<void> {
+  for (let lo = 0, hi = 0; lo < partitions.length; lo = hi) {
+    const isKnown = known.has(partitions[lo]?.start ?? '');
+    hi = partitions.findIndex(({ start }, i) => i > lo && !overwrite && known.has(start) !== isKnown);
+    if (hi < 0) hi = partitions.length;
+    await emptyInterval(client, who, dataset, partitions[lo]?.start ?? '', partitions[hi - 1]?.end ?? '', overwrite || isKnown);
+  }
+}
+
+async function emptyInterval(
+  client: PgClient, who: Publisher, dataset: StoredDataset, start: string, end: string, mayDelete: boolean,
 ): Promise<void> {
   const time = targetTime(dataset);
   const target = quoteTable(dataset.target);
   const sql = time === null ? `DELETE FROM ${target}` : `DELETE FROM ${target} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
   const { rowCount } = await client.query(named(sql, time === null ? [] : [start, end]));
-  if ((rowCount ?? 0) > 0 && !overwrite && !(await isPublished(client, who, dataset.name, start, end))) {
+  if ((rowCount ?? 0) > 0 && !mayDelete && !(await isPublished(client, who, dataset.name, start, end))) {
     throw new ForeignRowsError(`${rowCount} rows of ${target} were not written by sluice`);
   }
 }
@@ -134,16 +151,25 @@ export async function writeLedger(client: PgClient, who: Publisher, dataset: Ver
   });
 }
 
-/** The partitions of `[lo, hi)` that this very execution has published already: what a retry need not redo. */
-export async function publishedByUs(
-  client: PgClient, who: Publisher, dataset: Versioned, starts: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await client.query<{ n: number; rows: number }>({
-    name: 'sluice_done',
-    text: `SELECT u.n::int AS n, p.rows::float8 AS rows FROM unnest($4::timestamptz[]) WITH ORDINALITY AS u(starts_at, n)
-      JOIN sluice.partitions p ON p.project = $1 AND p.environment = $2 AND p.dataset = $3 AND p.starts_at = u.starts_at
-      WHERE p.epoch = $5 AND p.version = $6`,
+/** What the ledger holds of a batch's partitions, by their starts. */
+export interface BatchInLedger {
+  /** Rows of those that this very execution has published already: what a retry need not redo. */
+  readonly ours: ReadonlyMap<string, number>;
+  /** Those that anybody has published. */
+  readonly known: ReadonlySet<string>;
+}
+
+export async function ledgerOf(client: PgClient, who: Publisher, dataset: Versioned, starts: readonly string[]): Promise<BatchInLedger> {
+  const { rows } = await client.query<{ n: number; rows: number; ours: boolean }>({
+    name: 'sluice_known',
+    text: `SELECT u.n::int AS n, p.rows::float8 AS rows, p.epoch = $5 AND p.version = $6 AS ours
+      FROM unnest($4::timestamptz[]) WITH ORDINALITY AS u(starts_at, n)
+      JOIN sluice.partitions p ON p.project = $1 AND p.environment = $2 AND p.dataset = $3 AND p.starts_at = u.starts_at`,
     values: [who.project, who.environment, dataset.name, starts, who.epoch, dataset.version],
   });
-  return new Map(rows.map(({ n, rows: count }) => [starts[n - 1] ?? '', count]));
+  const startOf = (n: number): string => starts[n - 1] ?? '';
+  return {
+    ours: new Map(rows.filter(({ ours }) => ours).map(({ n, rows: count }) => [startOf(n), count])),
+    known: new Set(rows.map(({ n }) => startOf(n))),
+  };
 }
