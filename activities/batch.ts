@@ -5,7 +5,7 @@ import type { PgClient } from '../src/postgres/pool.js';
 import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { DigestStream, digestOf } from '../src/warehouse/postgres/digest.js';
-import { beginPublish, emptyInterval, insertSelect, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
+import { beginPublish, emptyPartitions, insertSelect, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
 
 /** Rows of a transform that do not belong to the partition that made them. */
 export class RowsOutsideError extends Error {
@@ -29,10 +29,9 @@ export interface Batch {
 /** One batch: empties, builds, judges and publishes its partitions, data and ledger in one transaction. */
 export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
   const { who, dataset, partitions } = batch;
-  const [first, last] = [partitions[0], partitions.at(-1)];
-  if (!first || !last) return [];
+  if (partitions.length === 0) return [];
   await beginPublish(warehouse, who, dataset.name, batch.lo);
-  await emptyInterval(warehouse, who, dataset, first.start, last.end, batch.overwrite);
+  await emptyPartitions(warehouse, batch);
   const published: Published[] = [];
   if (dataset.spec.kind === 'extract') {
     if (!source) throw new Error('an extract needs its source');

@@ -72,6 +72,7 @@ function held(dataset: string, state: BackfillStatus['state'], own: Partial<Data
       endedAt: null,
       partitions: counts,
       rows: 0,
+      waiting: null,
       warnings: [],
       datasets: [
         {

@@ -51,37 +51,62 @@ export async function beginPublish(client: PgClient, who: Publisher, dataset: st
   if (held.rowCount !== 1) throw new FencedError('another attempt took over');
 }
 
-/**
- * Empties `[start, end)` of the target. Rows in an interval that the ledger does not know were written by somebody else:
- * they are never deleted unless the request says `overwrite`.
- */
-export async function emptyInterval(
-  client: PgClient, who: Publisher, dataset: StoredDataset, start: string, end: string, overwrite: boolean,
-): Promise<void> {
+/** Deletes the rows of `[start, end)` from the target; answers how many. */
+async function deleteInterval(client: PgClient, dataset: StoredDataset, start: string, end: string): Promise<number> {
   const time = targetTime(dataset);
   const target = quoteTable(dataset.target);
   const sql = time === null ? `DELETE FROM ${target}` : `DELETE FROM ${target} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
   const { rowCount } = await client.query(named(sql, time === null ? [] : [start, end]));
-  if ((rowCount ?? 0) > 0 && !overwrite && !(await isPublished(client, who, dataset.name, start, end))) {
-    throw new ForeignRowsError(`${rowCount} rows of ${target} were not written by sluice`);
+  return rowCount ?? 0;
+}
+
+/** Adjacent partitions, ascending, and where they begin in the plan. */
+interface ToEmpty {
+  readonly who: Publisher;
+  readonly dataset: StoredDataset;
+  readonly lo: number;
+  readonly partitions: readonly Pick<Published, 'start' | 'end'>[];
+  readonly overwrite: boolean;
+}
+
+/**
+ * Empties the partitions of a batch, in the transaction of {@link beginPublish}. Rows in a partition that the ledger does not
+ * know were written by somebody else: they are never deleted unless the request says `overwrite`.
+ */
+export async function emptyPartitions(client: PgClient, { who, dataset, lo, partitions, overwrite }: ToEmpty): Promise<void> {
+  const [start, end] = [partitions[0]?.start ?? '', partitions.at(-1)?.end ?? ''];
+  const deleted = await deleteInterval(client, dataset, start, end);
+  if (deleted === 0 || overwrite) return;
+  const unknown = await unpublished(client, who, dataset.name, partitions);
+  if (unknown.length === 0) return;
+  let foreign = deleted;
+  if (unknown.length < partitions.length) {
+    // Only some are published, and rows that are gone tell no partition: back, and look where they lie.
+    await client.query('ROLLBACK');
+    await beginPublish(client, who, dataset.name, lo);
+    foreign = 0;
+    for (const one of unknown) foreign += await deleteInterval(client, dataset, one.start, one.end);
   }
+  if (foreign > 0) throw new ForeignRowsError(`${foreign} rows of ${quoteTable(dataset.target)} were not written by sluice`);
+  await deleteInterval(client, dataset, start, end);
+}
+
+/** The partitions that no row of the ledger overlaps; its rows do not overlap one another, so two probes tell. */
+async function unpublished(client: PgClient, who: Publisher, dataset: string, partitions: ToEmpty['partitions']): Promise<{ start: string; end: string }[]> {
+  const { rows } = await client.query<{ start: string; end: string }>({
+    name: 'sluice_unpublished',
+    text: `SELECT u.starts AS start, u.ends AS end FROM unnest($4::text[], $5::text[]) AS u(starts, ends) WHERE NOT EXISTS (
+             SELECT 1 FROM (SELECT starts_at, ends_at FROM sluice.partitions
+               WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at < u.ends::timestamptz
+               ORDER BY starts_at DESC LIMIT 1) p WHERE p.ends_at > u.starts::timestamptz)`,
+    values: [who.project, who.environment, dataset, partitions.map(({ start }) => start), partitions.map(({ end }) => end)],
+  });
+  return rows;
 }
 
 /** Prepared once a connection: a dataset runs the same few statements for every partition. */
 function named(text: string, values: string[]): { name: string; text: string; values: string[] } {
   return { name: `sluice_${createHash('sha1').update(text).digest('hex')}`, text, values };
-}
-
-/** Whether the ledger has any row that overlaps the interval; its rows do not overlap one another, so two probes tell. */
-async function isPublished(client: PgClient, who: Publisher, dataset: string, start: string, end: string): Promise<boolean> {
-  const { rowCount } = await client.query({
-    name: 'sluice_published',
-    text: `SELECT 1 FROM (SELECT starts_at, ends_at FROM sluice.partitions
-             WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at < $5::timestamptz
-             ORDER BY starts_at DESC LIMIT 1) p WHERE ends_at > $4::timestamptz`,
-    values: [who.project, who.environment, dataset, start, end],
-  });
-  return (rowCount ?? 0) > 0;
 }
 
 /** One statement: builds the interval, and judges it. Rows outside it and their count come back with the digest. */
