@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Client, Connection, type ConnectionOptions, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, WorkflowNotFoundError, type ConnectionOptions, type WorkflowHandle } from '@temporalio/client';
 import { BackfillStatus, ENDED } from '../contracts/status.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
@@ -88,7 +88,7 @@ export class BackfillClient {
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
-    return BackfillStatus.parse(await translate(id, () => this.#handle(id).query('status')));
+    return BackfillStatus.parse(await this.#ask(id, (handle) => handle.query('status')));
   }
 
   /** The status, whenever it has changed, until the backfill has ended or is held. @throws BackfillNotFoundError */
@@ -116,7 +116,7 @@ export class BackfillClient {
   /** Asks it to end, and waits until it has; what was published stays. */
   async cancel(id: string, message: MessageInput<'cancel'> = {}): Promise<BackfillStatus> {
     await this.#send(id, 'cancel', message);
-    await translate(id, () => this.#handle(id).result()).catch(() => undefined);
+    await this.#ask(id, (handle) => handle.result()).catch(() => undefined);
     return this.status(id);
   }
 
@@ -139,12 +139,12 @@ export class BackfillClient {
    * @throws BackfillFailedError, BackfillCancelledError, RequestRefusedError, BackfillNotFoundError
    */
   async result(id: string): Promise<BackfillStatus> {
-    return BackfillStatus.parse(await translate(id, () => this.#handle(id).result()));
+    return BackfillStatus.parse(await this.#ask(id, (handle) => handle.result()));
   }
 
   /** Ends its workflow at once, without asking it: for one that nobody carries out. What it held is taken over by the next backfill. */
   async terminate(id: string, reason: string): Promise<void> {
-    await translate(id, () => this.#handle(id).terminate(reason));
+    await this.#ask(id, (handle) => handle.terminate(reason));
   }
 
   /** Ends the connection that `connect` made; one that was handed in is its owner's. */
@@ -152,12 +152,21 @@ export class BackfillClient {
     await this.#own?.close();
   }
 
-  #handle(id: string): WorkflowHandle {
-    return this.#client.workflow.getHandle(this.workflowId(id));
+  /** One that was started by hand may have any workflow id: where `backfill/<scope>/<id>` is not known, `<id>` itself is asked. */
+  #ask<T>(id: string, call: (handle: WorkflowHandle) => Promise<T>): Promise<T> {
+    const { workflow } = this.#client;
+    return translate(id, async () => {
+      try {
+        return await call(workflow.getHandle(this.workflowId(id)));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError) || id.includes('/')) throw error;
+        return await call(workflow.getHandle(id));
+      }
+    });
   }
 
   async #send<Name extends MessageName>(id: string, name: Name, message: MessageInput<Name>): Promise<BackfillStatus> {
-    return BackfillStatus.parse(await translate(id, () => this.#handle(id).executeUpdate(name, { args: [message] })));
+    return BackfillStatus.parse(await this.#ask(id, (handle) => handle.executeUpdate(name, { args: [message] })));
   }
 }
 

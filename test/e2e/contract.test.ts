@@ -25,6 +25,8 @@ SELECT date_trunc('day', t.at) AS day, 1 / (t.id - 3) AS x FROM trades t WHERE t
 `,
 };
 const RANGE = { from: '2024-01-01', to: '2024-01-11' };
+/** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
+const ACTIVITY = 2 as number;
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 let stack: Stack;
@@ -77,14 +79,17 @@ test('plan --json has every key that CONTRACT prints, instants in UTC without fr
   const plan = await deal.plan('trades --from 2024-01-01 --to 2024-01-11');
   assert.deepEqual(plan.request, { from: '2024-01-01', to: '2024-01-11', select: ['trades'] });
   for (const { from, to, intervals } of plan.datasets) {
-    for (const instant of [from, to, ...intervals.flatMap(({ start, end }) => [start, end])]) assert.match(instant, INSTANT);
+    for (const instant of [from, to, ...intervals.flatMap(({ start, end }) => [start, end])])
+      assert.match(instant, INSTANT);
   }
 });
 
 test('started by hand with plain JSON: ids, queues, types, search attributes, signals, updates, the status query', async () => {
   const id = 'backfill/deal/by-hand';
   const handle = await temporal.workflow.start('backfill', {
-    workflowId: id, taskQueue: 'sluice', args: [{ project: 'deal', ...RANGE, select: 'trades slow_day'.split(' '), maxParallel: 1 }],
+    workflowId: id,
+    taskQueue: 'sluice',
+    args: [{ project: 'deal', ...RANGE, select: 'trades slow_day'.split(' '), maxParallel: 1 }],
   });
   const status = async (): Promise<BackfillStatus> => BackfillStatus.parse(await handle.query('status'));
   await eventually('it runs', async () => (await status()).partitions.done > 10);
@@ -97,9 +102,11 @@ test('started by hand with plain JSON: ids, queues, types, search attributes, si
   const details = await temporal.workflow.getHandle(`${id}/slow_day`).query('__temporal_workflow_metadata');
   assert.match(JSON.stringify(details), /slow_day|trades/);
   const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace: 'default', taskQueue: { name: 'sluice.deal.warehouse' }, taskQueueType: 2,
+    namespace: 'default',
+    taskQueue: { name: 'sluice.deal.warehouse' },
+    taskQueueType: ACTIVITY,
   });
-  assert.equal(pollers?.length, 1);
+  assert.equal(pollers.length, 1);
 
   const paused = BackfillStatus.parse(await handle.executeUpdate('pause', { args: [{ reason: 'lunch' }] }));
   assert.deepEqual([paused.state, paused.reason], ['paused', 'lunch']);
@@ -109,9 +116,13 @@ test('started by hand with plain JSON: ids, queues, types, search attributes, si
     for await (const { workflowId } of temporal.workflow.list({ query })) found.push(workflowId);
     return found.sort();
   };
-  await eventually('found by state', async () => (await list('SluiceProject="deal" AND SluiceState="paused" AND WorkflowType="backfill"')).includes(id));
+  await eventually('found by state', async () =>
+    (await list('SluiceProject="deal" AND SluiceState="paused" AND WorkflowType="backfill"')).includes(id),
+  );
   assert.deepEqual(await list('SluiceDataset="slow_day"'), [`${id}/slow_day`]);
-  await eventually('found by owner', async () => (await list('SluiceOwner="desk" AND SluiceEnvironment="default"')).includes(`${id}/trades`));
+  await eventually('found by owner', async () =>
+    (await list('SluiceOwner="desk" AND SluiceEnvironment="default"')).includes(`${id}/trades`),
+  );
   await assert.rejects(handle.executeUpdate('pause', { args: [{}] }), /paused already|Update failed/);
   await assert.rejects(handle.executeUpdate('adjust', { args: [{ prioritty: 1 }] }));
   await handle.signal('adjust', { priority: 1 });
@@ -120,20 +131,52 @@ test('started by hand with plain JSON: ids, queues, types, search attributes, si
   await eventually('resumed', async () => (await status()).state === 'running');
   const result = BackfillStatus.parse(await handle.result());
   assert.deepEqual([result.id, result.state, result.partitions.done], ['by-hand', 'completed', 20]);
-  await eventually('found when completed', async () => (await list('SluiceState="completed" AND SluiceProject="deal"')).includes(id));
+  await eventually('found when completed', async () =>
+    (await list('SluiceState="completed" AND SluiceProject="deal"')).includes(id),
+  );
 });
 
 test('a plan named by hand is carried out, a request that is wrong fails with its code, any other id works', async () => {
   const { fingerprint } = await deal.plan('trades --on 2024-01-20');
   const handle = await temporal.workflow.start('backfill', {
-    workflowId: 'nightly', taskQueue: 'sluice', args: [{ project: 'deal', plan: fingerprint }],
+    workflowId: 'nightly',
+    taskQueue: 'sluice',
+    args: [{ project: 'deal', plan: fingerprint }],
   });
   const result = BackfillStatus.parse(await handle.result());
   assert.deepEqual([result.id, result.partitions.done], ['nightly', 1]);
   const shown = await deal.run('status nightly --json');
   assert.equal(shown.code, 0, `an id that is no backfill/<scope>/… is shown by itself: ${shown.out}`);
-  const wrong = await temporal.workflow.start('backfill', { workflowId: 'wrong', taskQueue: 'sluice', args: [{ project: 'deal', formerly: 1 }] });
+  const wrong = await temporal.workflow.start('backfill', {
+    workflowId: 'wrong',
+    taskQueue: 'sluice',
+    args: [{ project: 'deal', formerly: 1 }],
+  });
   await assert.rejects(wrong.result(), (error: Error) => /formerly/.test(String(error.cause)));
+});
+
+test('many that begin at once plan one after the other, none by starving another', async () => {
+  const handles = await Promise.all(
+    Array.from({ length: 8 }, (_, i) =>
+      temporal.workflow.start('backfill', {
+        workflowId: `backfill/deal/at-once-${i}`,
+        taskQueue: 'sluice',
+        args: [{ project: 'deal', on: '2024-01-02', select: 'trades' }],
+      }),
+    ),
+  );
+  for (const handle of handles) {
+    assert.equal(BackfillStatus.parse(await handle.result()).state, 'completed');
+    const { events } = await handle.fetchHistory();
+    const attempts = (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) =>
+      started ? [started.attempt] : [],
+    );
+    assert.deepEqual(
+      attempts.filter((attempt) => attempt !== 1),
+      [],
+      'an activity was tried again',
+    );
+  }
 });
 
 test('a held backfill lists its failures under every key that CONTRACT prints; watch prints one document a line, list an array', async () => {
@@ -157,8 +200,11 @@ test('no history holds SQL, rows, URLs or passwords', async () => {
   let events = 0;
   for await (const { workflowId, runId } of temporal.workflow.list()) {
     const { events: history } = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
-    const text = JSON.stringify(history, (_, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value));
-    for (const word of [SECRET, 'SELECT', 'row-value-4711', 'postgres://', 'date_trunc']) assert.ok(!text.includes(word), `${workflowId} holds ${word}`);
+    const text = JSON.stringify(history, (_, value: unknown) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
+    );
+    for (const word of [SECRET, 'SELECT', 'row-value-4711', 'postgres://', 'date_trunc'])
+      assert.ok(!text.includes(word), `${workflowId} holds ${word}`);
     events += history?.length ?? 0;
   }
   assert.ok(events > 100);
