@@ -156,6 +156,8 @@ test('a plan named by hand is carried out, a request that is wrong fails with it
 });
 
 test('many that begin at once plan one after the other, none by starving another', async () => {
+  const warehouse = await stack.connect('wh_deal');
+  await warehouse.query(`SELECT pg_advisory_lock(hashtextextended('sluice reserve deal@default', 0))`);
   const handles = await Promise.all(
     Array.from({ length: 8 }, (_, i) =>
       temporal.workflow.start('backfill', {
@@ -165,6 +167,14 @@ test('many that begin at once plan one after the other, none by starving another
       }),
     ),
   );
+  // The store's four connections all wait here: none is left but the one that plans.
+  await eventually('all wait for their turn', async () => {
+    const { rows } = await warehouse.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`,
+    );
+    return rows[0]?.n === 4;
+  });
+  await warehouse.query('SELECT pg_advisory_unlock_all()');
   for (const handle of handles) {
     assert.equal(BackfillStatus.parse(await handle.result()).state, 'completed');
     const { events } = await handle.fetchHistory();
