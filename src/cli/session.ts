@@ -34,7 +34,8 @@ export async function withProject<T>(io: Io, options: CommonOptions, work: (sess
     return await work({
       opened, client, workflowId,
       status: async (id) => {
-        const row = await findBackfill(await opened.db(), workflowId(id));
+        const db = await opened.db();
+        const row = (await findBackfill(db, workflowId(id))) ?? (await findBackfill(db, id));
         if (row?.status) return row.status;
         return (await client()).status(id);
       },

@@ -89,8 +89,7 @@ export class BackfillClient {
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
-    const handle = this.#handle(id);
-    const [document, { status, closeTime }] = await translate(id, () => Promise.all([handle.query('status'), handle.describe()]));
+    const [document, { status, closeTime }] = await this.#ask(id, (handle) => Promise.all([handle.query('status'), handle.describe()]));
     const answer = BackfillStatus.parse(document);
     if (isOpen(status.name) || ENDED.includes(answer.state)) return answer;
     // Terminated, or timed out: it had no time to say so itself.
@@ -122,7 +121,7 @@ export class BackfillClient {
   /** Asks it to end, and waits until it has; what was published stays. */
   async cancel(id: string, message: MessageInput<'cancel'> = {}): Promise<BackfillStatus> {
     await this.#send(id, 'cancel', message);
-    await translate(id, () => this.#handle(id).result()).catch(() => undefined);
+    await this.#ask(id, (handle) => handle.result()).catch(() => undefined);
     return this.status(id);
   }
 
@@ -145,19 +144,19 @@ export class BackfillClient {
    * @throws BackfillFailedError, BackfillCancelledError, RequestRefusedError, BackfillNotFoundError
    */
   async result(id: string): Promise<BackfillStatus> {
-    return BackfillStatus.parse(await translate(id, () => this.#handle(id).result()));
+    return BackfillStatus.parse(await this.#ask(id, (handle) => handle.result()));
   }
 
   /** Whether a worker of its project has taken it up: until then it only waits in that project's queue. */
   async isTakenUp(id: string): Promise<boolean> {
-    const { raw } = await translate(id, () => this.#handle(id).describe());
+    const { raw } = await this.#ask(id, (handle) => handle.describe());
     const waiting = raw.pendingActivities ?? [];
     return !waiting.some(({ lastStartedTime }) => lastStartedTime === null || lastStartedTime === undefined);
   }
 
   /** Ends its workflow at once, without asking it: for one that nobody carries out. What it held is taken over by the next backfill. */
   async terminate(id: string, reason: string): Promise<void> {
-    await translate(id, () => this.#handle(id).terminate(reason));
+    await this.#ask(id, (handle) => handle.terminate(reason));
   }
 
   /** Ends the connection that `connect` made; one that was handed in is its owner's. */
@@ -165,13 +164,21 @@ export class BackfillClient {
     await this.#own?.close();
   }
 
-  #handle(id: string): WorkflowHandle {
-    return this.#client.workflow.getHandle(this.workflowId(id));
+  /** One that was started by hand may have any workflow id: where `backfill/<scope>/<id>` is not known, `<id>` itself is asked. */
+  #ask<T>(id: string, call: (handle: WorkflowHandle) => Promise<T>): Promise<T> {
+    const { workflow } = this.#client;
+    return translate(id, async () => {
+      try {
+        return await call(workflow.getHandle(this.workflowId(id)));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError) || id.includes('/')) throw error;
+        return await call(workflow.getHandle(id));
+      }
+    });
   }
 
   async #send<Name extends MessageName>(id: string, name: Name, message: MessageInput<Name>): Promise<BackfillStatus> {
-    const handle = this.#handle(id);
-    const call = async (): Promise<unknown> => {
+    const call = async (handle: WorkflowHandle): Promise<unknown> => {
       try {
         return await handle.executeUpdate(name, { args: [message] });
       } catch (error) {
@@ -181,7 +188,7 @@ export class BackfillClient {
         throw new MessageRefusedError(`backfill ${id} has ended: ${status.name.toLowerCase()}`, { cause: error });
       }
     };
-    return BackfillStatus.parse(await translate(id, call));
+    return BackfillStatus.parse(await this.#ask(id, call));
   }
 }
 

@@ -68,11 +68,11 @@ function held(dataset: string, state: BackfillStatus['state'], own: Partial<Data
       environment: 'default',
       state,
       reason: 'as told',
-      waiting: null,
     startedAt: '',
       endedAt: null,
       partitions: counts,
       rows: 0,
+      waiting: null,
       warnings: [],
       datasets: [
         {

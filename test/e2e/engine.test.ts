@@ -48,7 +48,9 @@ test('a backfill builds every partition of every dataset, and a second one finds
   assert.deepEqual(status.partitions, { total: 60, done: 60, failed: 0, blocked: 0, skipped: 0 });
 
   const warehouse = await stack.connect('warehouse');
-  const { rows } = await warehouse.query('SELECT count(*)::int AS days, sum(orders)::int AS orders, sum(amount)::int AS amount FROM analytics.orders_day');
+  const { rows } = await warehouse.query(
+    'SELECT count(*)::int AS days, sum(orders)::int AS orders, sum(amount)::int AS amount FROM analytics.orders_day',
+  );
   assert.deepEqual(rows, [{ days: 30, orders: 720, amount: (719 * 720) / 2 }]);
 
   const second = await stack.sluice(['backfill', ...RANGE, '--wait', '--json']);

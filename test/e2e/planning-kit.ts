@@ -62,7 +62,9 @@ export function datasetOf(document: PlanDocument, name: string): Planned {
 
 /** `[build, missing, stale, upToDate]` by dataset. */
 export function countsOf({ datasets }: PlanDocument): Record<string, readonly number[]> {
-  return Object.fromEntries(datasets.map(({ name, build, missing, stale, upToDate }) => [name, [build, missing, stale, upToDate]]));
+  return Object.fromEntries(
+    datasets.map(({ name, build, missing, stale, upToDate }) => [name, [build, missing, stale, upToDate]]),
+  );
 }
 
 /** `start/end why`, dates only where borders are midnights in UTC. */

@@ -51,14 +51,19 @@ test('a target table has exactly the columns of its source, in order, an index o
   assert.match(datasetOf(plan, 'items').ddl.join('\n'), /CREATE TABLE IF NOT EXISTS "analytics"."items"/);
   assert.equal((await warehouse.query(`SELECT to_regclass('analytics.items') AS made`)).rows[0]?.made, null);
   await tables.build(`items ${RANGE}`);
-  assert.deepEqual(await columnsOf('analytics.items'), ['id bigint', 'at timestamp with time zone', 'Größe :x integer', 'price numeric(8,2)']);
+  assert.deepEqual(await columnsOf('analytics.items'), [
+    'id bigint',
+    'at timestamp with time zone',
+    'Größe :x integer',
+    'price numeric(8,2)',
+  ]);
   const { rows } = await warehouse.query<{ def: string }>(
     `SELECT regexp_replace(indexdef, 'INDEX \\S+ ON', 'INDEX ON') AS def FROM pg_indexes WHERE schemaname = 'analytics' AND tablename = 'items' ORDER BY 1`,
   );
-  assert.deepEqual(rows.map(({ def }) => def), [
-    'CREATE INDEX ON analytics.items USING btree (at)',
-    'CREATE UNIQUE INDEX ON analytics.items USING btree (id)',
-  ]);
+  assert.deepEqual(
+    rows.map(({ def }) => def),
+    ['CREATE INDEX ON analytics.items USING btree (at)', 'CREATE UNIQUE INDEX ON analytics.items USING btree (id)'],
+  );
   assert.deepEqual(datasetOf(await tables.plan(`items ${RANGE} --rebuild all`), 'items').ddl, []);
 });
 
@@ -68,7 +73,10 @@ test('two backfills of one range: refuse names the holder, skip leaves its part 
     const { rowCount } = await warehouse.query(`SELECT 1 FROM sluice.reserved WHERE workflow_id LIKE '%/holder'`);
     return (rowCount ?? 0) > 0;
   });
-  assert.match(await tables.refused(`backfill slow ${RANGE} --wait`), /backfill holder holds slow 2024-01-01T00:00:00Z … 2024-01-11T00:00:00Z/);
+  assert.match(
+    await tables.refused(`backfill slow ${RANGE} --wait`),
+    /backfill holder holds slow 2024-01-01T00:00:00Z … 2024-01-11T00:00:00Z/,
+  );
   const skipped = await tables.build('items slow --from 2024-01-09 --to 2024-01-13 --on-conflict skip --id skips');
   assert.deepEqual(skipped.partitions, { total: 4, done: 4, failed: 0, blocked: 0, skipped: 0 });
   const waits = await tables.build(`slow --from 2024-01-09 --to 2024-01-11 --on-conflict wait --id waits`);
@@ -89,12 +97,18 @@ test('forget takes partitions out of the ledger, adopt takes them back', async (
 
 test('rows that sluice did not write are never replaced without --overwrite, also beside partitions that it did write', async () => {
   await tables.run('forget slow --from 2024-01-04 --to 2024-01-05');
-  await warehouse.query(`DELETE FROM analytics.slow WHERE day = '2024-01-04Z'; INSERT INTO analytics.slow VALUES ('2024-01-04Z', 77)`);
+  await warehouse.query(
+    `DELETE FROM analytics.slow WHERE day = '2024-01-04Z'; INSERT INTO analytics.slow VALUES ('2024-01-04Z', 77)`,
+  );
   const kept = await tables.run('backfill slow --on 2024-01-04 --wait --on-failure fail --json');
   assert.equal(kept.code, 3);
-  assert.deepEqual((await warehouse.query(`SELECT n::int FROM analytics.slow WHERE day = '2024-01-04Z'`)).rows, [{ n: 77 }]);
+  assert.deepEqual((await warehouse.query(`SELECT n::int FROM analytics.slow WHERE day = '2024-01-04Z'`)).rows, [
+    { n: 77 },
+  ]);
   await tables.build('slow --on 2024-01-04 --overwrite');
-  assert.deepEqual((await warehouse.query(`SELECT n::int FROM analytics.slow WHERE day = '2024-01-04Z'`)).rows, [{ n: 2 }]);
+  assert.deepEqual((await warehouse.query(`SELECT n::int FROM analytics.slow WHERE day = '2024-01-04Z'`)).rows, [
+    { n: 2 },
+  ]);
 
   // An extract joins partitions into one batch: a published one must not cover for its neighbour.
   await tables.run('forget items --from 2024-01-04 --to 2024-01-05');
@@ -108,37 +122,57 @@ test('rows that sluice did not write are never replaced without --overwrite, als
 });
 
 test('a table has one owner', async () => {
-  await warehouse.query(`CREATE TABLE analytics.mine (id bigint, at timestamptz, n int); INSERT INTO analytics.mine VALUES (1, '2024-01-01Z', 1)`);
+  await warehouse.query(
+    `CREATE TABLE analytics.mine (id bigint, at timestamptz, n int); INSERT INTO analytics.mine VALUES (1, '2024-01-01Z', 1)`,
+  );
   stack.project('thief', {
     'sluice.yaml': FILES['sluice.yaml'].replace('project: tables', 'project: thief'),
     'datasets/items.yaml': RAW,
   });
-  assert.match(await typed(stack, 'thief').refused(`plan items ${RANGE}`), /table "analytics"."items" belongs to dataset items of project tables/);
+  assert.match(
+    await typed(stack, 'thief').refused(`plan items ${RANGE}`),
+    /table "analytics"."items" belongs to dataset items of project tables/,
+  );
   stack.project('foreign', {
     'sluice.yaml': FILES['sluice.yaml'].replace('project: tables', 'project: foreign'),
     'datasets/mine.yaml': RAW,
   });
-  assert.match(await typed(stack, 'foreign').refused(`plan mine ${RANGE}`), /holds rows that sluice did not write[^]*--overwrite/);
+  assert.match(
+    await typed(stack, 'foreign').refused(`plan mine ${RANGE}`),
+    /holds rows that sluice did not write[^]*--overwrite/,
+  );
 });
 
 test('on_schema_change: add adds columns, as the plan shows; dropped and retyped ones are refused with the ALTER', async () => {
   await ops.query('ALTER TABLE items ADD COLUMN note text; UPDATE items SET note = id::text');
   const plan = await tables.plan(`items --on 2024-01-02 --rebuild all`);
-  assert.deepEqual(datasetOf(plan, 'items').ddl, ['ALTER TABLE "analytics"."items" ADD COLUMN IF NOT EXISTS "note" text']);
+  assert.deepEqual(datasetOf(plan, 'items').ddl, [
+    'ALTER TABLE "analytics"."items" ADD COLUMN IF NOT EXISTS "note" text',
+  ]);
   const shown = await tables.run('plan items --on 2024-01-02 --rebuild all');
   assert.match(shown.out, /ALTER TABLE/);
   stack.project('tables', { 'datasets/items.yaml': `${RAW}on_schema_change: fail\n` });
-  assert.match(await tables.refused('plan items --on 2024-01-02 --rebuild all'), /ALTER TABLE "analytics"."items" ADD COLUMN IF NOT EXISTS "note" text;/);
+  assert.match(
+    await tables.refused('plan items --on 2024-01-02 --rebuild all'),
+    /ALTER TABLE "analytics"."items" ADD COLUMN IF NOT EXISTS "note" text;/,
+  );
   stack.project('tables', { 'datasets/items.yaml': RAW });
   await tables.build('items --on 2024-01-02 --rebuild all --local');
-  assert.deepEqual((await warehouse.query(`SELECT count(note)::int AS notes, count(*)::int AS all FROM analytics.items`)).rows, [{ notes: 2, all: 20 }]);
+  assert.deepEqual(
+    (await warehouse.query(`SELECT count(note)::int AS notes, count(*)::int AS all FROM analytics.items`)).rows,
+    [{ notes: 2, all: 20 }],
+  );
 
   await ops.query('ALTER TABLE items DROP COLUMN note');
-  assert.match(await tables.refused('plan items --on 2024-01-02 --rebuild all'), /ALTER TABLE "analytics"."items" DROP COLUMN "note";/);
+  assert.match(
+    await tables.refused('plan items --on 2024-01-02 --rebuild all'),
+    /ALTER TABLE "analytics"."items" DROP COLUMN "note";/,
+  );
   await warehouse.query('ALTER TABLE "analytics"."items" DROP COLUMN "note"');
   await ops.query('ALTER TABLE items ALTER COLUMN price TYPE numeric(12,2)');
   const retyped = await tables.refused('plan items --on 2024-01-02 --rebuild all');
-  const [, alter = ''] = /(ALTER TABLE "analytics"."items" ALTER COLUMN "price" TYPE numeric\(12,2\);)/.exec(retyped) ?? [];
+  const [, alter = ''] =
+    /(ALTER TABLE "analytics"."items" ALTER COLUMN "price" TYPE numeric\(12,2\);)/.exec(retyped) ?? [];
   await warehouse.query(alter);
   await tables.build('items --on 2024-01-02 --rebuild all --local');
 });
@@ -147,7 +181,10 @@ test('an environment has its own schema, ledger, ids and queues', async () => {
   await stack.worker(`${stack.dir}/tables`, ['-e', 'dev']);
   const plan = await tables.plan(`items ${RANGE} -e dev`);
   assert.deepEqual([plan.environment, countsOf(plan)], ['dev', { items: [10, 10, 0, 0] }]);
-  assert.match(await tables.refused(`plan slow ${RANGE}`, { SLUICE_ENV: 'dev' }), /sluice backfill \+slow --from 2024-01-01 --to 2024-01-11 -e dev/);
+  assert.match(
+    await tables.refused(`plan slow ${RANGE}`, { SLUICE_ENV: 'dev' }),
+    /sluice backfill \+slow --from 2024-01-01 --to 2024-01-11 -e dev/,
+  );
   const status = await tables.build(`items ${RANGE} --id holder`, { SLUICE_ENV: 'dev' });
   assert.deepEqual([status.environment, status.id, status.partitions.done], ['dev', 'holder', 10]);
   assert.equal((await warehouse.query('SELECT 1 FROM dev_me.items')).rowCount, 20);

@@ -30,9 +30,9 @@ function said(io: Io, { reason }: Control): MessageInput<'pause'> {
 
 /** Sends one message to a backfill and shows where it stands then. */
 async function send(io: Io, id: string, options: Control, act: (client: BackfillClient, id: string) => Promise<BackfillStatus>): Promise<BackfillStatus> {
-  return withProject(io, options, async ({ client, workflowId }) => {
+  return withProject(io, options, async ({ client }) => {
     const connected = await client();
-    const document = await asked(() => act(connected, workflowId(id)));
+    const document = await asked(() => act(connected, id));
     print(io, options.json, document, () => statusLines(document, io.screen()));
     return document;
   });
