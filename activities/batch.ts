@@ -5,7 +5,7 @@ import type { PgClient } from '../src/postgres/pool.js';
 import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
-import { DigestStream, digestOf } from '../src/warehouse/postgres/digest.js';
+import { DigestStream } from '../src/warehouse/postgres/digest.js';
 import { beginPublish, emptyPartitions, insertSelect, targetTime, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
 
 /** Rows of a transform that do not belong to the partition that made them. */
@@ -79,8 +79,7 @@ async function requireInside(warehouse: PgClient, dataset: StoredDataset, { star
 
 async function transform(dataset: StoredDataset, spec: TransformSpec, interval: SqlInterval, warehouse: PgClient): Promise<Published> {
   const { start, end } = spec.window ?? interval;
-  const digest = digestOf('sluice_i', dataset.columns.map(({ type }) => type));
-  const built = await insertSelect(warehouse, dataset, spec.sql, start, end, digest);
+  const built = await insertSelect(warehouse, dataset, spec.sql, start, end);
   if (built.outside > 0) throw new RowsOutsideError(built.outside);
   return { ...interval, rows: built.rows, digest: built.digest };
 }

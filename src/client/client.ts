@@ -81,7 +81,7 @@ export class BackfillClient {
   /** What a request would build and why; changes nothing. @throws RequestRefusedError */
   async plan(request: Request): Promise<PlanDocument> {
     const workflowId = `plan/${this.#scope.project}/${randomUUID()}`;
-    const document: unknown = await translate(workflowId, () =>
+    const document: unknown = await translate<unknown>(workflowId, () =>
       this.#client.workflow.execute('plan', { workflowId, taskQueue: 'sluice', args: [{ ...this.#scope, ...request }] }),
     );
     return PlanDocument.parse(document);

@@ -148,7 +148,7 @@ const BY_ERRNO = table({
 /** By the words of the driver itself, which has no codes for these; none of them quotes anything. */
 const BY_WORDS: readonly (readonly [RegExp, Rule])[] = [
   [
-    /^Connection terminated due to connection timeout|^timeout e(?:xpired|xceeded when trying to connect)/,
+    /^Connection terminated due to connection timeout|^timeout e(?:xpired|xceeded when trying to connect)|^Knex: Timeout acquiring a connection/,
     ['connection_timeout', 'transient'],
   ],
   [

@@ -10,7 +10,7 @@ import { record } from '../store/control.js';
 import { sqlInstant } from '../store/ledger.js';
 import { lockScope } from '../store/reservations.js';
 import { rowsOf, type Db } from '../store/store.js';
-import { digestOf } from '../warehouse/postgres/digest.js';
+import { digestOf, rowHash } from '../warehouse/postgres/digest.js';
 import { adoptablePartitions } from './adoptable.js';
 import { escaped, judgeTable, timeColumnOf } from './adopt-judge.js';
 import type { PlanningDeps } from './deps.js';
@@ -116,8 +116,10 @@ async function insertRows(
   const time = timeColumnOf(dataset, described);
   const where = time === null ? 'true' : within(time, 'p.s', 'p.e', 'sluice_t');
   const digest = digestOf(
-    'sluice_t',
-    described.columns.map(({ type }) => type),
+    rowHash(
+      'sluice_t',
+      described.columns.map(({ type }) => type),
+    ),
   );
   const keys = [project.name, project.environment, dataset.name];
   // Ledger rows do not overlap: the last that starts before a partition's end is the only one that can reach into it.

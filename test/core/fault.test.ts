@@ -76,6 +76,8 @@ describe('classifyFault', () => {
     'Connection terminated due to connection timeout': 'transient connection_timeout',
     'timeout expired': 'transient connection_timeout',
     'timeout exceeded when trying to connect': 'transient connection_timeout',
+    'Knex: Timeout acquiring a connection. The pool is probably full. Are you missing a .transacting(trx) call?':
+      'transient connection_timeout',
     'connect ECONNREFUSED 127.0.0.1:1': 'transient connection_refused',
     'getaddrinfo ENOTFOUND nowhere': 'transient host_not_found',
     'read ECONNRESET': 'transient connection_lost',

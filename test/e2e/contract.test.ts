@@ -25,8 +25,6 @@ SELECT date_trunc('day', t.at) AS day, 1 / (t.id - 3) AS x FROM trades t WHERE t
 `,
 };
 const RANGE = { from: '2024-01-01', to: '2024-01-11' };
-/** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
-const ACTIVITY = 2 as number;
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 let stack: Stack;
@@ -101,12 +99,11 @@ test('started by hand with plain JSON: ids, queues, types, search attributes, si
   assert.equal(child.type, 'dataset');
   const details = await temporal.workflow.getHandle(`${id}/slow_day`).query('__temporal_workflow_metadata');
   assert.match(JSON.stringify(details), /slow_day|trades/);
-  const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace: 'default',
-    taskQueue: { name: 'sluice.deal.warehouse' },
-    taskQueueType: ACTIVITY,
-  });
-  assert.equal(pollers.length, 1);
+  const { events } = await temporal.workflow.getHandle(`${id}/slow_day`).fetchHistory();
+  const queues = (events ?? []).flatMap(
+    ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.taskQueue?.name ?? [],
+  );
+  assert.deepEqual([...new Set(queues)].sort(), ['sluice.deal', 'sluice.deal.warehouse']);
 
   const paused = BackfillStatus.parse(await handle.executeUpdate('pause', { args: [{ reason: 'lunch' }] }));
   assert.deepEqual([paused.state, paused.reason], ['paused', 'lunch']);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { StoredDataset } from '../../contracts/plan.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
 import type { PgClient } from '../../postgres/pool.js';
+import { digestOf, rowHash } from './digest.js';
 import { within, type TimeColumn } from '../../postgres/time.js';
 
 /** Instants as SQL reads them. */
@@ -106,16 +107,15 @@ async function isPublished(client: PgClient, who: Publisher, dataset: string, st
 
 /** One statement: builds the interval, and judges it. Rows outside it and their count come back with the digest. */
 export async function insertSelect(
-  client: PgClient, dataset: StoredDataset, statement: string, start: string, end: string, digest: string,
+  client: PgClient, dataset: StoredDataset, statement: string, start: string, end: string,
 ): Promise<{ rows: number; digest: string; outside: number }> {
   const time = targetTime(dataset);
   const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
-  const outside =
-    time === null
-      ? '0'
-      : `count(*) FILTER (WHERE (${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_i')}) IS NOT TRUE)`;
-  const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(dataset.target)} AS sluice_t (${columns})\n${statement}\nRETURNING sluice_t.*)
-    SELECT count(*)::float8 AS rows, ${digest} AS digest, ${outside}::float8 AS outside,
+  const outside = time === null ? 'false' : `(${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
+  const hash = rowHash('sluice_t', dataset.columns.map(({ type }) => type));
+  const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(dataset.target)} AS sluice_t (${columns})\n${statement}
+    RETURNING ${hash} AS hash, ${outside} AS outside)
+    SELECT count(*)::float8 AS rows, ${digestOf('hash')} AS digest, count(*) FILTER (WHERE outside)::float8 AS outside,
       $1::timestamptz IS NULL OR $2::timestamptz IS NULL AS unused FROM sluice_i`;
   const { rows } = await client.query<{ rows: number; digest: string; outside: number }>(named(text, [start, end]));
   const [result] = rows;
