@@ -6,7 +6,8 @@ import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { DigestStream } from '../src/warehouse/postgres/digest.js';
-import { beginPublish, emptyPartitions, insertSelect, targetTime, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
+import { inOneFlight } from '../src/postgres/pipeline.js';
+import { BEGIN, beginPublish, emptyPartitions, insertSelect, requireHeld, targetTime, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
 
 /** Rows of a transform that do not belong to the partition that made them. */
 export class RowsOutsideError extends Error {
@@ -32,17 +33,40 @@ export interface Batch {
 /** One batch: empties, builds, judges and publishes its partitions, data and ledger in one transaction. */
 export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
   const { who, dataset, partitions } = batch;
+  const { spec } = dataset;
+  const [only, ...others] = partitions;
+  if (spec.kind === 'transform' && only && others.length === 0) return publishOne(batch, spec, only, warehouse);
   await beginPublish(warehouse, who, dataset.name, batch.lo);
   await emptyPartitions(warehouse, who, dataset, partitions, batch.known, batch.overwrite);
   const published: Published[] = [];
-  if (dataset.spec.kind === 'extract') {
+  if (spec.kind === 'extract') {
     if (!source) throw new Error('an extract needs its source');
-    published.push(...(await extract(dataset, dataset.spec, partitions, source, warehouse)));
+    published.push(...(await extract(dataset, spec, partitions, source, warehouse)));
   } else {
-    for (const interval of partitions) published.push(await transform(dataset, dataset.spec, interval, warehouse));
+    for (const interval of partitions) published.push(await transform(dataset, spec, interval, warehouse));
   }
   await writeLedger(warehouse, who, dataset, published);
   await warehouse.query('COMMIT');
+  return published;
+}
+
+/**
+ * The same for one partition of a transform, in two flights: all up to the judgement, then ledger and COMMIT. A COMMIT behind a
+ * ledger row that failed rolls back.
+ */
+async function publishOne(batch: Batch, spec: TransformSpec, interval: SqlInterval, warehouse: PgClient): Promise<Published[]> {
+  const { who, dataset, lo, known, overwrite } = batch;
+  const published: Published[] = [];
+  await inOneFlight(warehouse, [
+    () => warehouse.query(BEGIN),
+    () => requireHeld(warehouse, who, dataset.name, lo),
+    () => emptyPartitions(warehouse, who, dataset, [interval], known, overwrite),
+    async () => published.push(await transform(dataset, spec, interval, warehouse)),
+  ]);
+  await inOneFlight(warehouse, [
+    () => writeLedger(warehouse, who, dataset, published),
+    () => warehouse.query('COMMIT'),
+  ]);
   return published;
 }
 

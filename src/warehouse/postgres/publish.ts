@@ -51,7 +51,15 @@ export function targetTime(dataset: StoredDataset): TimeColumn | null {
  * away waits for our commit; if they are gone already we are fenced, even when our backfill is long over.
  */
 export async function beginPublish(client: PgClient, who: Publisher, dataset: string, lo: number): Promise<void> {
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  await client.query(BEGIN);
+  await requireHeld(client, who, dataset, lo);
+}
+
+/** First statement of a publishing transaction. */
+export const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
+
+/** Locks the reservation and the lease of this very attempt, in the transaction that {@link BEGIN} opened. @throws FencedError */
+export async function requireHeld(client: PgClient, who: Publisher, dataset: string, lo: number): Promise<void> {
   const held = await client.query({
     name: 'sluice_fence',
     text: `SELECT 1 FROM sluice.reservations r JOIN sluice.leases l USING (epoch)
