@@ -47,10 +47,10 @@ function selectDatasets(project: Project, request: BackfillRequest): ReadonlySet
 
 async function readLedger({ db, project }: PlanningDeps, nodes: readonly Dataset[]): Promise<Map<string, LedgerRun[]>> {
   const scope = { project: project.name, environment: project.environment };
-  const runs = await Promise.all(
-    nodes.map(async (node) => [node.name, await ledgerRuns(db, scope, { ...node, zone: node.axis.zone })] as const),
-  );
-  return new Map(runs);
+  const runs = new Map<string, LedgerRun[]>();
+  // One after the other: a backfill plans on one connection, under its lock.
+  for (const node of nodes) runs.set(node.name, await ledgerRuns(db, scope, { ...node, zone: node.axis.zone }));
+  return runs;
 }
 
 function inOrder(project: Project, building: readonly PlannedDataset[]): Dataset[] {

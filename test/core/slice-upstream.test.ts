@@ -17,7 +17,7 @@ import {
 import { fromCarry, toCarry } from '../../src/core/slice/carry.js';
 import { spansOf } from '../../src/core/slice/spans.js';
 import { CODE } from '../../src/core/slice/states.js';
-import { applyUpstream } from '../../src/core/slice/upstream.js';
+import { applyUpstream, beginRound, lastVersionOf } from '../../src/core/slice/upstream.js';
 import { edgeTo, expectedStates, identity, newsOf, statesOf, tell } from './slice-kit.js';
 
 /** Through JSON, as continue-as-new sends it. */
@@ -211,3 +211,29 @@ function act(board: Board, deed: string, ordinal: number, rest: Telling[]): void
   const one = deed === 'tell' ? rest.shift() : undefined;
   if (one) applyUpstream(board, one.upstream, one.news);
 }
+
+describe('beginRound', () => {
+  const reader = (): Board => createBoard(2, [identity('a', 2)]);
+  const failed = (version: number): News => ({ version, done: [], failed: [[0, 1]], skipped: [[1, 2]] });
+
+  it('forgets failures of before until they are told again, and keeps what was skipped', () => {
+    const board = reader();
+    applyUpstream(board, 'a', failed(3));
+    assert.deepEqual(statesOf(board), ['blocked', 'skipped']);
+    beginRound(board, 1);
+    assert.deepEqual(statesOf(board), ['waiting', 'skipped']);
+    applyUpstream(board, 'a', failed(4));
+    assert.deepEqual(statesOf(board), ['waiting', 'skipped'], 'news from before the round');
+    const upstream = createBoard(2, []);
+    beginRound(upstream, 1);
+    applyUpstream(board, 'a', { ...failed(0), version: news(upstream).version });
+    assert.deepEqual(statesOf(board), ['blocked', 'skipped']);
+  });
+
+  it('counts news of the round that came before the order', () => {
+    const board = reader();
+    applyUpstream(board, 'a', failed(lastVersionOf(1)));
+    beginRound(board, 1);
+    assert.deepEqual(statesOf(board), ['blocked', 'skipped']);
+  });
+});
