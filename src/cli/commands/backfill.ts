@@ -28,6 +28,8 @@ export const backfill: Verb = {
       .action(async (select: string[], options: BackfillOptions) => {
         await withProject(io, options, async (session) => {
           const input = { ...backfillInput(session.opened.project().name, select, options), requestedBy: requestedBy(io) };
+          // Loads while the databases answer: it is what a start waits for longest.
+          void import('../../client/index.js');
           const prepared = await prepare(io, session, input, options);
           if (prepared.partitions === 0) {
             const document = await recordNothing(io, session, prepared);

@@ -16,7 +16,7 @@ export const SLICE_READ_MS = 1_000;
 /** … and this long where none does: fewer activities for the same work. */
 export const SLICE_UNREAD_MS = 4_000;
 /** A slice has at least this much work in it where as much is ready: an activity costs 50 to 150 ms of two busy cores, whatever is in it. */
-export const SLICE_WORTH_MS = 400;
+export const SLICE_WORTH_MS = 600;
 /** At the end of what is ready slots share less than that; below this the other slots' idling costs less than the activities would. */
 export const SLICE_LEAST_MS = 150;
 /** Keeps what a slice is told, and what a failed one leaves to be tried again, within a few KB, however cheap its batches are. */

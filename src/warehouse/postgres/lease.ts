@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { inOneFlight } from '../../postgres/pipeline.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { FencedError, type Publisher } from './publish.js';
 
@@ -23,23 +24,30 @@ const OVERLAPPING = `epoch = $1 AND dataset = $2 AND EXISTS (
 export async function takeLease(client: PgClient, who: Publisher, dataset: string, batches: readonly SpanPair[]): Promise<void> {
   const los = batches.map(([lo]) => lo);
   const his = batches.map(([, hi]) => hi);
-  await client.query('BEGIN');
+  const others: { slice: number; attempt: number }[] = [];
   try {
-    await client.query('SET LOCAL synchronous_commit = off');
-    await client.query(LOCK, [String(who.epoch), dataset]);
-    const others = await client.query<{ slice: number; attempt: number }>(
-      `SELECT DISTINCT slice, attempt FROM sluice.leases l WHERE ${OVERLAPPING}`,
-      [who.epoch, dataset, los, his],
-    );
-    if (others.rows.some((other) => newer(other, who))) throw new FencedError('a newer attempt holds the lease');
-    await endBackends(client, others.rows.map((other) => backendName({ epoch: who.epoch, ...other }, dataset)));
-    await client.query(`DELETE FROM sluice.leases l WHERE ${OVERLAPPING}`, [who.epoch, dataset, los, his]);
-    await client.query(
-      `INSERT INTO sluice.leases (epoch, dataset, lo, hi, slice, attempt)
-       SELECT $1, $2, b.lo, b.hi, $5, $6 FROM unnest($3::int[], $4::int[]) AS b(lo, hi)`,
-      [who.epoch, dataset, los, his, who.slice, who.attempt],
-    );
-    await client.query('COMMIT');
+    await inOneFlight(client, [
+      () => client.query('BEGIN'),
+      () => client.query('SET LOCAL synchronous_commit = off'),
+      () => client.query(LOCK, [String(who.epoch), dataset]),
+      async () => {
+        const sql = `SELECT DISTINCT slice, attempt FROM sluice.leases l WHERE ${OVERLAPPING}`;
+        const { rows } = await client.query<{ slice: number; attempt: number }>(sql, [who.epoch, dataset, los, his]);
+        others.push(...rows);
+      },
+    ]);
+    if (others.some((other) => newer(other, who))) throw new FencedError('a newer attempt holds the lease');
+    await endBackends(client, others.map((other) => backendName({ epoch: who.epoch, ...other }, dataset)));
+    await inOneFlight(client, [
+      () => client.query(`DELETE FROM sluice.leases l WHERE ${OVERLAPPING}`, [who.epoch, dataset, los, his]),
+      () =>
+        client.query(
+          `INSERT INTO sluice.leases (epoch, dataset, lo, hi, slice, attempt)
+           SELECT $1, $2, b.lo, b.hi, $5, $6 FROM unnest($3::int[], $4::int[]) AS b(lo, hi)`,
+          [who.epoch, dataset, los, his, who.slice, who.attempt],
+        ),
+      () => client.query('COMMIT'),
+    ]);
   } catch (error) {
     await client.query('ROLLBACK');
     // The foreign key on the reservation: the backfill has ended.
