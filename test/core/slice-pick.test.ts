@@ -122,18 +122,19 @@ describe('pick', () => {
     assert.deepEqual(lengths, [20, 80]);
   });
 
-  it('takes no more than its share of what is ready, and at least one batch', () => {
-    const profile = measured(0, 1);
-    const slice = (ready: number, perBatchMax: number) =>
-      spans(pick(createBoard(ready, []), [], policyWith({ profile, slots: 4, perBatchMax }), 0));
-    assert.equal(slice(160, 1)?.length, 10);
-    assert.equal(slice(161, 1)?.length, 11);
-    assert.equal(slice(1, 1)?.length, 1);
-    assert.deepEqual(slice(160, 1_000), [[0, 40]]);
-    assert.deepEqual(slice(160, 4), [
-      [0, 4],
-      [4, 8],
-    ]);
+  it('takes a share of what is ready: a quarter of a slot, but worth its start', () => {
+    const profile = measured(0, 100);
+    const slice = (ready: number, slots = 4) =>
+      spans(pick(createBoard(ready, []), [], policyWith({ profile, slots, perBatchMax: 1 }), 0));
+    // A sixteenth where that is much, …
+    assert.equal(slice(160)?.length, 10);
+    assert.equal(slice(161)?.length, 11);
+    // … 600 ms where a sixteenth is less and as much is ready for every slot, …
+    assert.equal(slice(80)?.length, 6);
+    // … what each slot can have towards the end, and 150 ms at the very end.
+    assert.equal(slice(16)?.length, 4);
+    assert.equal(slice(4)?.length, 2);
+    assert.equal(slice(1)?.length, 1);
   });
 
   it('keeps a slice within a fixed number of batches', () => {
@@ -142,7 +143,7 @@ describe('pick', () => {
   });
 
   it('goes by the order asked for', () => {
-    const some = { perBatchMax: 2, profile: measured(10, 1), breaks: new Set([3]) };
+    const some = { perBatchMax: 2, profile: measured(500, 100), breaks: new Set([3]) };
     assert.deepEqual(spans(pick(createBoard(4, []), [], policyWith({ ...some, slots: 2 }), 0)), [[0, 2]]);
     const board = createBoard(5, []);
     const newest = policyWith({ ...some, order: 'newest' });
