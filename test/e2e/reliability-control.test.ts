@@ -146,13 +146,13 @@ test('pause holds within a batch, resume goes on, --max-parallel takes effect', 
 
 const parts = { select: ['parts', 'sums'], ...tenDays };
 
-test('a held backfill: pause and resume keep it held; retry builds only what failed and was blocked, of one dataset too', async () => {
+test('a held backfill: a pause is refused; retry builds only what failed and was blocked, of one dataset too', async () => {
   await steps.start(parts, { id: 'h1' });
   const held = await reaches(steps, 'h1', 'held');
   assert.deepEqual(held.partitions, { total: 20, done: 16, failed: 2, blocked: 2, skipped: 0 });
   assert.equal(held.datasets.find(({ name }) => name === 'parts')?.failures[0]?.code, 'division_by_zero');
-  await steps.pause('h1');
-  assert.equal((await steps.resume('h1')).state, 'held');
+  await assert.rejects(steps.pause('h1'), /held: nothing runs/);
+  assert.equal((await steps.status('h1')).state, 'held');
 
   const before = await warehouse.query(
     `SELECT dataset, starts_at, publish_id FROM sluice.partitions WHERE dataset IN ('parts', 'sums') ORDER BY 1, 2`,
