@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import { RequestError, SluiceError } from '../src/contracts/errors.js';
 import { retryable } from '../src/core/retry.js';
 import { faultOf } from '../src/postgres/error.js';
@@ -50,6 +50,11 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
 
 /** Our own errors cross the border with their code and are not retried when the request is at fault. */
 async function closed<T>(work: () => Promise<T>): Promise<T> {
+  // A worker that is frozen in the middle is found out within seconds, and another one does the work.
+  const context = Context.current();
+  const beat = setInterval(() => {
+    context.heartbeat();
+  }, 1_000);
   try {
     return await work();
   } catch (error) {
@@ -58,6 +63,8 @@ async function closed<T>(work: () => Promise<T>): Promise<T> {
       type: error.code, message: error.message.slice(0, 4000), nonRetryable: error instanceof RequestError,
       details: [{ remedy: error.remedy ?? null, exitCode: error.exitCode }],
     });
+  } finally {
+    clearInterval(beat);
   }
 }
 

@@ -16,6 +16,9 @@ import type { DatasetState } from './state.js';
 /** Slices of one dataset in flight where the warehouse has no cap of slots: enough for a few workers. */
 const UNCAPPED_SLOTS = 16;
 
+/** Slices in flight on a queue with a rate: several for each of the four partitions that a server gives a queue by default. */
+const RATED_WIDTH = 20;
+
 /** The gate closes before the message that says so arrives, or without one. */
 const REST_MS = 1_000;
 
@@ -43,7 +46,7 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
 /** Whether another slice may begin now, if there is work for it. */
 export function mayDispatch(state: DatasetState): boolean {
   const { paused, finish, draining, board, inflight, width } = state;
-  return !paused && !finish && !draining && !board.halted && inflight.size < Math.min(slotsOf(state), width);
+  return !paused && !finish && !draining && !board.halted && inflight.size < (state.rateLimited ? width : Math.min(slotsOf(state), width));
 }
 
 function slotsOf({ slots, maxParallel }: DatasetState): number {
@@ -81,8 +84,8 @@ async function run(input: DatasetInput, state: DatasetState, slice: Slice, numbe
 function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   state.slots = result.slots ?? state.slots;
   state.rateLimited = result.rateLimited;
-  // A rate makes slices wait by design: then the queue is where they wait.
-  state.width = result.rateLimited ? slotsOf(state) : adaptWidth(state.width, slotsOf(state), result);
+  // A rate makes slices wait by design, and the queue is where: enough of them that none of its partitions is empty.
+  state.width = result.rateLimited ? RATED_WIDTH : adaptWidth(state.width, slotsOf(state), result);
   for (const { span, rows, ms, skipped } of result.done) {
     markDone(state.board, [span]);
     state.rows += rows;

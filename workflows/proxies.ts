@@ -23,6 +23,7 @@ function controlProxy(ref: { project: string; environment: string }, retry: { ma
   return proxyActivities<ControlActivities>({
     taskQueue: `sluice.${scopeOf(ref)}`,
     startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '10s',
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s', ...retry },
   });
 }

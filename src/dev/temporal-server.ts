@@ -69,6 +69,9 @@ function argumentsOf(options: TemporalOptions): string[] {
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
     ...['--db-filename', resolve(dbFile), '--namespace', namespace, '--log-level', 'warn', '--ui-disable-news-fetch'],
     // A dev server outlives its own kill -9 without asking the disk for each event; a power cut may cost it its last seconds, the ledger loses nothing.
+    // One partition a task queue: a rate is divided among partitions, and one that happens to be empty would waste its part.
+    ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
+    ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=off'],
     ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ];
