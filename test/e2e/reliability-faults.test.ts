@@ -127,13 +127,13 @@ test('a backend that is ended under a batch, of the warehouse or of the source, 
 
 test('two workers keep the rate together, and follow it within 5 s when it is halved', async () => {
   const yaml = (rate: number): string => projectYaml('rated', { budget: `{ slots: 8, rate: ${rate} }` });
-  stack.project('rated', { 'sluice.yaml': yaml(6), ...sleeper('tick', '0') });
+  stack.project('rated', { 'sluice.yaml': yaml(20), ...sleeper('tick', '0') });
   const workers = [
     await stack.worker(`${stack.dir}/rated`, ['--watch']),
     await stack.worker(`${stack.dir}/rated`, ['--watch']),
   ];
   const client = await clientOf(stack, 'rated');
-  await client.start({ from: '2024-01-01', to: '2024-10-10' }, { id: 'r' });
+  await client.start({ from: '2024-01-01', to: '2025-10-10' }, { id: 'r' });
   const perSecond = (from: number, to: number): Promise<number> =>
     numberOf(
       warehouse,
@@ -146,14 +146,14 @@ test('two workers keep the rate together, and follow it within 5 s when it is ha
       warehouse,
       `SELECT extract(epoch FROM clock_timestamp() - min(published_at)) AS n FROM sluice.partitions WHERE dataset = 'tick'`,
     );
-  await eventually('six seconds at 6', async () => (await age()) > 6);
+  await eventually('six seconds at 20', async () => (await age()) > 6);
   const fast = await perSecond(1, 6);
-  writeFileSync(join(stack.dir, 'rated/sluice.yaml'), yaml(3));
+  writeFileSync(join(stack.dir, 'rated/sluice.yaml'), yaml(10));
   const edited = await age();
   await eventually('eleven seconds more', async () => (await age()) > edited + 11);
   const slow = await perSecond(edited + 5, edited + 11);
-  assert.ok(fast > 4.5 && fast < 7, `${fast} a second at 6`);
-  assert.ok(slow > 2 && slow < 3.7, `${slow} a second at 3`);
+  assert.ok(fast > 15 && fast < 23, `${fast} a second at 20`);
+  assert.ok(slow > 7.5 && slow < 11.5, `${slow} a second at 10`);
   assert.equal(
     await numberOf(
       warehouse,

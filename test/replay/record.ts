@@ -35,10 +35,10 @@ try {
   await stack.worker(stack.project('recorded', FILES));
   const client = await clientOf(stack, 'recorded');
   const { workflowId } = await client.start({ from: '2024-01-01', to: '2024-01-11' }, { id: 'b' });
-  await reaches(client, 'b', 'held');
   await client.pause('b');
   await client.adjust('b', { maxParallel: 2 });
   await client.resume('b');
+  await reaches(client, 'b', 'held');
   await client.retry('b', { dataset: 'daily' });
   await reaches(client, 'b', 'held');
   await client.skip('b', { dataset: 'daily', on: '2024-01-05' });
