@@ -7,7 +7,17 @@ import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { DigestStream } from '../src/warehouse/postgres/digest.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
-import { BEGIN, beginPublish, emptyPartitions, insertSelect, requireHeld, targetTime, writeLedger, type Published, type Publisher } from '../src/warehouse/postgres/publish.js';
+import {
+  BEGIN,
+  beginPublish,
+  emptyPartitions,
+  insertSelect,
+  requireHeld,
+  targetTime,
+  writeLedger,
+  type Published,
+  type Publisher,
+} from '../src/warehouse/postgres/publish.js';
 
 /** Rows of a transform that do not belong to the partition that made them. */
 export class RowsOutsideError extends Error {
@@ -54,7 +64,12 @@ export async function publishBatch(batch: Batch, warehouse: PgClient, source: Pg
  * The same for one partition of a transform, in two flights: all up to the judgement, then ledger and COMMIT. A COMMIT behind a
  * ledger row that failed rolls back.
  */
-async function publishOne(batch: Batch, spec: TransformSpec, interval: SqlInterval, warehouse: PgClient): Promise<Published[]> {
+async function publishOne(
+  batch: Batch,
+  spec: TransformSpec,
+  interval: SqlInterval,
+  warehouse: PgClient,
+): Promise<Published[]> {
   const { who, dataset, lo, known, overwrite } = batch;
   const published: Published[] = [];
   await inOneFlight(warehouse, [
@@ -72,7 +87,11 @@ async function publishOne(batch: Batch, spec: TransformSpec, interval: SqlInterv
 
 /** A COPY for each partition, under one snapshot of the source: rows and digest of each come for free with it. */
 async function extract(
-  dataset: StoredDataset, spec: ExtractSpec, partitions: readonly SqlInterval[], source: PgClient, warehouse: PgClient,
+  dataset: StoredDataset,
+  spec: ExtractSpec,
+  partitions: readonly SqlInterval[],
+  source: PgClient,
+  warehouse: PgClient,
 ): Promise<Published[]> {
   const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
   const copyIn = `COPY ${quoteTable(dataset.target)} (${columns}) FROM STDIN${isBinary(spec) ? ' WITH (FORMAT binary)' : ''}`;
@@ -83,7 +102,8 @@ async function extract(
     const into = warehouse.query(pgCopy.from(copyIn));
     const digest = new DigestStream();
     await pipeline(out, digest, into);
-    if (out.rowCount !== into.rowCount) throw new RowsLostError(`${out.rowCount} rows left the source, ${into.rowCount} arrived`);
+    if (out.rowCount !== into.rowCount)
+      throw new RowsLostError(`${out.rowCount} rows left the source, ${into.rowCount} arrived`);
     if (spec.params.length > 0) await requireInside(warehouse, dataset, interval, into.rowCount);
     published.push({ ...interval, rows: into.rowCount, digest: digest.digest() });
   }
@@ -92,16 +112,29 @@ async function extract(
 }
 
 /** The interval was emptied before: what it holds now are the rows that belong there, and no others. */
-async function requireInside(warehouse: PgClient, dataset: StoredDataset, { start, end }: SqlInterval, copied: number): Promise<void> {
+async function requireInside(
+  warehouse: PgClient,
+  dataset: StoredDataset,
+  { start, end }: SqlInterval,
+  copied: number,
+): Promise<void> {
   const time = targetTime(dataset);
   if (time === null) return;
   const inside = within(time, '$1::timestamptz', '$2::timestamptz');
-  const { rows } = await warehouse.query<{ n: number }>(`SELECT count(*)::float8 AS n FROM ${quoteTable(dataset.target)} WHERE ${inside}`, [start, end]);
+  const { rows } = await warehouse.query<{ n: number }>(
+    `SELECT count(*)::float8 AS n FROM ${quoteTable(dataset.target)} WHERE ${inside}`,
+    [start, end],
+  );
   const outside = copied - (rows[0]?.n ?? 0);
   if (outside !== 0) throw new RowsOutsideError(Math.abs(outside));
 }
 
-async function transform(dataset: StoredDataset, spec: TransformSpec, interval: SqlInterval, warehouse: PgClient): Promise<Published> {
+async function transform(
+  dataset: StoredDataset,
+  spec: TransformSpec,
+  interval: SqlInterval,
+  warehouse: PgClient,
+): Promise<Published> {
   const { start, end } = spec.window ?? interval;
   const built = await insertSelect(warehouse, dataset, spec.sql, start, end);
   if (built.outside > 0) throw new RowsOutsideError(built.outside);

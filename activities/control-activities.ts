@@ -43,7 +43,12 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
         // In this order: a plan that is just being reserved sees that all is over, or has its reservation taken away.
         await endBackfill(deps.db, ref.workflowId, status);
         await release(deps.db, ref.workflowId);
-        await record(deps.db, ref, { backfillId: ref.backfillId, actor: 'sluice', action: status.state, reason: status.reason });
+        await record(deps.db, ref, {
+          backfillId: ref.backfillId,
+          actor: 'sluice',
+          action: status.state,
+          reason: status.reason,
+        });
       }),
   };
 }
@@ -60,7 +65,9 @@ async function closed<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof SluiceError)) throw retryable(faultOf(error, 'warehouse').class) ? error : bug(error);
     throw ApplicationFailure.create({
-      type: error.code, message: error.message.slice(0, 4000), nonRetryable: error instanceof RequestError,
+      type: error.code,
+      message: error.message.slice(0, 4000),
+      nonRetryable: error instanceof RequestError,
       details: [{ remedy: error.remedy ?? null, exitCode: error.exitCode }],
     });
   } finally {
@@ -71,7 +78,12 @@ async function closed<T>(work: () => Promise<T>): Promise<T> {
 /** What no retry mends fails at once, with the driver's words: they hold no data, for control touches none. */
 function bug(error: unknown): ApplicationFailure {
   const message = error instanceof Error ? error.message : String(error);
-  return ApplicationFailure.create({ type: 'internal', message, nonRetryable: true, ...(error instanceof Error ? { cause: error } : {}) });
+  return ApplicationFailure.create({
+    type: 'internal',
+    message,
+    nonRetryable: true,
+    ...(error instanceof Error ? { cause: error } : {}),
+  });
 }
 
 async function control({ db }: ControlDeps, order: ControlOrder): Promise<void> {
@@ -84,19 +96,28 @@ async function control({ db }: ControlDeps, order: ControlOrder): Promise<void> 
   });
   const scope = { project: order.project, environment: order.environment };
   await record(db, scope, {
-    backfillId: order.backfillId, actor: order.actor, action: order.action,
+    backfillId: order.backfillId,
+    actor: order.actor,
+    action: order.action,
     ...(order.reason === undefined ? {} : { reason: order.reason }),
   });
   if (paused !== undefined) await backfillState(db, workflowId, paused ? 'paused' : 'running');
 }
 
 async function spanOf(
-  deps: ControlDeps, _project: string, plan: string, range: { dataset: string; from?: string | undefined; to?: string | undefined; on?: string | undefined },
+  deps: ControlDeps,
+  _project: string,
+  plan: string,
+  range: { dataset: string; from?: string | undefined; to?: string | undefined; on?: string | undefined },
 ): Promise<readonly [number, number] | null> {
   const { dataset } = await loadPlanDataset(deps.db, plan, range.dataset);
   const project = await deps.project(undefined);
-  const resolved = resolveRange({ from: range.from, to: range.to, on: range.on }, { zone: project.timezone, now: deps.now() });
-  if ('problem' in resolved) throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
+  const resolved = resolveRange(
+    { from: range.from, to: range.to, on: range.on },
+    { zone: project.timezone, now: deps.now() },
+  );
+  if ('problem' in resolved)
+    throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
   const { from = -Infinity, to = Infinity } = resolved.range;
   return ordinalsWithin(runsOfJson(dataset.runs), { start: from, end: to });
 }

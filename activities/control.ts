@@ -36,7 +36,11 @@ export interface ControlActivities {
   /** Writes what the gate reads, and the journal. */
   control: (order: ControlOrder) => Promise<void>;
   /** Ordinals of a dataset's plan that a range names. */
-  spanOf: (order: { ref: ExecutionRef; plan: string; range: z.output<typeof SkipMessage> }) => Promise<readonly [number, number] | null>;
+  spanOf: (order: {
+    ref: ExecutionRef;
+    plan: string;
+    range: z.output<typeof SkipMessage>;
+  }) => Promise<readonly [number, number] | null>;
   /** Keeps what batches of a dataset cost, for the next backfill. */
   saveProfile: (order: { ref: ExecutionRef; dataset: string; profile: unknown }) => Promise<void>;
   /** Ends the reservation, so that no attempt can publish any more, and keeps the final document. */

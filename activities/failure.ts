@@ -11,10 +11,18 @@ import type { SliceDeps } from './deps.js';
 export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
   const target = `${dataset.target.schema}.${dataset.target.name}`;
   if (error instanceof RowsOutsideError) {
-    return { code: 'rows_outside', class: 'poison', message: `${error.rows} rows have a "${dataset.time?.column ?? ''}" outside their partition` };
+    return {
+      code: 'rows_outside',
+      class: 'poison',
+      message: `${error.rows} rows have a "${dataset.time?.column ?? ''}" outside their partition`,
+    };
   }
   if (error instanceof ForeignRowsError) {
-    return { code: 'foreign_rows', class: 'poison', message: `${error.message}: adopt ${target} first, or start with --overwrite` };
+    return {
+      code: 'foreign_rows',
+      class: 'poison',
+      message: `${error.message}: adopt ${target} first, or start with --overwrite`,
+    };
   }
   if (error instanceof RowsLostError) return { code: 'rows_lost', class: 'transient', message: error.message };
   return faultOf(error, dataset.kind === 'extract' ? 'source' : 'warehouse');
@@ -22,15 +30,26 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
 
 /** Keeps the whole message in the warehouse: values of data may be in it, so it goes nowhere else. */
 export async function keepFailure(
-  deps: SliceDeps, who: Publisher, dataset: StoredDataset, partitions: readonly SqlInterval[], fault: Fault, error: unknown,
+  deps: SliceDeps,
+  who: Publisher,
+  dataset: StoredDataset,
+  partitions: readonly SqlInterval[],
+  fault: Fault,
+  error: unknown,
 ): Promise<void> {
   const raw = error instanceof pg.DatabaseError ? error : undefined;
   try {
     await deps.db('sluice.failures').insert({
-      project: who.project, environment: who.environment, dataset: dataset.name, backfill_id: who.backfillId,
-      starts_at: partitions[0]?.start, ends_at: partitions.at(-1)?.end,
-      code: fault.code, sqlstate: raw?.code ?? null,
-      message: raw?.message ?? fault.message, detail: raw?.detail ?? null,
+      project: who.project,
+      environment: who.environment,
+      dataset: dataset.name,
+      backfill_id: who.backfillId,
+      starts_at: partitions[0]?.start,
+      ends_at: partitions.at(-1)?.end,
+      code: fault.code,
+      sqlstate: raw?.code ?? null,
+      message: raw?.message ?? fault.message,
+      detail: raw?.detail ?? null,
     });
   } catch (failed) {
     // The warehouse itself may be what fails: the failure is reported all the same, without its values.

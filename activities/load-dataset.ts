@@ -12,7 +12,8 @@ import type { ControlDeps } from './deps.js';
 const EXTRACT_BATCH_MAX = 366;
 
 export async function loadDataset(
-  deps: ControlDeps, { ref, plan, dataset: name, epoch }: { ref: ExecutionRef; plan: string; dataset: string; epoch: number },
+  deps: ControlDeps,
+  { ref, plan, dataset: name, epoch }: { ref: ExecutionRef; plan: string; dataset: string; epoch: number },
 ): Promise<LoadedDataset> {
   const { head, dataset } = await loadPlanDataset(deps.db, plan, name);
   const upstreams = await Promise.all(dataset.edges.map(({ upstream }) => loadPlanDataset(deps.db, plan, upstream)));
@@ -21,7 +22,10 @@ export async function loadDataset(
   return {
     kind: dataset.kind,
     runs: dataset.runs,
-    edges: dataset.edges.map((edge, i) => ({ ...edge, upstreamCount: countRuns(runsOfJson(upstreams[i]?.dataset.runs ?? [])) })),
+    edges: dataset.edges.map((edge, i) => ({
+      ...edge,
+      upstreamCount: countRuns(runsOfJson(upstreams[i]?.dataset.runs ?? [])),
+    })),
     done: mine.spans,
     rows: mine.rows,
     upstreamDone: await Promise.all(
@@ -39,7 +43,10 @@ export async function loadDataset(
 
 /** Ordinals that this execution has published under the plan's version, and their rows. */
 async function publishedSpans(
-  deps: ControlDeps, ref: ExecutionRef, epoch: number, dataset: StoredDataset,
+  deps: ControlDeps,
+  ref: ExecutionRef,
+  epoch: number,
+  dataset: StoredDataset,
 ): Promise<{ spans: [number, number][]; rows: number }> {
   const rows = await rowsOf<{ s: number; rows: number }>(
     deps.db,

@@ -11,7 +11,15 @@ import type { Project } from '../src/project/project.js';
 import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
 import { record, setControl } from '../src/store/control.js';
 import { asPlanned, savePlan } from '../src/store/plans.js';
-import { allHeld, findConflicts, lockScope, release, reserve, type Conflict, type Held } from '../src/store/reservations.js';
+import {
+  allHeld,
+  findConflicts,
+  lockScope,
+  release,
+  reserve,
+  type Conflict,
+  type Held,
+} from '../src/store/reservations.js';
 import { rowsOf, type Db } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
@@ -32,30 +40,42 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   await claim(deps, order);
   const project = await deps.project(again ? undefined : order.request.definition);
   const request = await asPlanned(deps.db, order.request);
-  return inTurn(() => deps.db.transaction(async (tx) => {
-    await lockScope(tx, ref);
-    // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
-    const planning = { project, db: tx, pool: deps.pool, now: deps.now() };
-    const exclude = await excluded(deps, tx, order);
-    const plan = await planRequest(planning, request, exclude);
-    if (request.plan !== undefined && !again && plan.fingerprint !== request.plan) {
-      throw new RequestError('plan_changed', `plan ${request.plan} is no longer true: it would now be ${plan.fingerprint}`, 'run `sluice plan` again and look at what changed');
-    }
-    const held = heldBy(plan);
-    const conflict = await standing(deps, tx, ref, held);
-    if (conflict) return refuse(request, conflict);
-    await requireOpen(tx, ref);
-    const epoch = await reserve(tx, ref, ref.workflowId, ref.backfillId, held);
-    await savePlan(tx, plan);
-    await deployTargets(tx, project, plan);
-    await setControl(tx, ref.workflowId, { priority: request.priority, ...(request.maxParallel === undefined ? {} : { max_parallel: request.maxParallel }) });
-    await backfillState(tx, ref.workflowId, 'running', plan.fingerprint);
-    await record(tx, ref, {
-      backfillId: ref.backfillId, actor: request.requestedBy ?? 'unknown', action: again ? 'replan' : 'start',
-      ...(request.reason === undefined ? {} : { reason: request.reason }), detail: { plan: plan.fingerprint, ticket: request.ticket },
-    });
-    return opened(deps, project, plan, epoch);
-  }));
+  return inTurn(() =>
+    deps.db.transaction(async (tx) => {
+      await lockScope(tx, ref);
+      // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
+      const planning = { project, db: tx, pool: deps.pool, now: deps.now() };
+      const exclude = await excluded(deps, tx, order);
+      const plan = await planRequest(planning, request, exclude);
+      if (request.plan !== undefined && !again && plan.fingerprint !== request.plan) {
+        throw new RequestError(
+          'plan_changed',
+          `plan ${request.plan} is no longer true: it would now be ${plan.fingerprint}`,
+          'run `sluice plan` again and look at what changed',
+        );
+      }
+      const held = heldBy(plan);
+      const conflict = await standing(deps, tx, ref, held);
+      if (conflict) return refuse(request, conflict);
+      await requireOpen(tx, ref);
+      const epoch = await reserve(tx, ref, ref.workflowId, ref.backfillId, held);
+      await savePlan(tx, plan);
+      await deployTargets(tx, project, plan);
+      await setControl(tx, ref.workflowId, {
+        priority: request.priority,
+        ...(request.maxParallel === undefined ? {} : { max_parallel: request.maxParallel }),
+      });
+      await backfillState(tx, ref.workflowId, 'running', plan.fingerprint);
+      await record(tx, ref, {
+        backfillId: ref.backfillId,
+        actor: request.requestedBy ?? 'unknown',
+        action: again ? 'replan' : 'start',
+        ...(request.reason === undefined ? {} : { reason: request.reason }),
+        detail: { plan: plan.fingerprint, ticket: request.ticket },
+      });
+      return opened(deps, project, plan, epoch);
+    }),
+  );
 }
 
 let last: Promise<unknown> = Promise.resolve();
@@ -69,7 +89,11 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 
 /** A backfill that was cancelled while this attempt planned must not be left with a reservation. */
 async function requireOpen(tx: Db, { workflowId, backfillId }: ExecutionRef): Promise<void> {
-  const [row] = await rowsOf<{ ended: boolean }>(tx, 'SELECT status IS NOT NULL AS ended FROM sluice.backfills WHERE workflow_id = ? FOR UPDATE', [workflowId]);
+  const [row] = await rowsOf<{ ended: boolean }>(
+    tx,
+    'SELECT status IS NOT NULL AS ended FROM sluice.backfills WHERE workflow_id = ? FOR UPDATE',
+    [workflowId],
+  );
   if (row?.ended === true) throw new RequestError('ended', `backfill ${backfillId} has ended`);
 }
 
@@ -79,7 +103,11 @@ async function claim({ db }: ControlDeps, { ref, request, again }: OpenOrder): P
   // Our own first attempt may have claimed it; an ended one cannot be ours.
   const row = await findBackfill(db, ref.workflowId);
   if (row?.status) {
-    throw new RequestError('id_taken', `backfill ${ref.backfillId} exists already (${row.state}): an id is never used twice`, 'leave out --id, or choose another');
+    throw new RequestError(
+      'id_taken',
+      `backfill ${ref.backfillId} exists already (${row.state}): an id is never used twice`,
+      'leave out --id, or choose another',
+    );
   }
 }
 
@@ -106,7 +134,12 @@ async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: Open
 }
 
 /** A conflict that stands: holders whose backfill is over are taken over here. */
-async function standing(deps: ControlDeps, tx: Db, ref: ExecutionRef, held: readonly Held[]): Promise<Conflict | undefined> {
+async function standing(
+  deps: ControlDeps,
+  tx: Db,
+  ref: ExecutionRef,
+  held: readonly Held[],
+): Promise<Conflict | undefined> {
   for (const conflict of await findConflicts(tx, ref, ref.workflowId, held)) {
     if (!(await isGone(deps, conflict))) return conflict;
     deps.log.warn({ backfill: conflict.backfillId }, 'takes over what an ended backfill held');
@@ -131,7 +164,9 @@ function refuse(request: BackfillRequest, conflict: Conflict): Opened {
 }
 
 function heldBy(plan: StoredPlan): Held[] {
-  return plan.datasets.flatMap(({ name, runs }) => runsOfJson(runs).map((run) => ({ dataset: name, start: run.start, end: runEnd(run) })));
+  return plan.datasets.flatMap(({ name, runs }) =>
+    runsOfJson(runs).map((run) => ({ dataset: name, start: run.start, end: runEnd(run) })),
+  );
 }
 
 function opened(deps: ControlDeps, project: Project, plan: StoredPlan, epoch: number): Opened {
@@ -147,7 +182,9 @@ function opened(deps: ControlDeps, project: Project, plan: StoredPlan, epoch: nu
       name: dataset.name,
       total: countRuns(runsOfJson(dataset.runs)),
       needs: dataset.edges.map(({ upstream }) => upstream),
-      readers: building.filter(({ edges }) => edges.some(({ upstream }) => upstream === dataset.name)).map(({ name }) => name),
+      readers: building
+        .filter(({ edges }) => edges.some(({ upstream }) => upstream === dataset.name))
+        .map(({ name }) => name),
       ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
       priority: dataset.priority,
       what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}`,

@@ -74,9 +74,11 @@ export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredData
   const stop = (): void => {
     for (const { connection, pid } of open.values()) {
       const pool = deps.pool(connection);
-      pool.use((client) => client.query('SELECT pg_terminate_backend($1)', [pid])).catch((error: unknown) => {
-        deps.log.warn({ err: error, connection }, 'could not end a backend');
-      });
+      pool
+        .use((client) => client.query('SELECT pg_terminate_backend($1)', [pid]))
+        .catch((error: unknown) => {
+          deps.log.warn({ err: error, connection }, 'could not end a backend');
+        });
     }
   };
   signal.addEventListener('abort', stop, { once: true });

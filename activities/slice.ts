@@ -93,7 +93,11 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
   }
 }
 
-async function runBatch(slice: Slice, span: readonly [number, number], { ours, known }: BatchInLedger): Promise<BatchDone | SliceFailure> {
+async function runBatch(
+  slice: Slice,
+  span: readonly [number, number],
+  { ours, known }: BatchInLedger,
+): Promise<BatchDone | SliceFailure> {
   const { who, dataset, session, deps } = slice;
   const partitions = intervalsOf(dataset, span);
   if (partitions.every(({ start }) => ours.has(start))) {
@@ -101,11 +105,21 @@ async function runBatch(slice: Slice, span: readonly [number, number], { ours, k
   }
   const began = performance.now();
   const ms = (): number => Math.round(performance.now() - began);
-  const log = deps.log.child({ backfill: who.backfillId, dataset: dataset.name, start: partitions[0]?.start, end: partitions.at(-1)?.end, attempt: who.attempt });
+  const log = deps.log.child({
+    backfill: who.backfillId,
+    dataset: dataset.name,
+    start: partitions[0]?.start,
+    end: partitions.at(-1)?.end,
+    attempt: who.attempt,
+  });
   try {
     const warehouse = await session.warehouse();
     const source = dataset.spec.kind === 'extract' ? await session.source(dataset.spec.connection) : null;
-    const published = await publishBatch({ who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite }, warehouse, source);
+    const published = await publishBatch(
+      { who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite },
+      warehouse,
+      source,
+    );
     const rows = sum(published.map((one) => one.rows));
     log.debug({ rows, ms: ms() }, 'published');
     return { span: [...span], rows, ms: ms(), skipped: false };

@@ -12,7 +12,12 @@ const WAIT_MS = 30_000;
 const ASK_AGAIN_MS = 20;
 
 /** Waits for a turn on each database that the next batch touches: the warehouse, then its source. */
-export async function takeTurn(deps: SliceDeps, who: Publisher, dataset: StoredDataset, session: Session): Promise<Verdict> {
+export async function takeTurn(
+  deps: SliceDeps,
+  who: Publisher,
+  dataset: StoredDataset,
+  session: Session,
+): Promise<Verdict> {
   const until = performance.now() + WAIT_MS;
   let momentTaken = false;
   for (;;) {

@@ -57,9 +57,19 @@ async function bench(stack: Stack, rows: number, runs: number): Promise<void> {
     const { seconds, status } = await backfill(stack, project, ['--from', EVENTS_FROM, '--to', EVENTS_TO]);
     const rate = status.rows / seconds;
     ratios.push(rate / best);
-    lines.push([String(run), ...[...pipes.map((one) => one.rows / one.seconds), rate].map((one) => (one / 1000).toFixed(0)), (rate / best).toFixed(2), peakMb(worker.pid ?? 0).toFixed(0)]);
+    lines.push([
+      String(run),
+      ...[...pipes.map((one) => one.rows / one.seconds), rate].map((one) => (one / 1000).toFixed(0)),
+      (rate / best).toFixed(2),
+      peakMb(worker.pid ?? 0).toFixed(0),
+    ]);
   }
-  console.log(markdownTable(['run', '1 pipe, k rows/s', '4 pipes, k rows/s', 'sluice, k rows/s', 'ratio to the better', 'worker peak, MB'], lines));
+  console.log(
+    markdownTable(
+      ['run', '1 pipe, k rows/s', '4 pipes, k rows/s', 'sluice, k rows/s', 'ratio to the better', 'worker peak, MB'],
+      lines,
+    ),
+  );
   console.log(`median ratio ${median(ratios).toFixed(2)}`);
 }
 

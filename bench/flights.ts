@@ -66,7 +66,12 @@ async function main([warehouseUrl, dataDir, runs = String(RUNS)]: readonly strin
     const engine = await flightsEngine(warehouseUrl, dataDir);
     rates.push({ loop: loop.partitions / loop.seconds, engine: engine.partitions / engine.seconds });
   }
-  const rows = rates.map(({ loop, engine }, i) => [String(i + 1), loop.toFixed(0), engine.toFixed(0), (engine / loop).toFixed(2)]);
+  const rows = rates.map(({ loop, engine }, i) => [
+    String(i + 1),
+    loop.toFixed(0),
+    engine.toFixed(0),
+    (engine / loop).toFixed(2),
+  ]);
   const ratio = median(rates.map(({ loop, engine }) => engine / loop));
   console.log(markdownTable(['run', 'psql loop, partitions/s', 'sluice, partitions/s', 'ratio'], rows));
   console.log(`median ratio ${ratio.toFixed(2)}`);

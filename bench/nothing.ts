@@ -19,7 +19,12 @@ async function main([dataDir, runs = '5']: readonly string[]): Promise<void> {
     await promisify(execFile)(process.execPath, [SLUICE, ...WORDS, '--data-dir', dataDir]);
     seconds.push((performance.now() - began) / 1000);
   }
-  console.log(markdownTable(['run', 's'], seconds.map((one, i) => [String(i + 1), one.toFixed(2)])));
+  console.log(
+    markdownTable(
+      ['run', 's'],
+      seconds.map((one, i) => [String(i + 1), one.toFixed(2)]),
+    ),
+  );
   console.log(`median ${median(seconds).toFixed(2)} s`);
 }
 

@@ -43,13 +43,32 @@ async function bench(stack: Stack, runs: number): Promise<void> {
   const lines: string[][] = [];
   const ratios: number[] = [];
   for (let run = 1; run <= runs; run++) {
-    const { seconds, status } = await backfill(stack, project, ['--from', '2024-01-01', '--to', '2024-03-01', '--rebuild', 'all']);
+    const { seconds, status } = await backfill(stack, project, [
+      '--from',
+      '2024-01-01',
+      '--to',
+      '2024-03-01',
+      '--rebuild',
+      'all',
+    ]);
     // The backfill's own time; the command around it starts Node and plans, once, whatever the size.
     const own = (Date.parse(status.endedAt ?? '') - Date.parse(status.startedAt)) / 1000;
     ratios.push(own / bound);
-    lines.push([String(run), own.toFixed(2), seconds.toFixed(2), bound.toFixed(2), barrier.toFixed(2), (own / bound).toFixed(2)]);
+    lines.push([
+      String(run),
+      own.toFixed(2),
+      seconds.toFixed(2),
+      bound.toFixed(2),
+      barrier.toFixed(2),
+      (own / bound).toFixed(2),
+    ]);
   }
-  console.log(markdownTable(['run', 'backfill, s', 'whole command, s', 'bound, s', 'barriers without any overhead, s', 'ratio to the bound'], lines));
+  console.log(
+    markdownTable(
+      ['run', 'backfill, s', 'whole command, s', 'bound, s', 'barriers without any overhead, s', 'ratio to the bound'],
+      lines,
+    ),
+  );
   console.log(`median ratio ${median(ratios).toFixed(2)}`);
 }
 

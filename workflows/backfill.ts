@@ -1,5 +1,13 @@
 import {
-  allHandlersFinished, ApplicationFailure, CancellationScope, CancelledFailure, condition, isCancellation, log, sleep, workflowInfo,
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  log,
+  sleep,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { BackfillInput } from '../src/contracts/request.js';
 import { Opened, type OpenPlan } from '../src/contracts/messages.js';
@@ -39,16 +47,22 @@ export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
   if (run.state === 'cancelled') throw new CancelledFailure('the backfill was cancelled');
   const document = documentOf(run);
   if (run.state === 'failed') {
-    throw ApplicationFailure.create({ type: 'backfill_failed', message: document.reason, nonRetryable: true, details: [document] });
+    throw ApplicationFailure.create({
+      type: 'backfill_failed',
+      message: document.reason,
+      nonRetryable: true,
+      details: [document],
+    });
   }
   return document;
 }
 
 async function carryOut(run: Run): Promise<void> {
-  for (let opened: OpenPlan | undefined = await open(run, false); opened; ) {
+  for (let opened: OpenPlan | undefined = await open(run, false); opened;) {
     const first = run.opened === undefined;
     run.accept(opened);
-    if (run.names.length === 0) return end(run, 'completed', first ? 'nothing to do: all is up to date' : 'all is published');
+    if (run.names.length === 0)
+      return end(run, 'completed', first ? 'nothing to do: all is up to date' : 'all is published');
     await startDatasets(run);
     goOn(run, 'carrying out the plan');
     opened = await untilSettled(run);
@@ -61,7 +75,11 @@ async function open(run: Run, again: boolean): Promise<OpenPlan> {
     const opened = Opened.parse(await controlOf(run.ref).openBackfill({ ref: run.ref, request: run.request, again }));
     if (opened.kind === 'open') return opened;
     enter(run, 'planning', `waits for backfill ${opened.holder}`);
-    run.waiting = { for: `backfill ${opened.holder}, which holds ${opened.what}`, since: new Date().toISOString(), next: `sluice watch ${opened.holder}` };
+    run.waiting = {
+      for: `backfill ${opened.holder}, which holds ${opened.what}`,
+      since: new Date().toISOString(),
+      next: `sluice watch ${opened.holder}`,
+    };
     show(run);
     await sleep(CONFLICT_AGAIN);
   }

@@ -1,4 +1,11 @@
-import { ChildWorkflowCancellationType, condition, getExternalWorkflowHandle, isCancellation, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import {
+  ChildWorkflowCancellationType,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  startChild,
+} from '@temporalio/workflow';
 import type { DatasetOrder } from '../src/contracts/messages.js';
 import { lastVersionOf } from '../src/core/slice/upstream.js';
 import { reportBudget } from '../src/core/slice/budget.js';
@@ -16,7 +23,11 @@ export async function startDatasets(run: Run): Promise<void> {
   run.ending = false;
   const starts = [...opened.datasets].reverse().map(async (planned) => {
     const input = inputOf(run, opened, planned);
-    const values = { dataset: planned.name, state: 'running', ...(planned.owner === undefined ? {} : { owner: planned.owner }) };
+    const values = {
+      dataset: planned.name,
+      state: 'running',
+      ...(planned.owner === undefined ? {} : { owner: planned.owner }),
+    };
     const handle = await startChild(dataset, {
       workflowId: childId(run.ref, planned.name),
       args: [input],
@@ -26,7 +37,9 @@ export async function startDatasets(run: Run): Promise<void> {
       workflowTaskTimeout: '15 seconds',
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       parentClosePolicy: ParentClosePolicy.TERMINATE,
-      ...(opened.searchAttributes ? { typedSearchAttributes: attributesOf(run.ref, values) } : { memo: memoOf(run.ref, values) }),
+      ...(opened.searchAttributes
+        ? { typedSearchAttributes: attributesOf(run.ref, values) }
+        : { memo: memoOf(run.ref, values) }),
     });
     run.children.set(planned.name, ended(run, planned.name, handle.result()));
   });
@@ -35,11 +48,25 @@ export async function startDatasets(run: Run): Promise<void> {
   });
 }
 
-function inputOf(run: Run, opened: NonNullable<Run['opened']>, planned: NonNullable<Run['opened']>['datasets'][number]): DatasetInput {
+function inputOf(
+  run: Run,
+  opened: NonNullable<Run['opened']>,
+  planned: NonNullable<Run['opened']>['datasets'][number],
+): DatasetInput {
   return {
-    ref: run.ref, plan: opened.plan, dataset: planned.name, warehouse: opened.warehouse, epoch: opened.epoch,
-    order: run.request.order, readers: planned.readers, needs: planned.needs, maxParallel: run.maxParallel,
-    reports: reportBudget(opened.datasets.length), paused: run.paused, round: run.round, searchAttributes: opened.searchAttributes,
+    ref: run.ref,
+    plan: opened.plan,
+    dataset: planned.name,
+    warehouse: opened.warehouse,
+    epoch: opened.epoch,
+    order: run.request.order,
+    readers: planned.readers,
+    needs: planned.needs,
+    maxParallel: run.maxParallel,
+    reports: reportBudget(opened.datasets.length),
+    paused: run.paused,
+    round: run.round,
+    searchAttributes: opened.searchAttributes,
   };
 }
 
@@ -50,15 +77,29 @@ function inputOf(run: Run, opened: NonNullable<Run['opened']>, planned: NonNulla
 async function ended(run: Run, name: string, result: Promise<unknown>): Promise<void> {
   const cause = await result.then(
     () => 'its workflow ended early',
-    (error: unknown) => (error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error)),
+    (error: unknown) =>
+      error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error),
   );
   run.told.set(name, { serial: Infinity, settled: true });
   const last = run.datasets.get(name);
   if (!last || run.ending || last.done + last.skipped >= last.total) return;
   const open = last.total - last.done - last.skipped;
   run.datasets.set(name, {
-    ...last, state: 'failed', failed: open, blocked: 0, running: 0, failureCount: open,
-    failures: [{ start: '-infinity', end: 'infinity', code: 'dataset_workflow_failed', message: cause.slice(0, 500), attempts: 1 }],
+    ...last,
+    state: 'failed',
+    failed: open,
+    blocked: 0,
+    running: 0,
+    failureCount: open,
+    failures: [
+      {
+        start: '-infinity',
+        end: 'infinity',
+        code: 'dataset_workflow_failed',
+        message: cause.slice(0, 500),
+        attempts: 1,
+      },
+    ],
   });
   run.dead.add(name);
   try {
@@ -74,8 +115,18 @@ async function ended(run: Run, name: string, result: Promise<unknown>): Promise<
 async function speakFor(run: Run, name: string): Promise<void> {
   const planned = run.opened?.datasets.find((one) => one.name === name);
   if (!planned) return;
-  const told = { upstream: name, version: lastVersionOf(run.round), done: [], failed: [[0, planned.total] as [number, number]], skipped: [] };
-  await Promise.all(planned.readers.map((reader) => getExternalWorkflowHandle(childId(run.ref, reader)).signal(messages.news, told).catch(unlessCancelled)));
+  const told = {
+    upstream: name,
+    version: lastVersionOf(run.round),
+    done: [],
+    failed: [[0, planned.total] as [number, number]],
+    skipped: [],
+  };
+  await Promise.all(
+    planned.readers.map((reader) =>
+      getExternalWorkflowHandle(childId(run.ref, reader)).signal(messages.news, told).catch(unlessCancelled),
+    ),
+  );
 }
 
 /** Sends an order to the datasets that still run. */
@@ -86,7 +137,11 @@ export async function toDatasets(run: Run, wanted: DatasetOrder): Promise<void> 
   if ('round' in wanted) {
     for (const name of names) run.told.set(name, { serial: run.told.get(name)?.serial ?? -1, settled: false });
   }
-  await Promise.all(names.map((name) => getExternalWorkflowHandle(childId(run.ref, name)).signal(messages.order, wanted).catch(unlessCancelled)));
+  await Promise.all(
+    names.map((name) =>
+      getExternalWorkflowHandle(childId(run.ref, name)).signal(messages.order, wanted).catch(unlessCancelled),
+    ),
+  );
   if ('round' in wanted) await Promise.all([...run.dead].map((name) => speakFor(run, name)));
 }
 

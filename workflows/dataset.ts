@@ -1,5 +1,11 @@
 import {
-  allHandlersFinished, CancellationScope, condition, continueAsNew, isCancellation, setHandler, workflowInfo,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  isCancellation,
+  setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { DatasetOrder } from '../src/contracts/messages.js';
 import { counts, resumeHalted, retryFailed, skip } from '../src/core/slice/board.js';

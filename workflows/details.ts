@@ -19,7 +19,12 @@ export function backfillDetails({ id, state, reason, partitions, rows, waiting, 
 /** Live details of one dataset: where it stands, what it waits for, what it reads, who reads it, what failed. */
 export function datasetDetails(status: DatasetStatus, needs: readonly string[], readers: readonly string[]): string {
   const { name, state, done, total, rows, running, waitingFor, failures } = status;
-  const parts = [`${number(done)} of ${number(total)} partitions`, `${number(rows)} rows`, `${running} at work`, ...troubles(status)];
+  const parts = [
+    `${number(done)} of ${number(total)} partitions`,
+    `${number(rows)} rows`,
+    `${running} at work`,
+    ...troubles(status),
+  ];
   const facts = [
     ...(waitingFor === undefined ? [] : [`waits for ${waitingFor}`]),
     `reads ${needs.join(', ') || 'its source only'}`,
@@ -30,8 +35,17 @@ export function datasetDetails(status: DatasetStatus, needs: readonly string[], 
 }
 
 function rowOf({ name, done, total, rows, state, waitingFor, ...status }: DatasetStatus): string[] {
-  const words = [state === 'waiting' && waitingFor !== undefined ? '' : state, ...troubles(status), waitingFor === undefined ? '' : `waits for ${waitingFor}`];
-  return [name, `${number(done)} / ${number(total)}`, `${number(rows)} rows`, words.filter((word) => word !== '').join(', ')];
+  const words = [
+    state === 'waiting' && waitingFor !== undefined ? '' : state,
+    ...troubles(status),
+    waitingFor === undefined ? '' : `waits for ${waitingFor}`,
+  ];
+  return [
+    name,
+    `${number(done)} / ${number(total)}`,
+    `${number(rows)} rows`,
+    words.filter((word) => word !== '').join(', '),
+  ];
 }
 
 function troubles({ failed, blocked }: { readonly failed: number; readonly blocked: number }): string[] {

@@ -31,8 +31,13 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
       state.board,
       state.requeue,
       {
-        order: input.order, slots, perBatchMax: state.perBatchMax, profile: state.profile, breaks: state.breaks,
-        hasReaders: input.readers.length > 0, rateLimited: state.rateLimited,
+        order: input.order,
+        slots,
+        perBatchMax: state.perBatchMax,
+        profile: state.profile,
+        breaks: state.breaks,
+        hasReaders: input.readers.length > 0,
+        rateLimited: state.rateLimited,
       },
       Date.now(),
     );
@@ -46,7 +51,13 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
 /** Whether another slice may begin now, if there is work for it. */
 export function mayDispatch(state: DatasetState): boolean {
   const { paused, finish, draining, board, inflight, width } = state;
-  return !paused && !finish && !draining && !board.halted && inflight.size < (state.rateLimited ? width : Math.min(slotsOf(state), width));
+  return (
+    !paused &&
+    !finish &&
+    !draining &&
+    !board.halted &&
+    inflight.size < (state.rateLimited ? width : Math.min(slotsOf(state), width))
+  );
 }
 
 function slotsOf({ slots, maxParallel }: DatasetState): number {
@@ -64,7 +75,14 @@ async function run(input: DatasetInput, state: DatasetState, slice: Slice, numbe
       { summary: summaryOf(input, state, slice) },
       [
         {
-          project, environment, workflowId, backfillId, plan: input.plan, dataset: input.dataset, epoch: input.epoch, slice: number,
+          project,
+          environment,
+          workflowId,
+          backfillId,
+          plan: input.plan,
+          dataset: input.dataset,
+          epoch: input.epoch,
+          slice: number,
           batches: slice.batches.map(({ span: [lo, hi] }) => [lo, hi]),
         },
       ],
@@ -106,17 +124,28 @@ function fenced(state: DatasetState, slice: Slice): void {
 
 /** What is still running of a slice that ended was not begun. */
 function giveBack(state: DatasetState, slice: Slice): void {
-  release(state.board, slice.batches.map(({ span }) => span));
+  release(
+    state.board,
+    slice.batches.map(({ span }) => span),
+  );
 }
 
 function fail(state: DatasetState, slice: Slice, failure: SliceFailure): void {
   const [lo, hi] = failure.span;
   const before = slice.batches.find(({ span }) => span[0] === lo && span[1] === hi)?.attempts ?? 0;
-  const decision = decideFailure({ span: failure.span, code: failure.code, class: failure.class, attempts: before + 1 }, Math.random());
+  const decision = decideFailure(
+    { span: failure.span, code: failure.code, class: failure.class, attempts: before + 1 },
+    Math.random(),
+  );
   const failed = carryOut(state.board, state.requeue, decision, Date.now());
   const attempts = before + 1;
   for (const ordinal of ordinalsOf(failed)) {
-    state.failures = addFailure(state.failures, state.board, { ordinal, code: failure.code, message: failure.message, attempts });
+    state.failures = addFailure(state.failures, state.board, {
+      ordinal,
+      code: failure.code,
+      message: failure.message,
+      attempts,
+    });
   }
   if (decision.action === 'halt') state.haltedBy = { code: failure.code, message: failure.message, span: failure.span };
 }
@@ -134,5 +163,8 @@ function summaryOf({ dataset }: DatasetInput, { runs }: DatasetState, { batches 
   const last = (batches.at(-1)?.span[1] ?? 1) - 1;
   const start = partitionAt(runs, Math.min(first, last))?.start ?? -Infinity;
   const end = partitionAt(runs, Math.max(first, last))?.end ?? Infinity;
-  return `${dataset} ${formatInstant(start)} … ${formatInstant(end)}, ${batches.length} ${batches.length === 1 ? 'batch' : 'batches'}`.slice(0, 200);
+  return `${dataset} ${formatInstant(start)} … ${formatInstant(end)}, ${batches.length} ${batches.length === 1 ? 'batch' : 'batches'}`.slice(
+    0,
+    200,
+  );
 }

@@ -33,14 +33,18 @@ export function handleMessages(run: Run, cancelAll: () => void): void {
 
 function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): void {
   const { signal, update, description } = messages[name];
-  setHandler(signal, async (input) => {
-    // A signal that makes no sense now is dropped: nobody hears an answer. The update of the same name refuses it. An error that
-    // left a signal's handler would end the whole backfill.
-    if (complaint(run, name, input) !== undefined) return;
-    await act(run, read(name, input)).catch((error: unknown) => {
-      if (!isCancellation(error)) log.warn('a signal was not carried out', { name, error: String(error) });
-    });
-  }, { description });
+  setHandler(
+    signal,
+    async (input) => {
+      // A signal that makes no sense now is dropped: nobody hears an answer. The update of the same name refuses it. An error that
+      // left a signal's handler would end the whole backfill.
+      if (complaint(run, name, input) !== undefined) return;
+      await act(run, read(name, input)).catch((error: unknown) => {
+        if (!isCancellation(error)) log.warn('a signal was not carried out', { name, error: String(error) });
+      });
+    },
+    { description },
+  );
   setHandler(
     update,
     async (input): Promise<BackfillStatus> => {
@@ -51,7 +55,8 @@ function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): 
       description,
       validator: (input): void => {
         const message = complaint(run, name, input);
-        if (message !== undefined) throw ApplicationFailure.create({ type: 'message_refused', message, nonRetryable: true });
+        if (message !== undefined)
+          throw ApplicationFailure.create({ type: 'message_refused', message, nonRetryable: true });
       },
     },
   );
@@ -63,11 +68,14 @@ function read<Name extends MessageName>(name: Name, input: unknown): MessageOf<N
 
 function complaint(run: Run, name: MessageName, input: unknown): string | undefined {
   const parsed = MESSAGES[name].safeParse(input ?? {});
-  if (!parsed.success) return parsed.error.issues.map((issue) => `${issue.path.join('.') || name}: ${issue.message}`).join('; ');
+  if (!parsed.success)
+    return parsed.error.issues.map((issue) => `${issue.path.join('.') || name}: ${issue.message}`).join('; ');
   if (ENDED.includes(run.state)) return `backfill ${run.ref.backfillId} has ended: ${run.state}`;
-  if (name === 'retry' && run.state !== 'held') return `backfill ${run.ref.backfillId} is ${run.state}: only a held one is retried`;
+  if (name === 'retry' && run.state !== 'held')
+    return `backfill ${run.ref.backfillId} is ${run.state}: only a held one is retried`;
   const dataset = 'dataset' in parsed.data ? parsed.data.dataset : undefined;
-  if (typeof dataset === 'string' && !run.names.includes(dataset)) return `backfill ${run.ref.backfillId} does not build ${dataset}: it builds ${run.names.join(', ')}`;
+  if (typeof dataset === 'string' && !run.names.includes(dataset))
+    return `backfill ${run.ref.backfillId} does not build ${dataset}: it builds ${run.names.join(', ')}`;
   if (name === 'pause' && run.state === 'held') return `backfill ${run.ref.backfillId} is held: nothing runs`;
   if (name === 'skip' && !run.opened) return `backfill ${run.ref.backfillId} is still planning`;
   if (name === 'pause' && run.paused) return `backfill ${run.ref.backfillId} is paused already`;
@@ -100,9 +108,19 @@ const retry: Act<'retry'> = async (run, message) => {
 };
 
 const skip: Act<'skip'> = async (run, message) => {
-  if (!run.opened) throw ApplicationFailure.create({ type: 'message_refused', message: 'the backfill is still planning', nonRetryable: true });
+  if (!run.opened)
+    throw ApplicationFailure.create({
+      type: 'message_refused',
+      message: 'the backfill is still planning',
+      nonRetryable: true,
+    });
   const span = await controlOf(run.ref).spanOf({ ref: run.ref, plan: run.opened.plan, range: message });
-  if (!span) throw ApplicationFailure.create({ type: 'message_refused', message: `no partition of ${message.dataset} in this backfill is in that range`, nonRetryable: true });
+  if (!span)
+    throw ApplicationFailure.create({
+      type: 'message_refused',
+      message: `no partition of ${message.dataset} in this backfill is in that range`,
+      nonRetryable: true,
+    });
   await order(run, 'skip', message, {});
   await toDatasets(run, { kind: 'skip', round: ++run.round, dataset: message.dataset, span });
 };
@@ -111,7 +129,10 @@ const adjust: Act<'adjust'> = async (run, message) => {
   const { priority, maxParallel } = message;
   if (priority !== undefined) run.priority = priority;
   if (maxParallel !== undefined) run.maxParallel = maxParallel;
-  await order(run, 'adjust', message, { ...(priority === undefined ? {} : { priority }), ...(maxParallel === undefined ? {} : { maxParallel }) });
+  await order(run, 'adjust', message, {
+    ...(priority === undefined ? {} : { priority }),
+    ...(maxParallel === undefined ? {} : { maxParallel }),
+  });
   if (maxParallel !== undefined) await toDatasets(run, { kind: 'adjust', maxParallel });
 };
 
@@ -127,7 +148,18 @@ interface Written {
 }
 
 /** Writes what the gate reads: control acts within a batch, whatever the datasets' workflows are doing. */
-async function order(run: Run, action: string, message: { reason?: string | undefined; requestedBy?: string | undefined }, written: Written): Promise<void> {
+async function order(
+  run: Run,
+  action: string,
+  message: { reason?: string | undefined; requestedBy?: string | undefined },
+  written: Written,
+): Promise<void> {
   const { reason, requestedBy } = message;
-  await controlOf(run.ref).control({ ...run.ref, ...written, actor: requestedBy ?? 'unknown', action, ...(reason === undefined ? {} : { reason }) });
+  await controlOf(run.ref).control({
+    ...run.ref,
+    ...written,
+    actor: requestedBy ?? 'unknown',
+    action,
+    ...(reason === undefined ? {} : { reason }),
+  });
 }

@@ -18,8 +18,14 @@ interface PublicMessage {
 
 export const pause = message('pause', 'Nothing new begins: work stops between two batches, and stays where it is.');
 export const resume = message('resume', 'Goes on after a pause.');
-export const cancel = message('cancel', 'Stops the statements that run, lets go of what is held, and ends; what was published stays.');
-export const retry = message('retry', 'While held: tries again what failed; `withCurrent` plans it anew under the current definitions.');
+export const cancel = message(
+  'cancel',
+  'Stops the statements that run, lets go of what is held, and ends; what was published stays.',
+);
+export const retry = message(
+  'retry',
+  'While held: tries again what failed; `withCurrent` plans it anew under the current definitions.',
+);
 export const skip = message('skip', 'Partitions stay as they are, and so do their readers.');
 export const adjust = message('adjust', 'Another priority or number of batches at work at once.');
 

@@ -19,7 +19,10 @@ export function lastingControlOf(ref: { project: string; environment: string }):
   return controlProxy(ref, {});
 }
 
-function controlProxy(ref: { project: string; environment: string }, retry: { maximumAttempts?: number }): ControlActivities {
+function controlProxy(
+  ref: { project: string; environment: string },
+  retry: { maximumAttempts?: number },
+): ControlActivities {
   return proxyActivities<ControlActivities>({
     taskQueue: `sluice.${scopeOf(ref)}`,
     startToCloseTimeout: '10 minutes',
@@ -33,7 +36,10 @@ function controlProxy(ref: { project: string; environment: string }, retry: { ma
  * 10 s of silence mean that the worker is gone: ten missed ones, so that a busy machine is not taken for a dead one. A slice
  * is sized to 4 s at most, but a first batch may be anything, so its end is bounded by its statements (1 h each), not here.
  */
-export function sliceOf(ref: { project: string; environment: string }, warehouse: string): ReturnType<typeof proxyActivities<SliceActivities>> {
+export function sliceOf(
+  ref: { project: string; environment: string },
+  warehouse: string,
+): ReturnType<typeof proxyActivities<SliceActivities>> {
   return proxyActivities<SliceActivities>({
     taskQueue: `sluice.${scopeOf(ref)}.${warehouse}`,
     scheduleToStartTimeout: '10 days',

@@ -50,11 +50,27 @@ export function createRun(request: BackfillRequest): Run {
   const run: Run = {
     ref: { project, environment, workflowId, backfillId },
     request,
-    state: 'planning', reason: 'planning', endedAt: null, waiting: null,
-    cancelReason: 'cancelled', cancelledBy: 'temporal', replan: false, round: 0, starting: false, ending: false, paused: false,
-    priority: request.priority, maxParallel: request.maxParallel ?? null,
-    opened: undefined, warnings: [], names: [],
-    datasets: new Map(), base: new Map(), told: new Map(), children: new Map(), dead: new Set(),
+    state: 'planning',
+    reason: 'planning',
+    endedAt: null,
+    waiting: null,
+    cancelReason: 'cancelled',
+    cancelledBy: 'temporal',
+    replan: false,
+    round: 0,
+    starting: false,
+    ending: false,
+    paused: false,
+    priority: request.priority,
+    maxParallel: request.maxParallel ?? null,
+    opened: undefined,
+    warnings: [],
+    names: [],
+    datasets: new Map(),
+    base: new Map(),
+    told: new Map(),
+    children: new Map(),
+    dead: new Set(),
     accept: (opened) => {
       run.opened = opened;
       run.warnings = opened.warnings;
@@ -78,10 +94,23 @@ export function createRun(request: BackfillRequest): Run {
 const NOTHING = { done: 0, rows: 0 };
 
 /** A dataset before its first report under a plan that builds `total` more partitions of it. */
-function fresh({ name, needs, done, rows }: Pick<DatasetStatus, 'name' | 'needs' | 'done' | 'rows'>, total: number): DatasetStatus {
+function fresh(
+  { name, needs, done, rows }: Pick<DatasetStatus, 'name' | 'needs' | 'done' | 'rows'>,
+  total: number,
+): DatasetStatus {
   return {
-    name, needs, state: total === 0 ? 'done' : 'waiting', total: total + done, done, rows,
-    failed: 0, blocked: 0, skipped: 0, running: 0, failureCount: 0, failures: [],
+    name,
+    needs,
+    state: total === 0 ? 'done' : 'waiting',
+    total: total + done,
+    done,
+    rows,
+    failed: 0,
+    blocked: 0,
+    skipped: 0,
+    running: 0,
+    failureCount: 0,
+    failures: [],
   };
 }
 
@@ -91,7 +120,12 @@ export function takeReport(run: Run, { status, settled, serial, round }: Report)
   run.told.set(status.name, { serial, settled: settled && round >= run.round });
   const planned = run.opened?.datasets.find(({ name }) => name === status.name)?.total ?? status.total;
   const base = run.base.get(status.name) ?? NOTHING;
-  run.datasets.set(status.name, { ...status, total: planned + base.done, done: status.done + base.done, rows: status.rows + base.rows });
+  run.datasets.set(status.name, {
+    ...status,
+    total: planned + base.done,
+    done: status.done + base.done,
+    rows: status.rows + base.rows,
+  });
   show(run);
 }
 
@@ -112,7 +146,11 @@ export function goOn(run: Run, reason: string): void {
     enter(run, 'running', reason);
     return;
   }
-  run.waiting = { for: 'a person to resume it', since: new Date().toISOString(), next: `sluice resume ${run.ref.backfillId}` };
+  run.waiting = {
+    for: 'a person to resume it',
+    since: new Date().toISOString(),
+    next: `sluice resume ${run.ref.backfillId}`,
+  };
   enter(run, 'paused', reason);
 }
 
@@ -127,14 +165,22 @@ export function enter(run: Run, state: BackfillState, reason: string): void {
 
 export function documentOf(run: Run): BackfillStatus {
   const datasets = [...run.datasets.values()];
-  const sum = (of: (status: DatasetStatus) => number): number => datasets.reduce((total, status) => total + of(status), 0);
+  const sum = (of: (status: DatasetStatus) => number): number =>
+    datasets.reduce((total, status) => total + of(status), 0);
   return {
-    id: run.ref.backfillId, project: run.ref.project, environment: run.ref.environment,
-    state: run.state, reason: run.reason,
-    startedAt: workflowInfo().startTime.toISOString(), endedAt: run.endedAt,
+    id: run.ref.backfillId,
+    project: run.ref.project,
+    environment: run.ref.environment,
+    state: run.state,
+    reason: run.reason,
+    startedAt: workflowInfo().startTime.toISOString(),
+    endedAt: run.endedAt,
     partitions: {
-      total: sum(({ total }) => total), done: sum(({ done }) => done), failed: sum(({ failed }) => failed),
-      blocked: sum(({ blocked }) => blocked), skipped: sum(({ skipped }) => skipped),
+      total: sum(({ total }) => total),
+      done: sum(({ done }) => done),
+      failed: sum(({ failed }) => failed),
+      blocked: sum(({ blocked }) => blocked),
+      skipped: sum(({ skipped }) => skipped),
     },
     rows: sum(({ rows }) => rows),
     waiting: run.waiting,

@@ -57,21 +57,42 @@ export interface DatasetState {
   /** A report is under way. */
   reporting: boolean;
   shown: string;
-  count: () => { done: number; failed: number; blocked: number; skipped: number; running: number; ready: number; total: number };
+  count: () => {
+    done: number;
+    failed: number;
+    blocked: number;
+    skipped: number;
+    running: number;
+    ready: number;
+    total: number;
+  };
 }
 
 /** The board as the ledger has it by now, or as the execution before left it. */
 export async function loadState(input: DatasetInput): Promise<DatasetState> {
   const { ref, plan, dataset, epoch, carry } = input;
   const loaded = LoadedDataset.parse(await controlOf(ref).loadDataset({ ref, plan, dataset, epoch }));
-  const runs = loaded.runs.map(({ start, step, count }) => ({ start: start ?? -Infinity, step: step ?? Infinity, count }));
+  const runs = loaded.runs.map(({ start, step, count }) => ({
+    start: start ?? -Infinity,
+    step: step ?? Infinity,
+    count,
+  }));
   const total = countRuns(runs);
-  const edges = loaded.edges.map(({ upstream, mapping, upstreamCount }) => ({ upstream, upstreamCount, ...expandAll(mapping) }));
+  const edges = loaded.edges.map(({ upstream, mapping, upstreamCount }) => ({
+    upstream,
+    upstreamCount,
+    ...expandAll(mapping),
+  }));
   const board = carry ? fromCarry(carry.board, total, edges) : createBoard(total, edges);
-  for (const { upstream, done } of loaded.upstreamDone) applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
+  for (const { upstream, done } of loaded.upstreamDone)
+    applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
   if (!carry) adopt(board, loaded.done);
   return {
-    runs, board, kind: loaded.kind, perBatchMax: loaded.perBatchMax, breaks: breaksOf(runs),
+    runs,
+    board,
+    kind: loaded.kind,
+    perBatchMax: loaded.perBatchMax,
+    breaks: breaksOf(runs),
     requeue: [...(carry?.requeue ?? [])],
     inflight: new Map(),
     reached: new Set(carry?.reached ?? []),
@@ -81,12 +102,25 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     profile: carry?.profile ?? profileOf(loaded.profile),
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
-    width: loaded.slots ?? 1, toldAt: 0,
-    slots: loaded.slots, rateLimited: loaded.rateLimited,
+    width: loaded.slots ?? 1,
+    toldAt: 0,
+    slots: loaded.slots,
+    rateLimited: loaded.rateLimited,
     maxParallel: carry ? carry.maxParallel : input.maxParallel,
     paused: carry ? carry.paused : input.paused,
-    finish: false, draining: false, cancelled: false, restUntil: 0, wake: false, newsDue: true, telling: 0,
-    serial: carry?.serial ?? 0, round: carry?.round ?? input.round, reported: carry?.reported ?? 0, reportedAt: 0, reporting: false, shown: '',
+    finish: false,
+    draining: false,
+    cancelled: false,
+    restUntil: 0,
+    wake: false,
+    newsDue: true,
+    telling: 0,
+    serial: carry?.serial ?? 0,
+    round: carry?.round ?? input.round,
+    reported: carry?.reported ?? 0,
+    reportedAt: 0,
+    reporting: false,
+    shown: '',
     count: () => ({ ...counts(board), total }),
   };
 }
@@ -98,7 +132,8 @@ function adopt(board: Board, done: readonly (readonly [number, number])[]): void
 
 /** A stored profile of another version is no reason to fail: sizes are learned again within a few batches. */
 function profileOf(stored: unknown): Profile {
-  const known = typeof stored === 'object' && stored !== null && 'samples' in stored && 'sums' in stored && 'reached' in stored;
+  const known =
+    typeof stored === 'object' && stored !== null && 'samples' in stored && 'sums' in stored && 'reached' in stored;
   return known ? (stored as Profile) : NO_PROFILE;
 }
 
@@ -115,10 +150,21 @@ function breaksOf(runs: readonly Run[]): Set<number> {
 }
 
 export function carryOf(state: DatasetState): DatasetCarry {
-  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel, round, haltedBy, reached } = state;
+  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel, round, haltedBy, reached } =
+    state;
   return {
-    board: toCarry(state.board), requeue: [...requeue], reached: [...reached],
-    failures, profile, rows, slices, serial, reported, paused, maxParallel, round,
+    board: toCarry(state.board),
+    requeue: [...requeue],
+    reached: [...reached],
+    failures,
+    profile,
+    rows,
+    slices,
+    serial,
+    reported,
+    paused,
+    maxParallel,
+    round,
     ...(haltedBy ? { haltedBy } : {}),
   };
 }
@@ -126,20 +172,45 @@ export function carryOf(state: DatasetState): DatasetCarry {
 export function statusOf(input: DatasetInput, state: DatasetState | undefined): DatasetStatus {
   const { dataset: name, needs } = input;
   if (!state) {
-    return { name, needs: [...needs], state: 'waiting', total: 0, done: 0, failed: 0, blocked: 0, skipped: 0, running: 0, rows: 0, failureCount: 0, failures: [] };
+    return {
+      name,
+      needs: [...needs],
+      state: 'waiting',
+      total: 0,
+      done: 0,
+      failed: 0,
+      blocked: 0,
+      skipped: 0,
+      running: 0,
+      rows: 0,
+      failureCount: 0,
+      failures: [],
+    };
   }
   const { ready, ...count } = state.count();
   const listed = listFailures(state.failures, state.board);
   const waitingFor = waitsFor(input, state, ready);
   return {
-    name, needs: [...needs], state: wordFor(state), rows: state.rows,
-    total: count.total, done: count.done, failed: count.failed, blocked: count.blocked, skipped: count.skipped, running: count.running,
+    name,
+    needs: [...needs],
+    state: wordFor(state),
+    rows: state.rows,
+    total: count.total,
+    done: count.done,
+    failed: count.failed,
+    blocked: count.blocked,
+    skipped: count.skipped,
+    running: count.running,
     failureCount: listed.total + (state.board.halted ? 1 : 0),
-    failures: [...haltedRun(state), ...listed.failures].slice(0, FAILURES_MAX).map(({ lo, hi, code, message, attempts }) => ({
-      start: formatInstant(partitionAt(state.runs, lo)?.start ?? -Infinity),
-      end: formatInstant(partitionAt(state.runs, hi - 1)?.end ?? Infinity),
-      code, message, attempts,
-    })),
+    failures: [...haltedRun(state), ...listed.failures]
+      .slice(0, FAILURES_MAX)
+      .map(({ lo, hi, code, message, attempts }) => ({
+        start: formatInstant(partitionAt(state.runs, lo)?.start ?? -Infinity),
+        end: formatInstant(partitionAt(state.runs, hi - 1)?.end ?? Infinity),
+        code,
+        message,
+        attempts,
+      })),
     ...(waitingFor === undefined ? {} : { waitingFor }),
   };
 }

@@ -25,7 +25,13 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
   state.newsDue = false;
   state.toldAt = Date.now();
   const { version, done, failed, skipped } = newsOf(state.board);
-  const told = { upstream: input.dataset, version, done: mutable(done), failed: mutable(failed), skipped: mutable(skipped) };
+  const told = {
+    upstream: input.dataset,
+    version,
+    done: mutable(done),
+    failed: mutable(failed),
+    skipped: mutable(skipped),
+  };
   for (const reader of input.readers) {
     state.telling++;
     void tell(input, state, reader, told).finally(() => {
@@ -35,7 +41,8 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
   }
 }
 
-const mutable = (spans: readonly (readonly [number, number])[]): [number, number][] => spans.map(([lo, hi]) => [lo, hi]);
+const mutable = (spans: readonly (readonly [number, number])[]): [number, number][] =>
+  spans.map(([lo, hi]) => [lo, hi]);
 
 async function tell(input: DatasetInput, state: DatasetState, reader: string, told: NewsMessage): Promise<void> {
   for (let attempt = 1; attempt <= TELL_TRIES; attempt++) {
@@ -47,7 +54,13 @@ async function tell(input: DatasetInput, state: DatasetState, reader: string, to
       // It was there and is gone: it has ended, and needs nothing more.
       if (isCancellation(error) || state.reached.has(reader)) return;
       // Cancelled while it waits: there is nobody left to tell.
-      if (!(await sleep(TELL_AGAIN_MS).then(() => true, () => false))) return;
+      if (
+        !(await sleep(TELL_AGAIN_MS).then(
+          () => true,
+          () => false,
+        ))
+      )
+        return;
     }
   }
 }
@@ -67,14 +80,20 @@ export async function tellParent(input: DatasetInput, state: DatasetState, last:
   const finished = status.done + status.failed + status.skipped + status.blocked;
   const changed = `${status.state} ${isSettled}`;
   const due =
-    last || changed !== state.shown ||
+    last ||
+    changed !== state.shown ||
     (Date.now() - state.reportedAt >= REPORT_MS && shouldReport(state.reported, finished, status.total, input.reports));
   if (!due || state.reporting) return;
   state.shown = changed;
   state.reported = finished;
   state.reportedAt = Date.now();
   state.serial++;
-  const sent = getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, { status, settled: isSettled, serial: state.serial, round });
+  const sent = getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, {
+    status,
+    settled: isSettled,
+    serial: state.serial,
+    round,
+  });
   if (last) return sent;
   state.reporting = true;
   void sent

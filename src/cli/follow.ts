@@ -19,7 +19,12 @@ export interface FollowOptions {
 }
 
 /** Follows a backfill until it has ended or is held; or the exit code of why it stopped looking. */
-export async function follow(io: Io, session: Session, id: string, { json, timeoutMs = Infinity }: FollowOptions): Promise<BackfillStatus | number> {
+export async function follow(
+  io: Io,
+  session: Session,
+  id: string,
+  { json, timeoutMs = Infinity }: FollowOptions,
+): Promise<BackfillStatus | number> {
   const show = await shower(io, json);
   const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
   const ended = endOf(session, id);
@@ -34,7 +39,8 @@ export async function follow(io: Io, session: Session, id: string, { json, timeo
   try {
     for (;;) {
       const status = await answerOf(session, id);
-      if (status === undefined && !silent) io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
+      if (status === undefined && !silent)
+        io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
       silent = status === undefined;
       if (status !== undefined) {
         seen = status;
@@ -47,7 +53,9 @@ export async function follow(io: Io, session: Session, id: string, { json, timeo
       const over = letGo ? EXIT.interrupted : io.now() > until ? EXIT.timeout : undefined;
       if (over !== undefined) {
         const name = seen?.id ?? id;
-        io.err(`${letGo ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: sluice watch ${name}\n`);
+        io.err(
+          `${letGo ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: sluice watch ${name}\n`,
+        );
         if (seen !== undefined) show.unfinished(seen);
         return over;
       }
@@ -74,7 +82,8 @@ interface Shower {
 async function shower(io: Io, json: FollowOptions['json']): Promise<Shower> {
   if (json === 'lines') return jsonLines(io);
   if (json === 'last') {
-    const write = (status: BackfillStatus): void => io.out(`${JSON.stringify(status, null, 2)}
+    const write = (status: BackfillStatus): void =>
+      io.out(`${JSON.stringify(status, null, 2)}
 `);
     return { next: () => undefined, last: write, unfinished: write };
   }

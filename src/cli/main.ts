@@ -16,7 +16,9 @@ async function main(): Promise<number> {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     screen: () => ({
-      width: process.stdout.columns || 100, height: process.stdout.rows || 40, now: Date.now(),
+      width: process.stdout.columns || 100,
+      height: process.stdout.rows || 40,
+      now: Date.now(),
       color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     }),
     isTerminal: process.stdout.isTTY,
@@ -53,7 +55,11 @@ function report(io: Io, error: unknown): number {
 function reportUsage(io: Io, { exitCode, code, message }: CommanderError): number {
   if (exitCode === 0) return 0;
   const said = code === 'commander.help' ? 'no verb was given' : message.replace(/^error: /, '');
-  const refused = new RequestError('usage', said, '`sluice --help` lists the verbs, `sluice <verb> --help` their options');
+  const refused = new RequestError(
+    'usage',
+    said,
+    '`sluice --help` lists the verbs, `sluice <verb> --help` their options',
+  );
   if (process.argv.includes('--json')) io.out(`${JSON.stringify(errorDocument(refused))}\n`);
   return refused.exitCode;
 }

@@ -19,9 +19,15 @@ export interface Session {
 }
 
 /** Opens the project of a verb, and closes what was opened when it is done. */
-export async function withProject<T>(io: Io, options: CommonOptions, work: (session: Session) => Promise<T>): Promise<T> {
+export async function withProject<T>(
+  io: Io,
+  options: CommonOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const opened = await openProject({
-    projectDir: resolve(options.project), environment: options.env, env: io.env,
+    projectDir: resolve(options.project),
+    environment: options.env,
+    env: io.env,
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
   });
   let connected: Promise<BackfillClient> | undefined;
@@ -32,7 +38,9 @@ export async function withProject<T>(io: Io, options: CommonOptions, work: (sess
   };
   try {
     return await work({
-      opened, client, workflowId,
+      opened,
+      client,
+      workflowId,
       status: async (id) => {
         const db = await opened.db();
         const row = (await findBackfill(db, workflowId(id))) ?? (await findBackfill(db, id));
@@ -52,29 +60,50 @@ async function connect(opened: Opened): Promise<BackfillClient> {
   const { address, namespace, apiKey, tls } = opened.temporal();
   try {
     return await BackfillClient.connect({
-      address, namespace, project: name, environment, connectTimeout: '5s',
-      ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls }),
+      address,
+      namespace,
+      project: name,
+      environment,
+      connectTimeout: '5s',
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(tls === undefined ? {} : { tls }),
     });
   } catch (error) {
-    throw new SystemError('temporal_unreachable', `no Temporal server answers at ${address}`, 'start one with `sluice dev`, or correct TEMPORAL_ADDRESS', { cause: error });
+    throw new SystemError(
+      'temporal_unreachable',
+      `no Temporal server answers at ${address}`,
+      'start one with `sluice dev`, or correct TEMPORAL_ADDRESS',
+      { cause: error },
+    );
   }
 }
 
 /** Runs a call of the client; what it refuses is the request's fault. */
 export async function asked<T>(call: () => Promise<T>): Promise<T> {
-  const { BackfillIdTakenError, BackfillNotFoundError, BackfillSystemError, MessageRefusedError, RequestRefusedError } = await import('../client/index.js');
+  const { BackfillIdTakenError, BackfillNotFoundError, BackfillSystemError, MessageRefusedError, RequestRefusedError } =
+    await import('../client/index.js');
   try {
     return await call();
   } catch (error) {
-    if (error instanceof BackfillNotFoundError) throw new RequestError('unknown_backfill', error.message, '`sluice list` shows them', { cause: error });
-    if (error instanceof BackfillIdTakenError) throw new RequestError('id_taken', error.message, 'leave out --id, or choose another', { cause: error });
-    if (error instanceof MessageRefusedError) throw new RequestError('message_refused', error.message, undefined, { cause: error });
-    if (error instanceof RequestRefusedError) throw new RequestError(error.code, error.message, error.remedy, { cause: error });
-    if (error instanceof BackfillSystemError) throw new SystemError(error.code, error.message, error.remedy, { cause: error });
+    if (error instanceof BackfillNotFoundError)
+      throw new RequestError('unknown_backfill', error.message, '`sluice list` shows them', { cause: error });
+    if (error instanceof BackfillIdTakenError)
+      throw new RequestError('id_taken', error.message, 'leave out --id, or choose another', { cause: error });
+    if (error instanceof MessageRefusedError)
+      throw new RequestError('message_refused', error.message, undefined, { cause: error });
+    if (error instanceof RequestRefusedError)
+      throw new RequestError(error.code, error.message, error.remedy, { cause: error });
+    if (error instanceof BackfillSystemError)
+      throw new SystemError(error.code, error.message, error.remedy, { cause: error });
     // By name: their classes are Temporal's, which only a client that is connected has loaded.
     if (error instanceof Error && /^(NamespaceNotFoundError|ServiceError)$/.test(error.name)) {
       const why = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-      throw new SystemError('temporal_refused', `Temporal: ${error.message}${why}`, 'is it up, and do TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its key fit together?', { cause: error });
+      throw new SystemError(
+        'temporal_refused',
+        `Temporal: ${error.message}${why}`,
+        'is it up, and do TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its key fit together?',
+        { cause: error },
+      );
     }
     throw error;
   }

@@ -35,23 +35,38 @@ const ID = /^[^\s\p{C}]{1,200}$/u;
 /** Plans before anything is started, so that whatever is wrong with the request is said at once, and nothing to do costs nothing. */
 export async function prepare(io: Io, session: Session, asked: BackfillInput, which: Which): Promise<Prepared> {
   if (which.id !== undefined && !ID.test(which.id)) {
-    throw new RequestError('bad_option', `--id ${JSON.stringify(which.id)} is not possible`, 'at most 200 characters, none of them a space');
+    throw new RequestError(
+      'bad_option',
+      `--id ${JSON.stringify(which.id)} is not possible`,
+      'at most 200 characters, none of them a space',
+    );
   }
   const db = await session.opened.db();
   const id = which.id ?? newId(io);
   if (which.id !== undefined && (await findBackfill(db, session.workflowId(id)))) {
-    throw new RequestError('id_taken', `backfill ${id} exists already: an id is never used twice`, 'leave out --id, or choose another');
+    throw new RequestError(
+      'id_taken',
+      `backfill ${id} exists already: an id is never used twice`,
+      'leave out --id, or choose another',
+    );
   }
   const project = await chosen(db, session.opened.project(), which, io);
   const input = { ...(await asPlanned(db, asked)), definition: project.hash };
   const request = BackfillRequest.parse(input);
   const plan = await planRequest({ project, db, pool: session.opened.pool, now: io.now() }, request);
   if (request.plan !== undefined && request.plan !== plan.fingerprint) {
-    throw new RequestError('plan_changed', `plan ${request.plan} is no longer true: it would now be ${plan.fingerprint}`, 'run `sluice plan` again and look at what changed');
+    throw new RequestError(
+      'plan_changed',
+      `plan ${request.plan} is no longer true: it would now be ${plan.fingerprint}`,
+      'run `sluice plan` again and look at what changed',
+    );
   }
   const { next } = planDocument(plan);
   return {
-    id, input, plan, partitions: buildCount(plan),
+    id,
+    input,
+    plan,
+    partitions: buildCount(plan),
     datasets: plan.datasets.filter(({ runs }) => runs.length > 0).length,
     hints: next === undefined ? [] : [`only stale partitions are left; to rebuild them: ${next}`],
   };
@@ -78,11 +93,26 @@ export async function recordNothing(io: Io, session: Session, { id, input, plan 
   const workflowId = session.workflowId(id);
   const now = new Date(io.now()).toISOString();
   const status: BackfillStatus = {
-    id, project, environment, state: 'completed', reason: 'nothing to do: all is up to date', startedAt: now, endedAt: now,
-    partitions: { total: 0, done: 0, failed: 0, blocked: 0, skipped: 0 }, rows: 0, waiting: null, warnings: plan.warnings, datasets: [], plan: plan.fingerprint,
+    id,
+    project,
+    environment,
+    state: 'completed',
+    reason: 'nothing to do: all is up to date',
+    startedAt: now,
+    endedAt: now,
+    partitions: { total: 0, done: 0, failed: 0, blocked: 0, skipped: 0 },
+    rows: 0,
+    waiting: null,
+    warnings: plan.warnings,
+    datasets: [],
+    plan: plan.fingerprint,
   };
   if (!(await claimBackfill(db, { project, environment }, workflowId, id, BackfillRequest.parse(input)))) {
-    throw new RequestError('id_taken', `backfill ${id} exists already: an id is never used twice`, 'choose another --id');
+    throw new RequestError(
+      'id_taken',
+      `backfill ${id} exists already: an id is never used twice`,
+      'choose another --id',
+    );
   }
   await endBackfill(db, workflowId, status);
   return status;

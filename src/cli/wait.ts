@@ -25,11 +25,16 @@ export async function untilPlanned(io: Io, session: Session, id: string): Promis
     const waited = io.now() - began;
     if (waited > SAY_MS && !(status !== undefined && (await (await session.client()).isTakenUp(id)))) {
       const queue = status === undefined ? 'sluice' : `sluice.${scopeName(session)}`;
-      if (!said) io.err(`no worker answers on the queue ${queue} yet: start one with \`sluice worker\` (or \`sluice dev\`)\n`);
+      if (!said)
+        io.err(`no worker answers on the queue ${queue} yet: start one with \`sluice worker\` (or \`sluice dev\`)\n`);
       said = true;
       if (waited > GIVE_UP_MS) {
         await (await session.client()).terminate(id, 'no worker answered within 60 s');
-        throw new SystemError('no_worker', `no worker answered on the queue ${queue} within 60 s; the start was taken back`, 'start one with `sluice worker` (or `sluice dev`), then try again');
+        throw new SystemError(
+          'no_worker',
+          `no worker answered on the queue ${queue} within 60 s; the start was taken back`,
+          'start one with `sluice worker` (or `sluice dev`), then try again',
+        );
       }
     }
     await new Promise((done) => setTimeout(done, LOOK_MS));
@@ -65,5 +70,7 @@ function scopeName(session: Session): string {
 /** No worker polls the workflow queue: the query waits in vain. */
 function isNobody(error: unknown): boolean {
   const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
-  return /no poller|DEADLINE_EXCEEDED|deadline exceeded|FAILED_PRECONDITION|Timeout expired|Unexpected error.*query/i.test(text);
+  return /no poller|DEADLINE_EXCEEDED|deadline exceeded|FAILED_PRECONDITION|Timeout expired|Unexpected error.*query/i.test(
+    text,
+  );
 }

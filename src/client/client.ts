@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Client, Connection, WorkflowNotFoundError, type ConnectionOptions, type WorkflowHandle } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  WorkflowNotFoundError,
+  type ConnectionOptions,
+  type WorkflowHandle,
+} from '@temporalio/client';
 import { BackfillStatus, ENDED } from '../contracts/status.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
@@ -43,7 +49,11 @@ export class BackfillClient {
 
   /** Connects to a Temporal server; `close` ends the connection. */
   static async connect(
-    options: ConnectionOptions & { readonly namespace?: string; readonly project: string; readonly environment?: string },
+    options: ConnectionOptions & {
+      readonly namespace?: string;
+      readonly project: string;
+      readonly environment?: string;
+    },
   ): Promise<BackfillClient> {
     const { namespace = 'default', project, environment = 'default', ...connect } = options;
     const connection = await Connection.connect(connect);
@@ -55,14 +65,19 @@ export class BackfillClient {
   /** Workflow id of a backfill: `backfill/<scope>/<id>`; an id with a slash is a whole workflow id. */
   workflowId(id: string): string {
     const { project, environment } = this.#scope;
-    return id.includes('/') ? id : `backfill/${environment === 'default' ? project : `${project}@${environment}`}/${id}`;
+    return id.includes('/')
+      ? id
+      : `backfill/${environment === 'default' ? project : `${project}@${environment}`}/${id}`;
   }
 
   /**
    * Starts a backfill and returns at once; planning may still refuse it, which `result` tells.
    * @throws BackfillIdTakenError
    */
-  async start(request: Request, { id = newId() }: { readonly id?: string } = {}): Promise<{ id: string; workflowId: string }> {
+  async start(
+    request: Request,
+    { id = newId() }: { readonly id?: string } = {},
+  ): Promise<{ id: string; workflowId: string }> {
     const workflowId = this.workflowId(id);
     await translate(id, () =>
       this.#client.workflow.start('backfill', {
@@ -82,22 +97,37 @@ export class BackfillClient {
   async plan(request: Request): Promise<PlanDocument> {
     const workflowId = `plan/${this.#scope.project}/${randomUUID()}`;
     const document: unknown = await translate<unknown>(workflowId, () =>
-      this.#client.workflow.execute('plan', { workflowId, taskQueue: 'sluice', args: [{ ...this.#scope, ...request }] }),
+      this.#client.workflow.execute('plan', {
+        workflowId,
+        taskQueue: 'sluice',
+        args: [{ ...this.#scope, ...request }],
+      }),
     );
     return PlanDocument.parse(document);
   }
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
-    const [document, { status, closeTime }] = await this.#ask(id, (handle) => Promise.all([handle.query('status'), handle.describe()]));
+    const [document, { status, closeTime }] = await this.#ask(id, (handle) =>
+      Promise.all([handle.query('status'), handle.describe()]),
+    );
     const answer = BackfillStatus.parse(document);
     if (isOpen(status.name) || ENDED.includes(answer.state)) return answer;
     // Terminated, or timed out: it had no time to say so itself.
-    return { ...answer, waiting: null, state: 'failed', reason: `its workflow was ${status.name.toLowerCase().replace('_', ' ')}`, endedAt: closeTime?.toISOString() ?? null };
+    return {
+      ...answer,
+      waiting: null,
+      state: 'failed',
+      reason: `its workflow was ${status.name.toLowerCase().replace('_', ' ')}`,
+      endedAt: closeTime?.toISOString() ?? null,
+    };
   }
 
   /** The status, whenever it has changed, until the backfill has ended or is held. @throws BackfillNotFoundError */
-  async *watch(id: string, { everyMs = WATCH_MS, signal }: { readonly everyMs?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<BackfillStatus, void, undefined> {
+  async *watch(
+    id: string,
+    { everyMs = WATCH_MS, signal }: { readonly everyMs?: number; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<BackfillStatus, void, undefined> {
     let last = '';
     for (;;) {
       const status = await this.status(id);
@@ -205,5 +235,8 @@ export function newId(): string {
 function summaryOf({ select, from, to, on, last, reason }: Request): string {
   const what = select === undefined ? 'the whole project' : [select].flat().join(' ');
   const when = on ?? (last === undefined ? [from, to].filter((one) => one !== undefined).join(' … ') : `last ${last}`);
-  return [what, when, reason].filter((part) => part !== undefined && part !== '').join(', ').slice(0, 200);
+  return [what, when, reason]
+    .filter((part) => part !== undefined && part !== '')
+    .join(', ')
+    .slice(0, 200);
 }

@@ -10,14 +10,20 @@ export abstract class BackfillError extends Error {
 
 /** Temporal knows no backfill of that id. */
 export class BackfillNotFoundError extends BackfillError {
-  constructor(readonly id: string, options?: ErrorOptions) {
+  constructor(
+    readonly id: string,
+    options?: ErrorOptions,
+  ) {
     super(`there is no backfill ${id}`, options);
   }
 }
 
 /** An id is never used twice, whether the first one still runs or not. */
 export class BackfillIdTakenError extends BackfillError {
-  constructor(readonly id: string, options?: ErrorOptions) {
+  constructor(
+    readonly id: string,
+    options?: ErrorOptions,
+  ) {
     super(`backfill ${id} exists already: an id is never used twice`, options);
   }
 }

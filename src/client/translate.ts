@@ -1,10 +1,20 @@
 import {
-  QueryNotRegisteredError, WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError,
+  QueryNotRegisteredError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { BackfillStatus } from '../contracts/status.js';
 import {
-  BackfillCancelledError, BackfillFailedError, BackfillIdTakenError, BackfillNotFoundError, BackfillSystemError, MessageRefusedError, RequestRefusedError,
+  BackfillCancelledError,
+  BackfillFailedError,
+  BackfillIdTakenError,
+  BackfillNotFoundError,
+  BackfillSystemError,
+  MessageRefusedError,
+  RequestRefusedError,
 } from './errors.js';
 
 /** Runs a call to Temporal and turns its errors into this client's own. */
@@ -21,9 +31,15 @@ function translated(id: string, error: unknown): unknown {
   if (error instanceof WorkflowExecutionAlreadyStartedError) return new BackfillIdTakenError(id, { cause: error });
   if (error instanceof QueryNotRegisteredError) {
     // Its workflow failed before it could answer anything.
-    return new RequestRefusedError('bad_request', `${id} has no status: its input was refused, or it is no backfill`, 'its result says why', { cause: error });
+    return new RequestRefusedError(
+      'bad_request',
+      `${id} has no status: its input was refused, or it is no backfill`,
+      'its result says why',
+      { cause: error },
+    );
   }
-  if (error instanceof WorkflowUpdateFailedError) return new MessageRefusedError(error.cause?.message ?? error.message, { cause: error });
+  if (error instanceof WorkflowUpdateFailedError)
+    return new MessageRefusedError(error.cause?.message ?? error.message, { cause: error });
   if (!(error instanceof WorkflowFailedError)) return error;
   const { cause } = error;
   if (cause instanceof CancelledFailure || cause instanceof TerminatedFailure) return new BackfillCancelledError(id);

@@ -9,7 +9,11 @@ const who = { reason: z.string().max(4000).optional(), requestedBy: z.string().m
 export const PauseMessage = z.strictObject(who);
 export const ResumeMessage = z.strictObject(who);
 export const CancelMessage = z.strictObject(who);
-export const RetryMessage = z.strictObject({ ...who, dataset: z.string().optional(), withCurrent: z.boolean().default(false) });
+export const RetryMessage = z.strictObject({
+  ...who,
+  dataset: z.string().optional(),
+  withCurrent: z.boolean().default(false),
+});
 export const SkipMessage = z.strictObject({
   ...who,
   dataset: z.string(),
@@ -18,7 +22,11 @@ export const SkipMessage = z.strictObject({
   on: z.string().optional(),
 });
 export const AdjustMessage = z
-  .strictObject({ ...who, priority: z.int().min(1).max(5).optional(), maxParallel: z.int().min(1).max(1000).optional() })
+  .strictObject({
+    ...who,
+    priority: z.int().min(1).max(5).optional(),
+    maxParallel: z.int().min(1).max(1000).optional(),
+  })
   .refine(({ priority, maxParallel }) => priority !== undefined || maxParallel !== undefined, {
     message: 'nothing to adjust: give priority or maxParallel',
   });
@@ -65,7 +73,12 @@ export type DatasetOrder =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'retry'; readonly round: number; readonly dataset: string | null }
-  | { readonly kind: 'skip'; readonly round: number; readonly dataset: string; readonly span: readonly [number, number] }
+  | {
+      readonly kind: 'skip';
+      readonly round: number;
+      readonly dataset: string;
+      readonly span: readonly [number, number];
+    }
   | { readonly kind: 'adjust'; readonly maxParallel: number | null }
   | { readonly kind: 'finish' };
 
@@ -80,8 +93,13 @@ export const Opened = z.discriminatedUnion('kind', [
     searchAttributes: z.boolean(),
     datasets: z.array(
       z.object({
-        name: z.string(), total: z.int(), needs: z.array(z.string()), readers: z.array(z.string()),
-        owner: z.string().optional(), priority: z.int(), what: z.string(),
+        name: z.string(),
+        total: z.int(),
+        needs: z.array(z.string()),
+        readers: z.array(z.string()),
+        owner: z.string().optional(),
+        priority: z.int(),
+        what: z.string(),
       }),
     ),
     warnings: z.array(PlanWarning),

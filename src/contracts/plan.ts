@@ -35,7 +35,12 @@ export const ExtractSpec = z.object({
   query: z.string().optional(),
   params: z.array(z.object({ start: count, end: count, name: z.enum(['start', 'end']) })).default([]),
   time: z
-    .object({ column: z.string(), type: z.string(), unit: z.enum(['s', 'ms', 'us']).optional(), timezone: z.string().optional() })
+    .object({
+      column: z.string(),
+      type: z.string(),
+      unit: z.enum(['s', 'ms', 'us']).optional(),
+      timezone: z.string().optional(),
+    })
     .optional(),
   /** One per column of the target, in order: the expression that is read from the source. */
   columns: z.array(z.object({ name: z.string(), type: z.string(), cast: z.string().optional(), binary: z.boolean() })),

@@ -5,7 +5,13 @@ export const ORDER = ['oldest', 'newest'] as const;
 export const ON_FAILURE = ['hold', 'fail'] as const;
 export const ON_CONFLICT = ['refuse', 'wait', 'skip'] as const;
 
-const names = z.union([z.string().min(1).transform((one) => [one]), z.array(z.string().min(1))]);
+const names = z.union([
+  z
+    .string()
+    .min(1)
+    .transform((one) => [one]),
+  z.array(z.string().min(1)),
+]);
 
 /**
  * What was asked: the input of the `backfill` workflow, as any Temporal client may send it by hand. Names and defaults are

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 
 export const BACKFILL_STATES = [
-  'planning', 'awaiting_approval', 'running', 'paused', 'held', 'completed', 'failed', 'cancelled',
+  'planning',
+  'awaiting_approval',
+  'running',
+  'paused',
+  'held',
+  'completed',
+  'failed',
+  'cancelled',
 ] as const;
 export const BackfillState = z.enum(BACKFILL_STATES);
 export type BackfillState = z.infer<typeof BackfillState>;

@@ -9,19 +9,33 @@ import { addColumnDdl, createDdl, schemaDrift, type TargetState } from '../wareh
  * @throws RequestError when somebody else owns it, when it holds rows that sluice did not write, or when its columns differ in a way that
  * `on_schema_change` does not allow
  */
-export function targetDdl(project: Project, dataset: Dataset, columns: readonly ColumnSpec[], state: TargetState, overwrite: boolean): string[] {
+export function targetDdl(
+  project: Project,
+  dataset: Dataset,
+  columns: readonly ColumnSpec[],
+  state: TargetState,
+  overwrite: boolean,
+): string[] {
   const target = quoteTable(dataset.table);
   const { owner } = state;
-  if (owner && !(owner.project === project.name && owner.environment === project.environment && owner.dataset === dataset.name)) {
+  if (
+    owner &&
+    !(owner.project === project.name && owner.environment === project.environment && owner.dataset === dataset.name)
+  ) {
     throw new RequestError(
       'table_owned',
       `${dataset.file}: table ${target} belongs to dataset ${owner.dataset} of project ${owner.project} (environment ${owner.environment})`,
       'give this dataset another table: `table: schema.name`',
     );
   }
-  if (!state.exists) return createDdl({ target: dataset.table, columns, time: dataset.time, key: dataset.key }, state.schemaExists);
+  if (!state.exists)
+    return createDdl({ target: dataset.table, columns, time: dataset.time, key: dataset.key }, state.schemaExists);
   if (!state.isTable) {
-    throw new RequestError('not_a_table', `${dataset.file}: ${target} is there, but is not a table`, 'give this dataset another table: `table: schema.name`');
+    throw new RequestError(
+      'not_a_table',
+      `${dataset.file}: ${target} is there, but is not a table`,
+      'give this dataset another table: `table: schema.name`',
+    );
   }
   if (!owner && !state.empty && !overwrite) {
     throw new RequestError(
@@ -42,7 +56,11 @@ function driftDdl(dataset: Dataset, columns: readonly ColumnSpec[], state: Targe
     ...(dataset.onSchemaChange === 'fail' ? added.map((column) => `${addColumnDdl(dataset.table, column)};`) : []),
   ];
   if (refused.length > 0) {
-    throw new RequestError('schema_drift', `${dataset.file}: table ${target} no longer fits what is written to it`, `run, then plan again:\n${refused.join('\n')}`);
+    throw new RequestError(
+      'schema_drift',
+      `${dataset.file}: table ${target} no longer fits what is written to it`,
+      `run, then plan again:\n${refused.join('\n')}`,
+    );
   }
   return added.map((column) => addColumnDdl(dataset.table, column));
 }

@@ -17,7 +17,11 @@ const NULL_COUNT_TIMEOUT = '2s';
 /** A source that is starting is there within seconds; planning waits no longer. */
 const CONNECT_TRIES = 4;
 
-export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body: ExtractBody): Promise<Omit<Described, 'ddl'>> {
+export async function describeExtract(
+  deps: PlanningDeps,
+  dataset: Dataset,
+  body: ExtractBody,
+): Promise<Omit<Described, 'ddl'>> {
   const base: ExtractSpec = {
     kind: 'extract',
     connection: body.from,
@@ -34,7 +38,12 @@ export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body
     const spec: ExtractSpec = {
       ...base,
       ...(time === undefined ? {} : { time }),
-      columns: columns.map(({ name, type, cast }) => ({ name, type, binary: movesInBinary(type), ...(cast ? { cast: type } : {}) })),
+      columns: columns.map(({ name, type, cast }) => ({
+        name,
+        type,
+        binary: movesInBinary(type),
+        ...(cast ? { cast: type } : {}),
+      })),
     };
     return {
       spec,
@@ -43,7 +52,11 @@ export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body
       warnings: await nullTimes(client, dataset, spec, columns),
     };
   };
-  return withRetries(() => pool.use(describe), CONNECT_TRIES, (ms) => new Promise((done) => setTimeout(done, ms))).catch((error: unknown) => {
+  return withRetries(
+    () => pool.use(describe),
+    CONNECT_TRIES,
+    (ms) => new Promise((done) => setTimeout(done, ms)),
+  ).catch((error: unknown) => {
     throw systemError(error, body.from);
   });
 }
@@ -75,7 +88,12 @@ function timeOf(dataset: Dataset, body: ExtractBody, columns: readonly SourceCol
  * Rows without an event time are in no partition: never dropped in silence. A query that takes `:start` and `:end` says itself
  * what belongs to an interval, and can't be asked about all of time (`generate_series` would never end).
  */
-async function nullTimes(client: PgClient, dataset: Dataset, spec: ExtractSpec, columns: readonly SourceColumn[]): Promise<PlanWarning[]> {
+async function nullTimes(
+  client: PgClient,
+  dataset: Dataset,
+  spec: ExtractSpec,
+  columns: readonly SourceColumn[],
+): Promise<PlanWarning[]> {
   const { time } = spec;
   if (!time || spec.params.length > 0 || columns.find(({ name }) => name === time.column)?.nullable !== true) return [];
   const relation = relationSql(spec, { start: '-infinity', end: 'infinity' });
@@ -83,13 +101,26 @@ async function nullTimes(client: PgClient, dataset: Dataset, spec: ExtractSpec, 
   await client.query('BEGIN READ ONLY');
   try {
     await client.query(`SET LOCAL statement_timeout = '${NULL_COUNT_TIMEOUT}'`);
-    const { rows } = await client.query<{ n: string }>(`SELECT count(*) AS n FROM ${relation} AS sluice_s WHERE ${quoteIdent(time.column)} IS NULL`);
+    const { rows } = await client.query<{ n: string }>(
+      `SELECT count(*) AS n FROM ${relation} AS sluice_s WHERE ${quoteIdent(time.column)} IS NULL`,
+    );
     const n = Number(rows[0]?.n ?? 0);
     if (n === 0) return [];
-    return [{ ...warning, rows: n, message: `${n} rows have no "${time.column}": they belong to no partition and are not extracted` }];
+    return [
+      {
+        ...warning,
+        rows: n,
+        message: `${n} rows have no "${time.column}": they belong to no partition and are not extracted`,
+      },
+    ];
   } catch (error) {
     if (errorFacts(error).sqlstate !== '57014') throw error;
-    return [{ ...warning, message: `rows without "${time.column}" were not counted within ${NULL_COUNT_TIMEOUT}; an index on it would help` }];
+    return [
+      {
+        ...warning,
+        message: `rows without "${time.column}" were not counted within ${NULL_COUNT_TIMEOUT}; an index on it would help`,
+      },
+    ];
   } finally {
     await client.query('ROLLBACK');
   }
@@ -100,5 +131,9 @@ function sourceError(error: unknown, dataset: Dataset, body: ExtractBody): unkno
   if (!isRefusedStatement(sqlstate)) return error;
   const what = body.table ? `table ${body.table.schema}.${body.table.name}` : 'its query';
   const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'source_query';
-  return new RequestError(code, `${dataset.file}: ${what} on connection ${body.from}: ${message}`, 'correct the name, or the connection under `from:`');
+  return new RequestError(
+    code,
+    `${dataset.file}: ${what} on connection ${body.from}: ${message}`,
+    'correct the name, or the connection under `from:`',
+  );
 }

@@ -15,7 +15,11 @@ import { requireReads } from './reads.js';
 import { requireZonedComparisons } from './zoneless.js';
 
 export async function describeTransform(
-  deps: PlanningDeps, client: PgClient, dataset: Dataset, body: TransformBody, window: Interval | undefined,
+  deps: PlanningDeps,
+  client: PgClient,
+  dataset: Dataset,
+  body: TransformBody,
+  window: Interval | undefined,
 ): Promise<Omit<Described, 'ddl'>> {
   const statement = statementOf(deps, body);
   const sql = withParams(statement, ({ start, end }) => statement.text.slice(start, end));
@@ -33,7 +37,9 @@ export async function describeTransform(
   }
   return {
     spec: {
-      kind: 'transform', sql, usesStart: body.statement.params.some(({ name }) => name === 'start'),
+      kind: 'transform',
+      sql,
+      usesStart: body.statement.params.some(({ name }) => name === 'start'),
       usesEnd: body.statement.params.some(({ name }) => name === 'end'),
       ...(window === undefined ? {} : { window: { start: sqlInstant(window.start), end: sqlInstant(window.end) } }),
     },
@@ -53,7 +59,11 @@ function statementOf({ project }: PlanningDeps, body: TransformBody): Rendered {
 }
 
 /** Column names and types of a SELECT. Plans it whole, runs none of it. */
-async function describeQuery(client: PgClient, dataset: Dataset, sql: string): Promise<{ name: string; type: string }[]> {
+async function describeQuery(
+  client: PgClient,
+  dataset: Dataset,
+  sql: string,
+): Promise<{ name: string; type: string }[]> {
   const head = 'SELECT sluice_q.* FROM (';
   try {
     await client.query('SELECT set_config($1, $2, true)', ['TimeZone', dataset.axis.zone]);
@@ -61,14 +71,22 @@ async function describeQuery(client: PgClient, dataset: Dataset, sql: string): P
       text: `${head}${sql}\n) AS sluice_q WHERE $1::timestamptz < $2::timestamptz LIMIT 0`,
       values: ['2000-01-01Z', '2000-01-02Z'],
     });
-    const types = await resolveTypes(client, fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]));
+    const types = await resolveTypes(
+      client,
+      fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]),
+    );
     return fields.map(({ name }, i) => ({ name, type: types[i]?.type ?? 'text' }));
   } catch (error) {
     const { sqlstate, message, position } = errorFacts(error);
     if (!isRefusedStatement(sqlstate)) throw error;
     const place = position === undefined ? '' : `:${lineAt(sql, Number(position) - 1 - head.length)}`;
     const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'sql_error';
-    throw new RequestError(code, `${dataset.file}${place}: ${message}`, 'correct the SQL; `sluice validate --connect` checks every statement', { cause: error });
+    throw new RequestError(
+      code,
+      `${dataset.file}${place}: ${message}`,
+      'correct the SQL; `sluice validate --connect` checks every statement',
+      { cause: error },
+    );
   }
 }
 

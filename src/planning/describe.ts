@@ -25,27 +25,36 @@ export interface DescribeOptions {
  * order, which makes the tables that are missing and is rolled back: planning changes nothing, and what it prepared was the real thing.
  */
 export async function describeDatasets(
-  deps: PlanningDeps, datasets: readonly Dataset[], options: DescribeOptions,
+  deps: PlanningDeps,
+  datasets: readonly Dataset[],
+  options: DescribeOptions,
 ): Promise<ReadonlyMap<string, Described>> {
   const described = new Map<string, Described>();
   if (datasets.length === 0) return described;
   const { project, pool } = deps;
-  await pool(project.warehouse).use(async (client) => {
-    await client.query('BEGIN');
-    try {
-      await client.query(`SET LOCAL lock_timeout = '5s'`);
-      for (const dataset of datasets) described.set(dataset.name, await describeOne(deps, client, dataset, options));
-    } finally {
-      await client.query('ROLLBACK');
-    }
-  }).catch((error: unknown) => {
-    throw systemError(error, project.warehouse);
-  });
+  await pool(project.warehouse)
+    .use(async (client) => {
+      await client.query('BEGIN');
+      try {
+        await client.query(`SET LOCAL lock_timeout = '5s'`);
+        for (const dataset of datasets) described.set(dataset.name, await describeOne(deps, client, dataset, options));
+      } finally {
+        await client.query('ROLLBACK');
+      }
+    })
+    .catch((error: unknown) => {
+      throw systemError(error, project.warehouse);
+    });
   return described;
 }
 
 /** One of {@link describeDatasets}, in a transaction that its caller rolls back. */
-export async function describeOne(deps: PlanningDeps, client: PgClient, dataset: Dataset, options: DescribeOptions): Promise<Described> {
+export async function describeOne(
+  deps: PlanningDeps,
+  client: PgClient,
+  dataset: Dataset,
+  options: DescribeOptions,
+): Promise<Described> {
   const { body } = dataset;
   if (body.kind === 'call') throw new RequestError('not_supported_yet', `${dataset.file}: call datasets`);
   const found =
@@ -77,9 +86,10 @@ function tableError(error: unknown, { file, table }: Dataset): unknown {
 
 function requireColumns(dataset: Dataset, columns: readonly ColumnSpec[]): void {
   const names = new Set(columns.map(({ name }) => name));
-  const missing = [...(dataset.time === null ? [] : [['time', dataset.time] as const]), ...dataset.key.map((name) => ['key', name] as const)].find(
-    ([, name]) => !names.has(name),
-  );
+  const missing = [
+    ...(dataset.time === null ? [] : [['time', dataset.time] as const]),
+    ...dataset.key.map((name) => ['key', name] as const),
+  ].find(([, name]) => !names.has(name));
   if (!missing) return;
   const [role, name] = missing;
   throw new RequestError(

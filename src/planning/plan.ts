@@ -23,18 +23,31 @@ export type Exclude = ReadonlyMap<string, readonly Interval[]>;
  * Answers a request: what is built, why, and with which statements. Changes nothing.
  * @throws RequestError (exit 2) for a request or project that is wrong, SystemError (exit 1) for a database that cannot be reached
  */
-export async function planRequest(deps: PlanningDeps, request: BackfillRequest, exclude: Exclude = new Map()): Promise<StoredPlan> {
+export async function planRequest(
+  deps: PlanningDeps,
+  request: BackfillRequest,
+  exclude: Exclude = new Map(),
+): Promise<StoredPlan> {
   const { project, now } = deps;
   const selected = selectDatasets(project, request);
   const resolved = resolveRange(request, { zone: project.timezone, now });
-  if ('problem' in resolved) throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
+  if ('problem' in resolved)
+    throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
   const nodes = [...project.datasets.values()];
   const result = planBackfill({
-    nodes, selected, range: resolved.range, rebuild: request.rebuild, now, exclude, ledger: await readLedger(deps, nodes),
+    nodes,
+    selected,
+    range: resolved.range,
+    rebuild: request.rebuild,
+    now,
+    exclude,
+    ledger: await readLedger(deps, nodes),
   });
   refuse(project, request, result);
   const building = result.datasets.filter(({ runs }) => countRuns(runs) > 0);
-  const windows = new Map(building.flatMap(({ name, window }) => (window === undefined ? [] : [[name, window] as const])));
+  const windows = new Map(
+    building.flatMap(({ name, window }) => (window === undefined ? [] : [[name, window] as const])),
+  );
   const described = await describeDatasets(deps, inOrder(project, building), { overwrite: request.overwrite, windows });
   return assemble(deps, request, result, described);
 }
@@ -60,7 +73,9 @@ function inOrder(project: Project, building: readonly PlannedDataset[]): Dataset
 
 function refuse(project: Project, request: BackfillRequest, result: PlanResult): void {
   if (result.empty) {
-    const starts = result.datasets.map(({ name }) => `${name} starts ${formatInstant(project.datasets.get(name)?.start ?? 0)}`);
+    const starts = result.datasets.map(
+      ({ name }) => `${name} starts ${formatInstant(project.datasets.get(name)?.start ?? 0)}`,
+    );
     throw new RequestError(
       'nothing_in_range',
       `the range leaves no selected dataset a complete partition: ${starts.slice(0, 5).join(', ')}`,
@@ -77,24 +92,45 @@ function refuse(project: Project, request: BackfillRequest, result: PlanResult):
   );
 }
 
-function assemble(deps: PlanningDeps, request: BackfillRequest, result: PlanResult, described: ReadonlyMap<string, Described>): StoredPlan {
+function assemble(
+  deps: PlanningDeps,
+  request: BackfillRequest,
+  result: PlanResult,
+  described: ReadonlyMap<string, Described>,
+): StoredPlan {
   const { project } = deps;
   const datasets = result.datasets.map((planned) => storedDataset(project, planned, described.get(planned.name)));
   const content = {
-    project: project.name, environment: project.environment, warehouse: project.warehouse,
-    rebuild: request.rebuild, overwrite: request.overwrite, datasets,
+    project: project.name,
+    environment: project.environment,
+    warehouse: project.warehouse,
+    rebuild: request.rebuild,
+    overwrite: request.overwrite,
+    datasets,
   };
   const { from, to, last, on, select: selectors, exclude } = request;
   return {
     ...content,
     definition: project.hash,
     fingerprint: createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16),
-    request: { from, to, last, on, select: selectors, exclude, rebuild: request.rebuild === 'missing' ? undefined : request.rebuild },
+    request: {
+      from,
+      to,
+      last,
+      on,
+      select: selectors,
+      exclude,
+      rebuild: request.rebuild === 'missing' ? undefined : request.rebuild,
+    },
     order: request.order,
     leavesStale: result.leavesStale.map(({ dataset, intervals }) => ({
       dataset,
       intervals: intervals.map(({ start, end }) => ({ start: formatInstant(start), end: formatInstant(end) })),
-      command: backfillCommand([dataset], { ...rangeOf(intervals), environment: project.environment, rebuild: 'stale' }),
+      command: backfillCommand([dataset], {
+        ...rangeOf(intervals),
+        environment: project.environment,
+        rebuild: 'stale',
+      }),
     })),
     warnings: [...result.notices, ...[...described.values()].flatMap(({ warnings }) => warnings)],
   };
@@ -117,8 +153,14 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     runs: planned.runs.map(runToJson),
     from: formatInstant(hull.start),
     to: formatInstant(hull.end),
-    missing: planned.missing, stale: planned.stale, upToDate: planned.upToDate,
-    intervals: planned.intervals.map(({ start, end, why }) => ({ start: formatInstant(start), end: formatInstant(end), why })),
+    missing: planned.missing,
+    stale: planned.stale,
+    upToDate: planned.upToDate,
+    intervals: planned.intervals.map(({ start, end, why }) => ({
+      start: formatInstant(start),
+      end: formatInstant(end),
+      why,
+    })),
     target: dataset.table,
     key: [...dataset.key],
     time: described?.time ?? null,

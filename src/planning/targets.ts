@@ -13,9 +13,18 @@ export async function deployTargets(tx: Db, project: Project, plan: StoredPlan):
 }
 
 /** Makes a dataset the owner of its table, and gives up the one it had. */
-export async function own(tx: Db, project: Project, dataset: string, target: { schema: string; name: string }, made: boolean): Promise<void> {
+export async function own(
+  tx: Db,
+  project: Project,
+  dataset: string,
+  target: { schema: string; name: string },
+  made: boolean,
+): Promise<void> {
   const scope = { project: project.name, environment: project.environment };
-  await tx('sluice.tables').where({ ...scope, dataset }).andWhereNot({ schema_name: target.schema, table_name: target.name }).delete();
+  await tx('sluice.tables')
+    .where({ ...scope, dataset })
+    .andWhereNot({ schema_name: target.schema, table_name: target.name })
+    .delete();
   await tx('sluice.tables')
     .insert({ schema_name: target.schema, table_name: target.name, ...scope, dataset, created_by_sluice: made })
     .onConflict(['schema_name', 'table_name'])
@@ -26,5 +35,8 @@ export async function own(tx: Db, project: Project, dataset: string, target: { s
     [target.schema, target.name],
   );
   if (owner?.project === scope.project && owner.environment === scope.environment && owner.dataset === dataset) return;
-  throw new RequestError('table_owned', `table ${target.schema}.${target.name} belongs to dataset ${owner?.dataset} of project ${owner?.project}`);
+  throw new RequestError(
+    'table_owned',
+    `table ${target.schema}.${target.name} belongs to dataset ${owner?.dataset} of project ${owner?.project}`,
+  );
 }

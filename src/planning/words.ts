@@ -15,10 +15,14 @@ interface Command {
 
 /** `sluice backfill …` as it works when typed: with the range, the environment and quotes where a shell needs them. */
 export function backfillCommand(selection: readonly string[], { environment, rebuild, ...asked }: Command): string {
-  const options = (['from', 'to', 'last', 'on'] as const).flatMap((key) => (typeof asked[key] === 'string' ? [`--${key}`, asked[key]] : []));
+  const options = (['from', 'to', 'last', 'on'] as const).flatMap((key) =>
+    typeof asked[key] === 'string' ? [`--${key}`, asked[key]] : [],
+  );
   const excluded = (Array.isArray(asked.exclude) ? asked.exclude : []).flatMap((name) => ['--exclude', String(name)]);
   const words = [
-    ...selection, ...options, ...excluded,
+    ...selection,
+    ...options,
+    ...excluded,
     ...(rebuild === undefined || rebuild === 'missing' ? [] : ['--rebuild', rebuild]),
     ...(environment === 'default' ? [] : ['-e', environment]),
   ];
@@ -38,14 +42,30 @@ export function selectorFor(selected: readonly string[] | undefined, reader: str
 /** What a stored plan shows: the document of `plan --json`. */
 export function planDocument(plan: StoredPlan): PlanDocument {
   const datasets = plan.datasets.map((dataset) => ({
-    name: dataset.name, kind: dataset.kind, grain: dataset.grain, needs: dataset.needs, from: dataset.from, to: dataset.to,
-    build: countRuns(runsOfJson(dataset.runs)), missing: dataset.missing, stale: dataset.stale, upToDate: dataset.upToDate,
-    intervals: dataset.intervals, ddl: dataset.ddl,
+    name: dataset.name,
+    kind: dataset.kind,
+    grain: dataset.grain,
+    needs: dataset.needs,
+    from: dataset.from,
+    to: dataset.to,
+    build: countRuns(runsOfJson(dataset.runs)),
+    missing: dataset.missing,
+    stale: dataset.stale,
+    upToDate: dataset.upToDate,
+    intervals: dataset.intervals,
+    ddl: dataset.ddl,
   }));
   const { project, environment, fingerprint, definition, leavesStale, warnings } = plan;
   const onlyStale = datasets.every(({ build }) => build === 0) && datasets.some(({ stale }) => stale > 0);
   return {
-    project, environment, request: plan.request, fingerprint, definition, datasets, leavesStale, warnings,
+    project,
+    environment,
+    request: plan.request,
+    fingerprint,
+    definition,
+    datasets,
+    leavesStale,
+    warnings,
     ...(onlyStale ? { next: rebuildCommand(plan) } : {}),
   };
 }

@@ -50,7 +50,13 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
     if (current?.url !== url) {
       // Not waited for: it ends when the last of its connections is given back. And nothing may come between the look and the change.
       current?.pool.end().catch(() => undefined);
-      const pool = new pg.Pool({ connectionString: url, max, idleTimeoutMillis: 10_000, connectionTimeoutMillis: 10_000, application_name: 'sluice' });
+      const pool = new pg.Pool({
+        connectionString: url,
+        max,
+        idleTimeoutMillis: 10_000,
+        connectionTimeoutMillis: 10_000,
+        application_name: 'sluice',
+      });
       // An idle connection that dies is replaced; whoever uses one next meets the error itself.
       pool.on('error', () => undefined);
       current = { url, pool };
@@ -94,7 +100,11 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
 }
 
 /** Retries what a retry can help (a server that is starting), at once gives up on the rest. */
-export async function withRetries<T>(work: () => Promise<T>, attempts: number, wait: (ms: number) => Promise<void>): Promise<T> {
+export async function withRetries<T>(
+  work: () => Promise<T>,
+  attempts: number,
+  wait: (ms: number) => Promise<void>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();

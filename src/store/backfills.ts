@@ -12,10 +12,20 @@ export interface BackfillRow {
 
 /** Claims a backfill's id for ever. False when it was used before. */
 export async function claimBackfill(
-  db: Db, scope: Scope, workflowId: string, backfillId: string, request: BackfillRequest,
+  db: Db,
+  scope: Scope,
+  workflowId: string,
+  backfillId: string,
+  request: BackfillRequest,
 ): Promise<boolean> {
   const made = await db('sluice.backfills')
-    .insert({ workflow_id: workflowId, ...keysOf(scope), backfill_id: backfillId, state: 'planning', request: JSON.stringify(request) })
+    .insert({
+      workflow_id: workflowId,
+      ...keysOf(scope),
+      backfill_id: backfillId,
+      state: 'planning',
+      request: JSON.stringify(request),
+    })
     .onConflict('workflow_id')
     .ignore()
     .returning('workflow_id');
@@ -23,14 +33,21 @@ export async function claimBackfill(
 }
 
 export async function backfillState(db: Db, workflowId: string, state: string, plan?: string): Promise<void> {
-  await db('sluice.backfills').where({ workflow_id: workflowId }).update({ state, ...(plan === undefined ? {} : { plan }) });
+  await db('sluice.backfills')
+    .where({ workflow_id: workflowId })
+    .update({ state, ...(plan === undefined ? {} : { plan }) });
 }
 
 /** Keeps the final document: Temporal forgets closed workflows, the ledger's neighbour does not. */
 export async function endBackfill(db: Db, workflowId: string, status: BackfillStatus): Promise<void> {
   await db('sluice.backfills')
     .where({ workflow_id: workflowId })
-    .update({ state: status.state, status: JSON.stringify(status), ended_at: status.endedAt, plan: status.plan ?? null });
+    .update({
+      state: status.state,
+      status: JSON.stringify(status),
+      ended_at: status.endedAt,
+      plan: status.plan ?? null,
+    });
 }
 
 export async function findBackfill(db: Db, workflowId: string): Promise<BackfillRow | undefined> {
@@ -50,7 +67,9 @@ async function listRows(db: Db, where: string, bindings: string[], limit: number
     bindings,
   );
   return rows.map((row) => ({
-    workflowId: row.workflow_id, backfillId: row.backfill_id, state: row.state,
+    workflowId: row.workflow_id,
+    backfillId: row.backfill_id,
+    state: row.state,
     status: row.status === null ? null : BackfillStatus.parse(row.status),
   }));
 }

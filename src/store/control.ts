@@ -9,7 +9,10 @@ export interface Control {
 }
 
 export async function setControl(db: Db, workflowId: string, control: Control): Promise<void> {
-  await db('sluice.control').insert({ workflow_id: workflowId, ...control }).onConflict('workflow_id').merge();
+  await db('sluice.control')
+    .insert({ workflow_id: workflowId, ...control })
+    .onConflict('workflow_id')
+    .merge();
 }
 
 export interface Limit {
@@ -20,7 +23,13 @@ export interface Limit {
 }
 
 /** The limit in force on a connection. The governor will write here; today the project's budget does. */
-export async function setLimit(db: Db, scope: Scope, connection: string, { slots, rate }: Limit, reason: string): Promise<void> {
+export async function setLimit(
+  db: Db,
+  scope: Scope,
+  connection: string,
+  { slots, rate }: Limit,
+  reason: string,
+): Promise<void> {
   await db('sluice.limits')
     .insert({ ...keysOf(scope), connection, slots, rate, reason, updated_at: db.raw('clock_timestamp()') })
     .onConflict(['project', 'environment', 'connection'])
@@ -45,9 +54,17 @@ export interface JournalEntry {
 }
 
 /** Who did what, when and why. */
-export async function record(db: Db, scope: Scope, { backfillId, actor, action, reason, detail }: JournalEntry): Promise<void> {
+export async function record(
+  db: Db,
+  scope: Scope,
+  { backfillId, actor, action, reason, detail }: JournalEntry,
+): Promise<void> {
   await db('sluice.journal').insert({
-    ...keysOf(scope), backfill_id: backfillId ?? null, actor, action, reason: reason ?? null,
+    ...keysOf(scope),
+    backfill_id: backfillId ?? null,
+    actor,
+    action,
+    reason: reason ?? null,
     detail: detail === undefined ? null : JSON.stringify(detail),
   });
 }

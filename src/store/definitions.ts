@@ -9,11 +9,18 @@ export interface Definition extends Scope {
 /** Keeps a definition under its hash; the same content twice is one row. */
 export async function registerDefinition(db: Db, definition: Definition): Promise<void> {
   const { hash, project, environment, files } = definition;
-  await db('sluice.definitions').insert({ hash, project, environment, files: JSON.stringify(files) }).onConflict('hash').ignore();
+  await db('sluice.definitions')
+    .insert({ hash, project, environment, files: JSON.stringify(files) })
+    .onConflict('hash')
+    .ignore();
 }
 
 export async function loadDefinition(db: Db, hash: string): Promise<Definition | undefined> {
-  const [row] = await rowsOf<Definition>(db, 'SELECT hash, project, environment, files FROM sluice.definitions WHERE hash = ?', [hash]);
+  const [row] = await rowsOf<Definition>(
+    db,
+    'SELECT hash, project, environment, files FROM sluice.definitions WHERE hash = ?',
+    [hash],
+  );
   return row;
 }
 

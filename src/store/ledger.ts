@@ -116,7 +116,13 @@ export interface LedgerRow {
 }
 
 /** Published partitions that overlap `[from, to)`, oldest first. */
-export async function ledgerRows(db: Db, scope: Scope, dataset: string, from: Instant, to: Instant): Promise<LedgerRow[]> {
+export async function ledgerRows(
+  db: Db,
+  scope: Scope,
+  dataset: string,
+  from: Instant,
+  to: Instant,
+): Promise<LedgerRow[]> {
   const rows = await rowsOf<Omit<LedgerRow, 'rows'> & { rows: string }>(
     db,
     `SELECT ${isoColumn('starts_at')}, ${isoColumn('ends_at')}, backfill_id, version, rows, ${isoColumn('published_at')}

@@ -172,7 +172,9 @@ export async function migrate(knex: Knex): Promise<void> {
     await lock.raw('SELECT pg_advisory_xact_lock(?)', [String(MIGRATION_LOCK)]);
     if (await isCurrent(knex)) return;
     // `IF NOT EXISTS` asks for CREATE on the database even where the schema is there: a writer may own a schema and no more.
-    const { rows } = await knex.raw<{ rows: { missing: boolean }[] }>(`SELECT to_regnamespace('sluice') IS NULL AS missing`);
+    const { rows } = await knex.raw<{ rows: { missing: boolean }[] }>(
+      `SELECT to_regnamespace('sluice') IS NULL AS missing`,
+    );
     if (rows[0]?.missing === true) await knex.raw('CREATE SCHEMA sluice');
     await knex.migrate.latest({ migrationSource: source, schemaName: 'sluice', tableName: 'migrations' });
   });
@@ -180,7 +182,9 @@ export async function migrate(knex: Knex): Promise<void> {
 
 async function isCurrent(knex: Knex): Promise<boolean> {
   const last = VERSIONS.at(-1)?.name;
-  const { rows } = await knex.raw<{ rows: { there: boolean }[] }>(`SELECT to_regclass('sluice.migrations') IS NOT NULL AS there`);
+  const { rows } = await knex.raw<{ rows: { there: boolean }[] }>(
+    `SELECT to_regclass('sluice.migrations') IS NOT NULL AS there`,
+  );
   if (rows[0]?.there !== true) return false;
   const found = await knex.raw<{ rows: unknown[] }>('SELECT 1 FROM sluice.migrations WHERE name = ?', [last ?? null]);
   return found.rows.length > 0;

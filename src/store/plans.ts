@@ -14,13 +14,20 @@ export async function savePlan(db: Db, plan: StoredPlan): Promise<void> {
       .ignore()
       .returning('fingerprint');
     if (made.length === 0 || datasets.length === 0) return;
-    const rows = datasets.map((body, position) => ({ fingerprint, position, name: body.name, body: JSON.stringify(body) }));
+    const rows = datasets.map((body, position) => ({
+      fingerprint,
+      position,
+      name: body.name,
+      body: JSON.stringify(body),
+    }));
     await tx.batchInsert('sluice.plan_datasets', rows, 200);
   });
 }
 
 export async function loadPlan(db: Db, fingerprint: string): Promise<StoredPlan | undefined> {
-  const [row] = await rowsOf<{ head: object }>(db, 'SELECT head FROM sluice.plans WHERE fingerprint = ?', [fingerprint]);
+  const [row] = await rowsOf<{ head: object }>(db, 'SELECT head FROM sluice.plans WHERE fingerprint = ?', [
+    fingerprint,
+  ]);
   if (!row) return undefined;
   const bodies = await rowsOf<{ body: unknown }>(
     db,
@@ -37,7 +44,12 @@ export async function loadPlan(db: Db, fingerprint: string): Promise<StoredPlan 
 export async function asPlanned<Request extends BackfillInput>(db: Db, request: Request): Promise<Request> {
   if (request.plan === undefined) return request;
   const plan = await loadPlan(db, request.plan);
-  if (!plan) throw new RequestError('unknown_plan', `there is no plan ${request.plan} in this warehouse`, '`sluice plan` makes one and prints its fingerprint');
+  if (!plan)
+    throw new RequestError(
+      'unknown_plan',
+      `there is no plan ${request.plan} in this warehouse`,
+      '`sluice plan` makes one and prints its fingerprint',
+    );
   if (ASKED.some((key) => request[key] !== undefined)) return request;
   return { ...request, ...Answered.parse(plan.request), rebuild: plan.rebuild };
 }
@@ -46,7 +58,11 @@ const ASKED = ['from', 'to', 'last', 'on', 'select', 'exclude'] as const;
 const Answered = BackfillRequest.pick({ from: true, to: true, last: true, on: true, select: true, exclude: true });
 
 /** One dataset of a plan, and the plan's head. */
-export async function loadPlanDataset(db: Db, fingerprint: string, name: string): Promise<{ head: PlanHead; dataset: StoredDataset }> {
+export async function loadPlanDataset(
+  db: Db,
+  fingerprint: string,
+  name: string,
+): Promise<{ head: PlanHead; dataset: StoredDataset }> {
   const [row] = await rowsOf<{ head: object; body: unknown }>(
     db,
     'SELECT p.head, d.body FROM sluice.plans p JOIN sluice.plan_datasets d USING (fingerprint) WHERE fingerprint = ? AND d.name = ?',

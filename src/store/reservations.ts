@@ -25,7 +25,12 @@ export async function lockScope(tx: Db, { project, environment }: Scope): Promis
 }
 
 /** What other backfills hold of what is wanted. */
-export async function findConflicts(tx: Db, scope: Scope, workflowId: string, wanted: readonly Held[]): Promise<Conflict[]> {
+export async function findConflicts(
+  tx: Db,
+  scope: Scope,
+  workflowId: string,
+  wanted: readonly Held[],
+): Promise<Conflict[]> {
   const held = await allHeld(tx, scope, workflowId);
   return held.filter((one) =>
     wanted.some(({ dataset, start, end }) => dataset === one.dataset && start < one.end && one.start < end),
@@ -34,7 +39,14 @@ export async function findConflicts(tx: Db, scope: Scope, workflowId: string, wa
 
 /** Everything that other backfills of the scope hold. */
 export async function allHeld(tx: Db, scope: Scope, exceptWorkflow: string): Promise<Conflict[]> {
-  const rows = await rowsOf<{ workflow_id: string; backfill_id: string; dataset: string; s: number; e: number; age: number }>(
+  const rows = await rowsOf<{
+    workflow_id: string;
+    backfill_id: string;
+    dataset: string;
+    s: number;
+    e: number;
+    age: number;
+  }>(
     tx,
     `SELECT r.workflow_id, r.backfill_id, d.dataset,
        extract(epoch FROM d.starts_at)::float8 * 1000 AS s, extract(epoch FROM d.ends_at)::float8 * 1000 AS e,
@@ -45,14 +57,22 @@ export async function allHeld(tx: Db, scope: Scope, exceptWorkflow: string): Pro
     [scope.project, scope.environment, exceptWorkflow],
   );
   return rows.map((row) => ({
-    workflowId: row.workflow_id, backfillId: row.backfill_id, dataset: row.dataset,
-    start: row.s, end: row.e, heartbeatAgeMs: row.age,
+    workflowId: row.workflow_id,
+    backfillId: row.backfill_id,
+    dataset: row.dataset,
+    start: row.s,
+    end: row.e,
+    heartbeatAgeMs: row.age,
   }));
 }
 
 /** Makes the reservation of an execution, with a fresh epoch; an older one of the same workflow is gone with its leases. */
 export async function reserve(
-  tx: Db, scope: Scope, workflowId: string, backfillId: string, held: readonly Held[],
+  tx: Db,
+  scope: Scope,
+  workflowId: string,
+  backfillId: string,
+  held: readonly Held[],
 ): Promise<number> {
   await tx('sluice.reservations').where({ workflow_id: workflowId }).delete();
   const [row] = await rowsOf<{ epoch: string }>(
@@ -68,7 +88,11 @@ export async function reserve(
 const heldRow =
   (scope: Scope, workflowId: string) =>
   ({ dataset, start, end }: Held) => ({
-    workflow_id: workflowId, ...keysOf(scope), dataset, starts_at: sqlInstant(start), ends_at: sqlInstant(end),
+    workflow_id: workflowId,
+    ...keysOf(scope),
+    dataset,
+    starts_at: sqlInstant(start),
+    ends_at: sqlInstant(end),
   });
 
 /**

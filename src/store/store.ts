@@ -44,7 +44,11 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
   });
   try {
     // Connect by hand first: knex hides why a connection was refused behind a time-out of its pool.
-    await withRetries(() => probe(urlOf), 4, (ms) => new Promise((done) => setTimeout(done, ms)));
+    await withRetries(
+      () => probe(urlOf),
+      4,
+      (ms) => new Promise((done) => setTimeout(done, ms)),
+    );
     await migrate(db);
   } catch (error) {
     await db.destroy();
@@ -54,7 +58,11 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
 }
 
 async function probe(urlOf: UrlOf): Promise<void> {
-  const client = new pg.Client({ connectionString: await urlOf(), connectionTimeoutMillis: 10_000, application_name: 'sluice/probe' });
+  const client = new pg.Client({
+    connectionString: await urlOf(),
+    connectionTimeoutMillis: 10_000,
+    application_name: 'sluice/probe',
+  });
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -33,17 +33,29 @@ export function createConnections(source: ConnectionSource): Connections {
   const urlOf = async (name: string): Promise<string> => {
     const connection = source.project().connections.get(name);
     if (!connection) {
-      throw new RequestError('unknown_connection', `this project has no connection ${JSON.stringify(name)}`, 'name it under `connections:` in sluice.yaml');
+      throw new RequestError(
+        'unknown_connection',
+        `this project has no connection ${JSON.stringify(name)}`,
+        'name it under `connections:` in sluice.yaml',
+      );
     }
     const url = await resolveTemplate(connection.url, source.env, (path) => readFile(path, 'utf8'), name);
     if (/^(postgres(ql)?|socket):/.test(url)) return url;
     if (!url.startsWith(EMBEDDED)) {
       // The driver would take it for the name of a host. What it says may be a secret.
-      throw new RequestError('bad_url', `connection ${name}: its url resolves to what is no PostgreSQL url`, 'write postgres://user:password@host:5432/database, or embedded:<database>');
+      throw new RequestError(
+        'bad_url',
+        `connection ${name}: its url resolves to what is no PostgreSQL url`,
+        'write postgres://user:password@host:5432/database, or embedded:<database>',
+      );
     }
     const server = source.postgresUrl();
     if (server === undefined) {
-      throw new RequestError('no_embedded', `connection ${name} is ${url}, and no embedded PostgreSQL runs`, 'start it with `sluice dev`, or give the connection a url');
+      throw new RequestError(
+        'no_embedded',
+        `connection ${name} is ${url}, and no embedded PostgreSQL runs`,
+        'start it with `sluice dev`, or give the connection a url',
+      );
     }
     return embeddedUrl(server, url.slice(EMBEDDED.length), made);
   };

@@ -6,12 +6,21 @@ import { deployDefinition, loadDefinition, registerDefinition } from '../store/d
 import type { Db } from '../store/store.js';
 
 /** Projects by the hash of their definition: what runs keeps the one that it began with, whatever is deployed meanwhile. */
-export function createDefinitions(db: Db, current: () => Project, env: Env): (hash: string | undefined) => Promise<Project> {
+export function createDefinitions(
+  db: Db,
+  current: () => Project,
+  env: Env,
+): (hash: string | undefined) => Promise<Project> {
   const loaded = new Map<string, Promise<Project>>();
   const load = async (hash: string): Promise<Project> => {
     const definition = await loadDefinition(db, hash);
     const { environment } = current();
-    if (!definition) throw new RequestError('unknown_definition', `definition ${hash} is not registered in this warehouse`, 'leave it out to use what the workers deploy');
+    if (!definition)
+      throw new RequestError(
+        'unknown_definition',
+        `definition ${hash} is not registered in this warehouse`,
+        'leave it out to use what the workers deploy',
+      );
     return loadProject(definition.files, { environment, env, registered: true });
   };
   return async (hash) => {

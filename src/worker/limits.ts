@@ -18,10 +18,21 @@ export function sliceQueue(project: Project): string {
  * Puts the project's budgets into force: slots where the gate reads them, the warehouse's rate at the Temporal server, which then holds over all workers.
  * The seam for the governor, which will write the same two.
  */
-export async function applyBudgets(db: Db, connection: NativeConnection, namespace: string, project: Project): Promise<void> {
+export async function applyBudgets(
+  db: Db,
+  connection: NativeConnection,
+  namespace: string,
+  project: Project,
+): Promise<void> {
   const scope = { project: project.name, environment: project.environment };
   for (const { name, budget } of project.connections.values()) {
-    await setLimit(db, scope, name, { slots: budget.slots ?? DEFAULT_SLOTS, rate: budget.rate ?? null }, 'budget in sluice.yaml');
+    await setLimit(
+      db,
+      scope,
+      name,
+      { slots: budget.slots ?? DEFAULT_SLOTS, rate: budget.rate ?? null },
+      'budget in sluice.yaml',
+    );
   }
   const rate = project.connections.get(project.warehouse)?.budget.rate;
   await connection.workflowService.updateTaskQueueConfig({

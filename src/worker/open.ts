@@ -38,7 +38,11 @@ export async function openProject(place: Place): Promise<Opened> {
   let project = await load();
   let store: Promise<Db> | undefined;
   const dev = (): DevInfo | undefined => findDev({ dataDir: place.dataDir, env, projectDir });
-  const connections = createConnections({ project: () => project, env, postgresUrl: () => env['SLUICE_EMBEDDED_URL'] ?? dev()?.postgresUrl });
+  const connections = createConnections({
+    project: () => project,
+    env,
+    postgresUrl: () => env['SLUICE_EMBEDDED_URL'] ?? dev()?.postgresUrl,
+  });
   return {
     project: () => project,
     reload: async () => (project = await load()),
@@ -49,7 +53,11 @@ export async function openProject(place: Place): Promise<Opened> {
     temporal: () => {
       const target = resolveTemporal(env, dev());
       if (target) return target;
-      throw new SystemError('no_temporal_server', 'no Temporal server: TEMPORAL_ADDRESS is not set and no `sluice dev` runs here', 'start one with `sluice dev`, or set TEMPORAL_ADDRESS');
+      throw new SystemError(
+        'no_temporal_server',
+        'no Temporal server: TEMPORAL_ADDRESS is not set and no `sluice dev` runs here',
+        'start one with `sluice dev`, or set TEMPORAL_ADDRESS',
+      );
     },
     close: async () => {
       await (await store?.catch(() => undefined))?.destroy();

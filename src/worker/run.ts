@@ -50,7 +50,14 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     signal.addEventListener('abort', stop, { once: true });
     const running = Promise.all(workers.map((worker) => worker.run()));
     options.onReady();
-    log.info({ project: opened.project().name, definition: opened.project().hash, queues: workers.map(({ options: { taskQueue } }) => taskQueue) }, 'worker runs');
+    log.info(
+      {
+        project: opened.project().name,
+        definition: opened.project().hash,
+        queues: workers.map(({ options: { taskQueue } }) => taskQueue),
+      },
+      'worker runs',
+    );
     if (signal.aborted) stop();
     await running.finally(stop);
     stopWatching();
@@ -62,9 +69,18 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
 
 async function connect({ address, apiKey, tls }: ReturnType<Opened['temporal']>): Promise<NativeConnection> {
   try {
-    return await NativeConnection.connect({ address, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls }) });
+    return await NativeConnection.connect({
+      address,
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(tls === undefined ? {} : { tls }),
+    });
   } catch (error) {
-    throw new SystemError('temporal_unreachable', `no Temporal server answers at ${address}`, 'is it running, and is TEMPORAL_ADDRESS right?', { cause: error });
+    throw new SystemError(
+      'temporal_unreachable',
+      `no Temporal server answers at ${address}`,
+      'is it running, and is TEMPORAL_ADDRESS right?',
+      { cause: error },
+    );
   }
 }
 
@@ -83,7 +99,10 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
   const client = new Client({ connection, namespace });
   const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
   const slices = createSliceActivities({
-    db, log, pool: opened.pool, warehouse: project.warehouse,
+    db,
+    log,
+    pool: opened.pool,
+    warehouse: project.warehouse,
     planDataset: (fingerprint, dataset) => {
       const key = `${fingerprint}/${dataset}`;
       const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
@@ -94,7 +113,10 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
     },
   });
   const control = createControlActivities({
-    db, log, pool: opened.pool, searchAttributes,
+    db,
+    log,
+    pool: opened.pool,
+    searchAttributes,
     project: createDefinitions(db, opened.project, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
@@ -102,13 +124,27 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
   const common = { connection, namespace, shutdownGraceTime: '30s', shutdownForceTime: '45s' } as const;
   const slots = project.connections.get(project.warehouse)?.budget.slots ?? DEFAULT_SLOTS;
   return Promise.all([
-    Worker.create({ ...common, taskQueue: 'sluice', workflowBundle: await bundle(), maxCachedWorkflows: 300, maxConcurrentWorkflowTaskExecutions: 40 }),
-    Worker.create({ ...common, taskQueue: `sluice.${scopeOf(project)}`, activities: { ...control }, maxConcurrentActivityTaskExecutions: 10 }),
     Worker.create({
-      ...common, taskQueue: sliceQueue(project), activities: { ...slices },
+      ...common,
+      taskQueue: 'sluice',
+      workflowBundle: await bundle(),
+      maxCachedWorkflows: 300,
+      maxConcurrentWorkflowTaskExecutions: 40,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: `sluice.${scopeOf(project)}`,
+      activities: { ...control },
+      maxConcurrentActivityTaskExecutions: 10,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: sliceQueue(project),
+      activities: { ...slices },
       maxConcurrentActivityTaskExecutions: options.concurrency ?? slots + 1,
       // Cancellation reaches an activity with its heartbeat: 9 s after it was asked for, until this was set.
-      maxHeartbeatThrottleInterval: '1s', defaultHeartbeatThrottleInterval: '1s',
+      maxHeartbeatThrottleInterval: '1s',
+      defaultHeartbeatThrottleInterval: '1s',
     }),
   ]);
 }
@@ -144,7 +180,9 @@ function watchProject({ projectDir, log }: WorkerOptions, opened: Opened, deploy
       await deployNow();
       if (hash !== before) log.info({ definition: hash }, 'project reloaded');
     } catch (error) {
-      log.error(`the project is refused, the worker keeps what it had: ${error instanceof Error ? error.message : String(error)}`);
+      log.error(
+        `the project is refused, the worker keeps what it had: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   };
   const watcher = watch(projectDir, { recursive: true }, (_event, file) => {

@@ -6,7 +6,11 @@ const NAMES = ['SluiceProject', 'SluiceEnvironment', 'SluiceDataset', 'SluiceSta
 const KEYWORD = 2;
 
 /** Registers the search attributes that CONTRACT §4 names. False where this worker may not, and they are not there: then memo fields stand in. */
-export async function registerSearchAttributes(connection: NativeConnection, namespace: string, log: Logger): Promise<boolean> {
+export async function registerSearchAttributes(
+  connection: NativeConnection,
+  namespace: string,
+  log: Logger,
+): Promise<boolean> {
   const present = async (): Promise<boolean> => {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     return NAMES.every((name) => name in customAttributes);

@@ -68,7 +68,7 @@ function held(dataset: string, state: BackfillStatus['state'], own: Partial<Data
       environment: 'default',
       state,
       reason: 'as told',
-    startedAt: '',
+      startedAt: '',
       endedAt: null,
       partitions: counts,
       rows: 0,

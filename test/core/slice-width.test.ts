@@ -11,9 +11,15 @@ test('a slice that waited longer than half of its run narrows, one that did not 
 test('the width stays between two and the slots, and is one where there is one slot', () => {
   const ms = fc.double({ min: 0, max: 1e6, noNaN: true });
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 64 }), ms, ms, (width, slots, waitedMs, ranMs) => {
-      const next = adaptWidth(width, slots, { waitedMs, ranMs });
-      return next <= slots && next >= Math.min(2, slots);
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 64 }),
+      fc.integer({ min: 1, max: 64 }),
+      ms,
+      ms,
+      (width, slots, waitedMs, ranMs) => {
+        const next = adaptWidth(width, slots, { waitedMs, ranMs });
+        return next <= slots && next >= Math.min(2, slots);
+      },
+    ),
   );
 });

@@ -24,7 +24,9 @@ before(() => {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  const [{ filename } = { filename: '' }] = z.array(z.object({ filename: z.string() })).parse(Object.values(z.record(z.string(), z.unknown()).or(z.array(z.unknown())).parse(JSON.parse(packed))));
+  const [{ filename } = { filename: '' }] = z
+    .array(z.object({ filename: z.string() }))
+    .parse(Object.values(z.record(z.string(), z.unknown()).or(z.array(z.unknown())).parse(JSON.parse(packed))));
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
   execFileSync('npm', ['install', join(dir, filename), '--ignore-scripts', ...QUIET], { cwd: dir, stdio: 'inherit' });
 });

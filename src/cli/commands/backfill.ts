@@ -1,5 +1,16 @@
 import { Command } from 'commander';
-import { addCommon, addRange, addRequest, addSelect, addTimeout, backfillInput, type CommonOptions, type RangeOptions, type RequestOptions, type SelectOptions } from '../options.js';
+import {
+  addCommon,
+  addRange,
+  addRequest,
+  addSelect,
+  addTimeout,
+  backfillInput,
+  type CommonOptions,
+  type RangeOptions,
+  type RequestOptions,
+  type SelectOptions,
+} from '../options.js';
 import { print } from '../io.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject } from '../session.js';
@@ -9,25 +20,37 @@ import { untilPlanned } from '../wait.js';
 import { requestedBy } from './control.js';
 import type { Verb } from '../verb.js';
 
-export type BackfillOptions = CommonOptions & RangeOptions & SelectOptions & RequestOptions & {
-  readonly id?: string;
-  readonly wait: boolean;
-  readonly timeout?: number;
-  readonly local?: boolean;
-  readonly deployed?: boolean;
-};
+export type BackfillOptions = CommonOptions &
+  RangeOptions &
+  SelectOptions &
+  RequestOptions & {
+    readonly id?: string;
+    readonly wait: boolean;
+    readonly timeout?: number;
+    readonly local?: boolean;
+    readonly deployed?: boolean;
+  };
 
 /** `sluice backfill`: plans, starts, and with `--wait` follows it to its end. */
 export const backfill: Verb = {
   make: (io, exit) =>
-    addCommon(addTimeout(addRequest(addRange(addSelect(new Command('backfill').description('build what is missing, in dependency order'))))))
+    addCommon(
+      addTimeout(
+        addRequest(
+          addRange(addSelect(new Command('backfill').description('build what is missing, in dependency order'))),
+        ),
+      ),
+    )
       .option('--id <id>', 'name of the backfill, never used twice (default: its time)')
       .option('--wait', 'show live progress until it ends or is held', false)
       .option('--local', 'carry out this folder’s definitions, whatever the workers deploy')
       .option('--deployed', 'carry out what the workers deploy, whatever this folder says')
       .action(async (select: string[], options: BackfillOptions) => {
         await withProject(io, options, async (session) => {
-          const input = { ...backfillInput(session.opened.project().name, select, options), requestedBy: requestedBy(io) };
+          const input = {
+            ...backfillInput(session.opened.project().name, select, options),
+            requestedBy: requestedBy(io),
+          };
           // Loads while the databases answer: it is what a start waits for longest.
           void import('../../client/index.js');
           const prepared = await prepare(io, session, input, options);
@@ -41,10 +64,15 @@ export const backfill: Verb = {
           const { id } = await asked(() => client.start(request, { id: prepared.id }));
           const planned = await asked(() => untilPlanned(io, session, id));
           if (!options.wait) {
-            print(io, options.json, planned, () => [`backfill ${id} runs: ${prepared.partitions} partitions of ${prepared.datasets} datasets`, `look at it: sluice watch ${id}`]);
+            print(io, options.json, planned, () => [
+              `backfill ${id} runs: ${prepared.partitions} partitions of ${prepared.datasets} datasets`,
+              `look at it: sluice watch ${id}`,
+            ]);
             return;
           }
-          const last = await asked(() => follow(io, session, id, { json: options.json ? 'last' : false, timeoutMs: options.timeout }));
+          const last = await asked(() =>
+            follow(io, session, id, { json: options.json ? 'last' : false, timeoutMs: options.timeout }),
+          );
           exit(typeof last === 'number' ? last : exitCodeOf(last));
         });
       }),

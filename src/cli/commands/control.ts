@@ -5,7 +5,15 @@ import type { BackfillStatus } from '../../contracts/status.js';
 import type { BackfillClient } from '../../client/index.js';
 import { exitCodeOf } from '../follow.js';
 import { print, type Io } from '../io.js';
-import { addCommon, addRange, addReason, adjustInput, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
+import {
+  addCommon,
+  addRange,
+  addReason,
+  adjustInput,
+  rangeInput,
+  type CommonOptions,
+  type RangeOptions,
+} from '../options.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject } from '../session.js';
 import type { Verb } from '../verb.js';
@@ -29,7 +37,12 @@ function said(io: Io, { reason }: Control): MessageInput<'pause'> {
 }
 
 /** Sends one message to a backfill and shows where it stands then. */
-async function send(io: Io, id: string, options: Control, act: (client: BackfillClient, id: string) => Promise<BackfillStatus>): Promise<BackfillStatus> {
+async function send(
+  io: Io,
+  id: string,
+  options: Control,
+  act: (client: BackfillClient, id: string) => Promise<BackfillStatus>,
+): Promise<BackfillStatus> {
   return withProject(io, options, async ({ client }) => {
     const connected = await client();
     const document = await asked(() => act(connected, id));
@@ -38,24 +51,30 @@ async function send(io: Io, id: string, options: Control, act: (client: Backfill
   });
 }
 
-const verb = (name: string, description: string): Command => addReason(addCommon(new Command(name).description(description).argument('<id>')));
+const verb = (name: string, description: string): Command =>
+  addReason(addCommon(new Command(name).description(description).argument('<id>')));
 
 export const pause: Verb = {
-  make: (io) => verb('pause', 'begin nothing new; work stops between two batches').action(async (id: string, options: Control) => {
-    await send(io, id, options, (client, one) => client.pause(one, said(io, options)));
-  }),
+  make: (io) =>
+    verb('pause', 'begin nothing new; work stops between two batches').action(async (id: string, options: Control) => {
+      await send(io, id, options, (client, one) => client.pause(one, said(io, options)));
+    }),
 };
 
 export const resume: Verb = {
-  make: (io) => verb('resume', 'go on after a pause').action(async (id: string, options: Control) => {
-    await send(io, id, options, (client, one) => client.resume(one, said(io, options)));
-  }),
+  make: (io) =>
+    verb('resume', 'go on after a pause').action(async (id: string, options: Control) => {
+      await send(io, id, options, (client, one) => client.resume(one, said(io, options)));
+    }),
 };
 
 export const cancel: Verb = {
-  make: (io, exit) => verb('cancel', 'end it; what was published stays').action(async (id: string, options: Control) => {
-    exit(exitCodeOf(await send(io, id, options, (client, one) => client.cancel(one, said(io, options)))) === 4 ? 0 : 1);
-  }),
+  make: (io, exit) =>
+    verb('cancel', 'end it; what was published stays').action(async (id: string, options: Control) => {
+      exit(
+        exitCodeOf(await send(io, id, options, (client, one) => client.cancel(one, said(io, options)))) === 4 ? 0 : 1,
+      );
+    }),
 };
 
 export const retry: Verb = {
@@ -64,7 +83,11 @@ export const retry: Verb = {
       .argument('[dataset]', 'only this one, and what reads it')
       .option('--with-current', 'plan what is not done anew, under the current definitions', false)
       .action(async (id: string, dataset: string | undefined, options: Control & { withCurrent: boolean }) => {
-        const message = { ...said(io, options), withCurrent: options.withCurrent, ...(dataset === undefined ? {} : { dataset }) };
+        const message = {
+          ...said(io, options),
+          withCurrent: options.withCurrent,
+          ...(dataset === undefined ? {} : { dataset }),
+        };
         await send(io, id, options, (client, one) => client.retry(one, message));
       }),
 };
@@ -74,7 +97,11 @@ export const skip: Verb = {
     addRange(verb('skip', 'leave partitions as they are, and their readers too').argument('<dataset>')).action(
       async (id: string, dataset: string, options: Control & RangeOptions) => {
         const { from, to, on } = rangeInput(options);
-        const range = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }), ...(on === undefined ? {} : { on }) };
+        const range = {
+          ...(from === undefined ? {} : { from }),
+          ...(to === undefined ? {} : { to }),
+          ...(on === undefined ? {} : { on }),
+        };
         await send(io, id, options, (client, one) => client.skip(one, { ...said(io, options), dataset, ...range }));
       },
     ),
@@ -86,6 +113,8 @@ export const adjust: Verb = {
       .option('--priority <1..5>', '1 is first')
       .option('--max-parallel <n>', 'batches at work at once in this backfill')
       .action(async (id: string, options: Control & { priority?: string; maxParallel?: string }) => {
-        await send(io, id, options, (client, one) => client.adjust(one, { ...said(io, options), ...adjustInput(options) }));
+        await send(io, id, options, (client, one) =>
+          client.adjust(one, { ...said(io, options), ...adjustInput(options) }),
+        );
       }),
 };

@@ -31,14 +31,24 @@ export const dev: Verb = {
 async function stop(io: Io, dataDir: string, json: boolean): Promise<void> {
   const { stopDev } = await import('../../dev/stop-dev.js');
   const ended = await stopDev(dataDir);
-  print(io, json, { ended }, () => [ended.length === 0 ? `nothing was served from ${dataDir}` : `ended ${ended.join(', ')}`]);
+  print(io, json, { ended }, () => [
+    ended.length === 0 ? `nothing was served from ${dataDir}` : `ended ${ended.join(', ')}`,
+  ]);
 }
 
 async function detach(io: Io, dataDir: string, options: Options): Promise<void> {
   const { detachDev } = await import('../../dev/detach-dev.js');
   const entry = process.argv[1] ?? '';
   const nodeArgs = [
-    ...process.execArgv, entry, 'dev', '--data-dir', dataDir, '-p', resolve(options.project), '-e', options.env,
+    ...process.execArgv,
+    entry,
+    'dev',
+    '--data-dir',
+    dataDir,
+    '-p',
+    resolve(options.project),
+    '-e',
+    options.env,
     ...(options.worker ? [] : ['--no-worker']),
   ];
   const info = await detachDev({ dataDir, nodeArgs, env: io.env, signal: io.interrupted });
@@ -48,18 +58,38 @@ async function detach(io: Io, dataDir: string, options: Options): Promise<void> 
 async function serve(io: Io, dataDir: string, options: Options): Promise<number> {
   const { runDev } = await import('../../dev/run-dev.js');
   return runDev({
-    dataDir, env: io.env,
+    dataDir,
+    env: io.env,
     log: (line) => {
       io.err(`${line}\n`);
     },
     startWorker: options.worker
       ? (info) =>
-          spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'worker', '--watch', '-p', resolve(options.project), '-e', options.env, '--data-dir', dataDir], {
-            // dev.json is written when all serve, the worker too: until then it learns from here where the servers are.
-            env: { ...withoutTemporal(io.env), TEMPORAL_ADDRESS: info.temporalAddress, SLUICE_EMBEDDED_URL: info.postgresUrl },
-            stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-            detached: true,
-          })
+          spawn(
+            process.execPath,
+            [
+              ...process.execArgv,
+              process.argv[1] ?? '',
+              'worker',
+              '--watch',
+              '-p',
+              resolve(options.project),
+              '-e',
+              options.env,
+              '--data-dir',
+              dataDir,
+            ],
+            {
+              // dev.json is written when all serve, the worker too: until then it learns from here where the servers are.
+              env: {
+                ...withoutTemporal(io.env),
+                TEMPORAL_ADDRESS: info.temporalAddress,
+                SLUICE_EMBEDDED_URL: info.postgresUrl,
+              },
+              stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+              detached: true,
+            },
+          )
       : null,
     onServing: (running) => {
       print(io, options.json, running.info(), () => servingLines(running.info()));
@@ -73,5 +103,10 @@ function withoutTemporal(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 function servingLines(info: DevInfo): string[] {
-  return [`Temporal    ${info.temporalAddress}`, `web UI      ${info.temporalUiUrl}`, `PostgreSQL  ${info.postgresUrl.replace(/:[^:@/]*@/, ':…@')}`, `worker      ${info.pids.worker === null ? 'none' : `pid ${info.pids.worker}`}`];
+  return [
+    `Temporal    ${info.temporalAddress}`,
+    `web UI      ${info.temporalUiUrl}`,
+    `PostgreSQL  ${info.postgresUrl.replace(/:[^:@/]*@/, ':…@')}`,
+    `worker      ${info.pids.worker === null ? 'none' : `pid ${info.pids.worker}`}`,
+  ];
 }

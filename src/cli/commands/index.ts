@@ -14,6 +14,24 @@ import { worker } from './worker.js';
 
 /** In the order of `sluice --help`: set up, look ahead, carry out, look at it, steer, the ledger. */
 export const COMMANDS: readonly Verb[] = [
-  init, dev, worker, validate, graph, plan, backfill, list, status, watch, why,
-  pause, resume, cancel, retry, skip, adjust, ledger, adopt, forget,
+  init,
+  dev,
+  worker,
+  validate,
+  graph,
+  plan,
+  backfill,
+  list,
+  status,
+  watch,
+  why,
+  pause,
+  resume,
+  cancel,
+  retry,
+  skip,
+  adjust,
+  ledger,
+  adopt,
+  forget,
 ];

@@ -4,7 +4,17 @@ import { planRequest } from '../../planning/plan.js';
 import { planDocument } from '../../planning/words.js';
 import { savePlan } from '../../store/plans.js';
 import { print } from '../io.js';
-import { addCommon, addRange, addRebuild, addSelect, backfillInput, type CommonOptions, type RangeOptions, type RequestOptions, type SelectOptions } from '../options.js';
+import {
+  addCommon,
+  addRange,
+  addRebuild,
+  addSelect,
+  backfillInput,
+  type CommonOptions,
+  type RangeOptions,
+  type RequestOptions,
+  type SelectOptions,
+} from '../options.js';
 import { planLines } from '../render/plan.js';
 import { withProject } from '../session.js';
 import type { Verb } from '../verb.js';
@@ -14,7 +24,9 @@ type Options = CommonOptions & RangeOptions & SelectOptions & Pick<RequestOption
 /** `sluice plan`: what would be built and why; changes nothing but the list of plans, so that `--plan` can name it. */
 export const plan: Verb = {
   make: (io) =>
-    addCommon(addRebuild(addRange(addSelect(new Command('plan').description('what would be built and why; changes nothing')))))
+    addCommon(
+      addRebuild(addRange(addSelect(new Command('plan').description('what would be built and why; changes nothing')))),
+    )
       .option('--overwrite', 'also replace rows that sluice did not write')
       .action(async (select: string[], options: Options) => {
         await withProject(io, options, async ({ opened }) => {

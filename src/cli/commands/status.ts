@@ -13,46 +13,52 @@ import type { Verb } from '../verb.js';
 /** `sluice list`: the project's backfills, newest first. */
 export const list: Verb = {
   make: (io) =>
-    addCommon(new Command('list').description('backfills of the project, newest first')).action(async (options: CommonOptions) => {
-      await withProject(io, options, async (session) => {
-        const statuses = await allStatuses(session);
-        print(io, options.json, statuses, () => listLines(statuses, io.screen()));
-      });
-    }),
+    addCommon(new Command('list').description('backfills of the project, newest first')).action(
+      async (options: CommonOptions) => {
+        await withProject(io, options, async (session) => {
+          const statuses = await allStatuses(session);
+          print(io, options.json, statuses, () => listLines(statuses, io.screen()));
+        });
+      },
+    ),
 };
 
 /** `sluice status [ID]`: where one stands, by default the newest. */
 export const status: Verb = {
   make: (io) =>
-    addCommon(new Command('status').description('where a backfill stands; without an id, the newest').argument('[id]')).action(
-      async (id: string | undefined, options: CommonOptions) => {
-        await withProject(io, options, async (session) => {
-          const document = await asked(async () => session.status(id ?? (await newest(session))));
-          print(io, options.json, document, () => statusLines(document, io.screen()));
-        });
-      },
-    ),
+    addCommon(
+      new Command('status').description('where a backfill stands; without an id, the newest').argument('[id]'),
+    ).action(async (id: string | undefined, options: CommonOptions) => {
+      await withProject(io, options, async (session) => {
+        const document = await asked(async () => session.status(id ?? (await newest(session))));
+        print(io, options.json, document, () => statusLines(document, io.screen()));
+      });
+    }),
 };
 
 /** `sluice watch [ID]`: live, until it ends or is held. */
 export const watch: Verb = {
   make: (io, exit) =>
-    addTimeout(addCommon(new Command('watch').description('follow a backfill until it ends or is held').argument('[id]'))).action(
-      async (id: string | undefined, options: CommonOptions & { timeout?: number }) => {
-        await withProject(io, options, async (session) => {
-          const last = await asked(async () =>
-            follow(io, session, id ?? (await newest(session)), { json: options.json ? 'lines' : false, timeoutMs: options.timeout }),
-          );
-          exit(typeof last === 'number' ? last : exitCodeOf(last));
-        });
-      },
-    ),
+    addTimeout(
+      addCommon(new Command('watch').description('follow a backfill until it ends or is held').argument('[id]')),
+    ).action(async (id: string | undefined, options: CommonOptions & { timeout?: number }) => {
+      await withProject(io, options, async (session) => {
+        const last = await asked(async () =>
+          follow(io, session, id ?? (await newest(session)), {
+            json: options.json ? 'lines' : false,
+            timeoutMs: options.timeout,
+          }),
+        );
+        exit(typeof last === 'number' ? last : exitCodeOf(last));
+      });
+    }),
 };
 
 async function newest(session: Session): Promise<string> {
   const { name: project, environment } = session.opened.project();
   const [row] = await listBackfills(await session.opened.db(), { project, environment }, 1);
-  if (!row) throw new RequestError('no_backfills', `project ${project} has no backfills yet`, 'start one: sluice backfill');
+  if (!row)
+    throw new RequestError('no_backfills', `project ${project} has no backfills yet`, 'start one: sluice backfill');
   return row.workflowId;
 }
 

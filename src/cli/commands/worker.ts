@@ -23,8 +23,13 @@ export const worker: Verb = {
         const draining = new AbortController();
         for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => draining.abort());
         await runWorker({
-          projectDir: resolve(options.project), environment: options.env, dataDir: options.dataDir, env: io.env,
-          concurrency: concurrencyOf(options.concurrency), watch: options.watch, log: createLogger(options.logLevel),
+          projectDir: resolve(options.project),
+          environment: options.env,
+          dataDir: options.dataDir,
+          env: io.env,
+          concurrency: concurrencyOf(options.concurrency),
+          watch: options.watch,
+          log: createLogger(options.logLevel),
           signal: draining.signal,
           onReady: () => process.send?.('ready'),
         });
@@ -35,5 +40,9 @@ function concurrencyOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= 1000) return number;
-  throw new RequestError('bad_option', `--concurrency ${JSON.stringify(text)} is not possible`, 'Write a whole number from 1 to 1000.');
+  throw new RequestError(
+    'bad_option',
+    `--concurrency ${JSON.stringify(text)} is not possible`,
+    'Write a whole number from 1 to 1000.',
+  );
 }

@@ -13,7 +13,11 @@ const WAITED_PART = 0.5;
 const WIDTH_MIN = 2;
 
 /** The width after one more slice, which waited `waitedMs` for a worker and then ran `ranMs`; never over `slots`. */
-export function adaptWidth(width: number, slots: number, { waitedMs, ranMs }: { waitedMs: number; ranMs: number }): number {
+export function adaptWidth(
+  width: number,
+  slots: number,
+  { waitedMs, ranMs }: { waitedMs: number; ranMs: number },
+): number {
   const next = waitedMs > WAITED_PART * ranMs ? width - 1 : width + 1;
   return Math.min(slots, Math.max(WIDTH_MIN, next));
 }

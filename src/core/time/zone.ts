@@ -54,7 +54,7 @@ export function segmentAt(zone: string, t: Instant): Segment {
 /** Whether the offset of `zone` ever changed since 1970, or will by the rules of today. */
 export function changesClocks(zone: string): boolean {
   const { end, offset } = segmentAt(zone, 0);
-  for (let at = end; at < CLOCKS_UNTIL; ) {
+  for (let at = end; at < CLOCKS_UNTIL;) {
     const segment = segmentAt(zone, at);
     if (segment.offset !== offset) return true;
     at = segment.end;

@@ -24,11 +24,23 @@ export function movesInBinary(type: string): boolean {
 }
 
 /** Columns of an extract's table or query, in order. Runs nothing: `LIMIT 0`. */
-export async function describeSource(client: PgClient, spec: Pick<ExtractSpec, 'table' | 'query' | 'params'>): Promise<SourceColumn[]> {
-  const relation = relationSql({ ...spec, kind: 'extract', connection: '', columns: [] }, { start: '2000-01-01Z', end: '2000-01-02Z' });
+export async function describeSource(
+  client: PgClient,
+  spec: Pick<ExtractSpec, 'table' | 'query' | 'params'>,
+): Promise<SourceColumn[]> {
+  const relation = relationSql(
+    { ...spec, kind: 'extract', connection: '', columns: [] },
+    { start: '2000-01-01Z', end: '2000-01-02Z' },
+  );
   const { fields } = await client.query(`SELECT * FROM ${relation} AS sluice_s LIMIT 0`);
-  const types = await resolveTypes(client, fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]));
-  const notNull = await notNullColumns(client, fields.map(({ tableID, columnID }) => [tableID, columnID]));
+  const types = await resolveTypes(
+    client,
+    fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]),
+  );
+  const notNull = await notNullColumns(
+    client,
+    fields.map(({ tableID, columnID }) => [tableID, columnID]),
+  );
   return fields.map(({ name }, i) => {
     const { type, cast } = types[i] ?? { type: 'text', cast: true };
     return { name, type, cast, nullable: notNull[i] !== true };
@@ -36,7 +48,10 @@ export async function describeSource(client: PgClient, spec: Pick<ExtractSpec, '
 }
 
 /** For `[type, typmod]` pairs: the type the warehouse can keep. User-defined types are seen through to what is built in. */
-export async function resolveTypes(client: PgClient, pairs: readonly (readonly [number, number])[]): Promise<{ type: string; cast: boolean }[]> {
+export async function resolveTypes(
+  client: PgClient,
+  pairs: readonly (readonly [number, number])[],
+): Promise<{ type: string; cast: boolean }[]> {
   const { rows } = await client.query<{ type: string; cast: boolean }>(
     `WITH RECURSIVE base AS (
        SELECT n, u.oid AS asked, u.oid, u.typmod FROM unnest($1::oid[], $2::int[]) WITH ORDINALITY AS u(oid, typmod, n)

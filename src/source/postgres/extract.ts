@@ -25,7 +25,9 @@ export function isBinary({ columns }: ExtractSpec): boolean {
 }
 
 function selectSql(spec: ExtractSpec, { start, end }: SqlInterval): string {
-  const list = spec.columns.map(({ name, cast }) => (cast === undefined ? quoteIdent(name) : `${quoteIdent(name)}::${cast}`));
+  const list = spec.columns.map(({ name, cast }) =>
+    cast === undefined ? quoteIdent(name) : `${quoteIdent(name)}::${cast}`,
+  );
   // A query that takes the interval is taken at its word, and what it yields is judged: a filter here would hide rows outside.
   const time = spec.params.length > 0 ? null : sourceTime(spec);
   const where = time === null ? '' : ` WHERE ${within(time, instantLiteral(start), instantLiteral(end), 'sluice_s')}`;

@@ -33,8 +33,14 @@ const ASK = `
   LEFT JOIN sluice.limits l ON l.project = $1 AND l.environment = $2 AND l.connection = $3`;
 
 interface AskRow {
-  fenced: boolean; cancelled: boolean; paused: boolean; capped: boolean;
-  slots: number | null; rate: number | null; slot: number | null; own: number | null;
+  fenced: boolean;
+  cancelled: boolean;
+  paused: boolean;
+  capped: boolean;
+  slots: number | null;
+  rate: number | null;
+  slot: number | null;
+  own: number | null;
 }
 
 /** Gives this connection's turn back and asks for another on the warehouse: one round trip. On `go` the caller holds it until it asks again, or {@link giveTurn}. */

@@ -21,7 +21,12 @@ const OVERLAPPING = `epoch = $1 AND dataset = $2 AND EXISTS (
  * In a transaction of its own; losing it in a crash only fences ourselves, so it need not wait for the disk.
  * @throws FencedError
  */
-export async function takeLease(client: PgClient, who: Publisher, dataset: string, batches: readonly SpanPair[]): Promise<void> {
+export async function takeLease(
+  client: PgClient,
+  who: Publisher,
+  dataset: string,
+  batches: readonly SpanPair[],
+): Promise<void> {
   const los = batches.map(([lo]) => lo);
   const his = batches.map(([, hi]) => hi);
   const others: { slice: number; attempt: number }[] = [];
@@ -37,7 +42,10 @@ export async function takeLease(client: PgClient, who: Publisher, dataset: strin
       },
     ]);
     if (others.some((other) => newer(other, who))) throw new FencedError('a newer attempt holds the lease');
-    await endBackends(client, others.map((other) => backendName({ epoch: who.epoch, ...other }, dataset)));
+    await endBackends(
+      client,
+      others.map((other) => backendName({ epoch: who.epoch, ...other }, dataset)),
+    );
     await inOneFlight(client, [
       () => client.query(`DELETE FROM sluice.leases l WHERE ${OVERLAPPING}`, [who.epoch, dataset, los, his]),
       () =>
@@ -73,6 +81,9 @@ async function endBackends(client: PgClient, names: readonly string[]): Promise<
 /** Gives the lease back once its slice is done. */
 export async function dropLease(client: PgClient, who: Publisher, dataset: string): Promise<void> {
   await client.query('DELETE FROM sluice.leases WHERE epoch = $1 AND dataset = $2 AND slice = $3 AND attempt = $4', [
-    who.epoch, dataset, who.slice, who.attempt,
+    who.epoch,
+    dataset,
+    who.slice,
+    who.attempt,
   ]);
 }

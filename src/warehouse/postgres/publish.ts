@@ -74,22 +74,42 @@ export async function requireHeld(client: PgClient, who: Publisher, dataset: str
  * never deleted unless the request says `overwrite`. So what is known and what is not is emptied apart, and mostly all is alike.
  */
 export async function emptyPartitions(
-  client: PgClient, who: Publisher, dataset: StoredDataset, partitions: readonly SpanOfTime[], known: ReadonlySet<string>, overwrite: boolean,
+  client: PgClient,
+  who: Publisher,
+  dataset: StoredDataset,
+  partitions: readonly SpanOfTime[],
+  known: ReadonlySet<string>,
+  overwrite: boolean,
 ): Promise<void> {
   for (let lo = 0, hi = 0; lo < partitions.length; lo = hi) {
     const isKnown = known.has(partitions[lo]?.start ?? '');
     hi = partitions.findIndex(({ start }, i) => i > lo && !overwrite && known.has(start) !== isKnown);
     if (hi < 0) hi = partitions.length;
-    await emptyInterval(client, who, dataset, partitions[lo]?.start ?? '', partitions[hi - 1]?.end ?? '', overwrite || isKnown);
+    await emptyInterval(
+      client,
+      who,
+      dataset,
+      partitions[lo]?.start ?? '',
+      partitions[hi - 1]?.end ?? '',
+      overwrite || isKnown,
+    );
   }
 }
 
 async function emptyInterval(
-  client: PgClient, who: Publisher, dataset: StoredDataset, start: string, end: string, mayDelete: boolean,
+  client: PgClient,
+  who: Publisher,
+  dataset: StoredDataset,
+  start: string,
+  end: string,
+  mayDelete: boolean,
 ): Promise<void> {
   const time = targetTime(dataset);
   const target = quoteTable(dataset.target);
-  const sql = time === null ? `DELETE FROM ${target}` : `DELETE FROM ${target} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
+  const sql =
+    time === null
+      ? `DELETE FROM ${target}`
+      : `DELETE FROM ${target} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
   const { rowCount } = await client.query(named(sql, time === null ? [] : [start, end]));
   if ((rowCount ?? 0) > 0 && !mayDelete && !(await isPublished(client, who, dataset.name, start, end))) {
     throw new ForeignRowsError(`${rowCount} rows of ${target} were not written by sluice`);
@@ -102,7 +122,13 @@ function named(text: string, values: string[]): { name: string; text: string; va
 }
 
 /** Whether the ledger has any row that overlaps the interval; its rows do not overlap one another, so two probes tell. */
-async function isPublished(client: PgClient, who: Publisher, dataset: string, start: string, end: string): Promise<boolean> {
+async function isPublished(
+  client: PgClient,
+  who: Publisher,
+  dataset: string,
+  start: string,
+  end: string,
+): Promise<boolean> {
   const { rowCount } = await client.query({
     name: 'sluice_published',
     text: `SELECT 1 FROM (SELECT starts_at, ends_at FROM sluice.partitions
@@ -115,12 +141,20 @@ async function isPublished(client: PgClient, who: Publisher, dataset: string, st
 
 /** One statement: builds the interval, and judges it. Rows outside it and their count come back with the digest. */
 export async function insertSelect(
-  client: PgClient, dataset: StoredDataset, statement: string, start: string, end: string,
+  client: PgClient,
+  dataset: StoredDataset,
+  statement: string,
+  start: string,
+  end: string,
 ): Promise<{ rows: number; digest: string; outside: number }> {
   const time = targetTime(dataset);
   const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
-  const outside = time === null ? 'false' : `(${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
-  const hash = rowHash('sluice_t', dataset.columns.map(({ type }) => type));
+  const outside =
+    time === null ? 'false' : `(${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
+  const hash = rowHash(
+    'sluice_t',
+    dataset.columns.map(({ type }) => type),
+  );
   const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(dataset.target)} AS sluice_t (${columns})\n${statement}
     RETURNING ${hash} AS hash, ${outside} AS outside)
     SELECT count(*)::float8 AS rows, ${digestOf('hash')} AS digest, count(*) FILTER (WHERE outside)::float8 AS outside,
@@ -132,7 +166,12 @@ export async function insertSelect(
 }
 
 /** The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go. */
-export async function writeLedger(client: PgClient, who: Publisher, dataset: Versioned, published: readonly Published[]): Promise<void> {
+export async function writeLedger(
+  client: PgClient,
+  who: Publisher,
+  dataset: Versioned,
+  published: readonly Published[],
+): Promise<void> {
   const starts = published.map(({ start }) => start);
   const ends = published.map(({ end }) => end);
   const keys = [who.project, who.environment, dataset.name];
@@ -153,8 +192,16 @@ export async function writeLedger(client: PgClient, who: Publisher, dataset: Ver
         published_at = clock_timestamp(), publish_id = gen_random_uuid(),
         changed_xid = CASE WHEN p.digest = excluded.digest THEN p.changed_xid ELSE excluded.xid END`,
     values: [
-      ...keys, starts, ends, published.map(({ rows }) => rows), published.map(({ digest }) => digest),
-      who.backfillId, dataset.version, who.epoch, starts[0], ends.at(-1),
+      ...keys,
+      starts,
+      ends,
+      published.map(({ rows }) => rows),
+      published.map(({ digest }) => digest),
+      who.backfillId,
+      dataset.version,
+      who.epoch,
+      starts[0],
+      ends.at(-1),
     ],
   });
 }
@@ -167,7 +214,12 @@ export interface BatchInLedger {
   readonly known: ReadonlySet<string>;
 }
 
-export async function ledgerOf(client: PgClient, who: Publisher, dataset: Versioned, starts: readonly string[]): Promise<BatchInLedger> {
+export async function ledgerOf(
+  client: PgClient,
+  who: Publisher,
+  dataset: Versioned,
+  starts: readonly string[],
+): Promise<BatchInLedger> {
   const { rows } = await client.query<{ n: number; rows: number; ours: boolean }>({
     name: 'sluice_known',
     text: `SELECT u.n::int AS n, p.rows::float8 AS rows, p.epoch = $5 AND p.version = $6 AS ours

@@ -18,7 +18,13 @@ export interface TargetState {
 
 /** Looks a target up: catalog and owner. Whether it has rows is only asked where nobody owns it. */
 export async function describeTarget(client: PgClient, target: TableName): Promise<TargetState> {
-  const { rows } = await client.query<{ rel: string | null; kind: string | null; schema: boolean; columns: ColumnSpec[] | null; owner: TargetState['owner'] }>({
+  const { rows } = await client.query<{
+    rel: string | null;
+    kind: string | null;
+    schema: boolean;
+    columns: ColumnSpec[] | null;
+    owner: TargetState['owner'];
+  }>({
     name: 'sluice_target',
     text: `SELECT c.oid::text AS rel, c.relkind AS kind, EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS schema,
       (SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
@@ -33,7 +39,11 @@ export async function describeTarget(client: PgClient, target: TableName): Promi
   const exists = row.rel !== null;
   const isTable = row.kind === 'r' || row.kind === 'p';
   return {
-    exists, isTable, schemaExists: row.schema, columns: row.columns ?? [], owner: row.owner,
+    exists,
+    isTable,
+    schemaExists: row.schema,
+    columns: row.columns ?? [],
+    owner: row.owner,
     empty: !isTable || row.owner !== null || (await isEmpty(client, target)),
   };
 }
@@ -73,7 +83,10 @@ export function addColumnDdl(target: TableName, { name, type }: ColumnSpec): str
 }
 
 /** How a table that exists differs from what will be written. */
-export function schemaDrift(have: readonly ColumnSpec[], want: readonly ColumnSpec[]): { added: ColumnSpec[]; dropped: ColumnSpec[]; retyped: ColumnSpec[] } {
+export function schemaDrift(
+  have: readonly ColumnSpec[],
+  want: readonly ColumnSpec[],
+): { added: ColumnSpec[]; dropped: ColumnSpec[]; retyped: ColumnSpec[] } {
   const types = new Map(have.map(({ name, type }) => [name, type]));
   const names = new Set(want.map(({ name }) => name));
   return {
