@@ -47,11 +47,14 @@ export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredData
     application_name: backendName(who, dataset.name),
     TimeZone: dataset.kind === 'extract' ? 'UTC' : dataset.zone,
   };
+  const requireWanted = (): void => {
+    if (signal.aborted) throw new Error('the slice was cancelled');
+  };
   // A source that is the warehouse itself still gets a connection of its own: it streams while the other one reads.
   const connect = async (role: 'warehouse' | 'source', connection: string): Promise<PgClient> => {
     const there = open.get(role);
     if (there) return there.client;
-    if (signal.aborted) throw new Error('the slice was cancelled');
+    requireWanted();
     const client = await deps.pool(connection).acquire();
     try {
       const { rows } = await client.query<{ pid: number }>(
@@ -64,7 +67,7 @@ export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredData
       throw error;
     }
     // Cancelled meanwhile, before there was anything to end; `close` takes it away.
-    if (signal.aborted) throw new Error('the slice was cancelled');
+    requireWanted();
     return client;
   };
   const abandon = (): void => {

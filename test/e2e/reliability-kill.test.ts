@@ -159,7 +159,7 @@ test('slots hold over two workers and two projects, and a kill -9 frees them at 
   const [worker] = workers;
   assert.ok(worker);
   await kill9(worker);
-  const held = `SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND classid = ${0x736c7565} AND objsubid = 2`;
+  const held = `SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND classid = 1936487781 AND objsubid = 2`;
   await eventually('the slots are free', async () => (await numberOf(warehouse, held)) === 0, 2_000);
   await east.terminate('long', 'its worker is gone');
   for (const client of clients) await client.close();
