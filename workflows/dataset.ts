@@ -12,7 +12,7 @@ import { counts, resumeHalted, retryFailed, skip } from '../src/core/slice/board
 import { nextDue } from '../src/core/slice/requeue.js';
 import { applyUpstream, beginRound } from '../src/core/slice/upstream.js';
 import type { DatasetInput, DatasetOutcome } from './carry.js';
-import { dispatch, drained, mayDispatch } from './dispatch.js';
+import { dispatch, drained, mayDispatch, widensAt } from './dispatch.js';
 import * as messages from './messages.js';
 import { lastingControlOf } from './proxies.js';
 import { carryOf, loadState, statusOf, type DatasetState } from './state.js';
@@ -117,9 +117,9 @@ function tooLong(): boolean {
 /** Until something happened, or a pause is over and there is a slot for what it held back: a slot that is freed wakes us by itself. */
 async function wakeUp(state: DatasetState): Promise<void> {
   const resting = state.restUntil > Date.now() ? state.restUntil : undefined;
-  const due = mayDispatch(state) ? (resting ?? nextDue(state.requeue)) : undefined;
+  const due = mayDispatch(state) ? (resting ?? nextDue(state.requeue) ?? Infinity) : widensAt(state);
   const woken = (): boolean => state.wake;
-  if (due === undefined) await condition(woken);
+  if (due === Infinity) await condition(woken);
   else await condition(woken, Math.max(1, due - Date.now()));
 }
 

@@ -1,11 +1,11 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { SliceFailure, SliceResult } from '../src/contracts/slice.js';
-import { halt, markDone, release } from '../src/core/slice/board.js';
+import { counts, halt, markDone, release } from '../src/core/slice/board.js';
 import { carryOut, decideFailure } from '../src/core/slice/failing.js';
 import { addFailure } from '../src/core/slice/failures.js';
 import { pick, type Slice } from '../src/core/slice/pick.js';
 import { observe } from '../src/core/slice/profile.js';
-import { adaptWidth } from '../src/core/slice/width.js';
+import { adaptWidth, WIDEN_AFTER_MS } from '../src/core/slice/width.js';
 import { ordinalsOf } from '../src/core/slice/spans.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { partitionAt } from '../src/core/interval/runs.js';
@@ -25,6 +25,10 @@ const REST_MS = 1_000;
 /** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
 export function dispatch(input: DatasetInput, state: DatasetState): void {
   if (Date.now() < state.restUntil) return;
+  if (widensAt(state) <= Date.now()) {
+    state.width++;
+    state.heardAt = Date.now();
+  }
   const slots = Math.min(slotsOf(state), state.width);
   while (mayDispatch(state)) {
     const slice = pick(
@@ -43,21 +47,27 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
     );
     if (!slice) return;
     state.slices++;
+    state.heardAt = Date.now();
     state.inflight.set(state.slices, slice.batches.length);
     void run(input, state, slice, state.slices);
   }
 }
 
+/** When one more slice may be in flight although none has ended: never, unless only the width holds back what is ready. */
+export function widensAt(state: DatasetState): number {
+  const { board, inflight, width, rateLimited, heardAt } = state;
+  const narrow = !stopped(state) && !rateLimited && width < slotsOf(state) && inflight.size >= width && counts(board).ready > 0;
+  return narrow ? heardAt + WIDEN_AFTER_MS : Infinity;
+}
+
 /** Whether another slice may begin now, if there is work for it. */
 export function mayDispatch(state: DatasetState): boolean {
-  const { paused, finish, draining, board, inflight, width } = state;
-  return (
-    !paused &&
-    !finish &&
-    !draining &&
-    !board.halted &&
-    inflight.size < (state.rateLimited ? width : Math.min(slotsOf(state), width))
-  );
+  const { inflight, width, rateLimited } = state;
+  return !stopped(state) && inflight.size < (rateLimited ? width : Math.min(slotsOf(state), width));
+}
+
+function stopped({ paused, finish, draining, board }: DatasetState): boolean {
+  return paused || finish || draining || board.halted;
 }
 
 function slotsOf({ slots, maxParallel }: DatasetState): number {
@@ -94,6 +104,7 @@ async function run(input: DatasetInput, state: DatasetState, slice: Slice, numbe
     else lost(state, slice, error);
   } finally {
     state.inflight.delete(number);
+    state.heardAt = Date.now();
     state.wake = true;
     state.newsDue = true;
   }

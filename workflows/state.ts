@@ -33,6 +33,8 @@ export interface DatasetState {
   slots: number | null;
   /** Slices in flight at once, see `core/slice/width.ts`. */
   width: number;
+  /** When a slice last began or ended, or the width last grew for want of that. */
+  heardAt: number;
   toldAt: number;
   rateLimited: boolean;
   maxParallel: number | null;
@@ -103,6 +105,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
     width: loaded.slots ?? 1,
+    heardAt: Date.now(),
     toldAt: 0,
     slots: loaded.slots,
     rateLimited: loaded.rateLimited,

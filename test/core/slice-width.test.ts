@@ -6,6 +6,9 @@ import { adaptWidth } from '../../src/core/slice/width.js';
 test('a slice that waited longer than half of its run narrows, one that did not widens', () => {
   assert.equal(adaptWidth(4, 8, { waitedMs: 600, ranMs: 1000 }), 3);
   assert.equal(adaptWidth(4, 8, { waitedMs: 400, ranMs: 1000 }), 5);
+  // What takes as long to hand over as to run did not wait for anybody.
+  assert.equal(adaptWidth(4, 8, { waitedMs: 99, ranMs: 10 }), 5);
+  assert.equal(adaptWidth(4, 8, { waitedMs: 101, ranMs: 10 }), 3);
 });
 
 test('the width stays between two and the slots, and is one where there is one slot', () => {

@@ -17,8 +17,6 @@ export const SLICE_READ_MS = 1_000;
 export const SLICE_UNREAD_MS = 4_000;
 /** A slice has at least this much work in it where as much is ready: an activity costs 50 to 150 ms of two busy cores, whatever is in it. */
 export const SLICE_WORTH_MS = 600;
-/** At the end of what is ready slots share less than that; below this the other slots' idling costs less than the activities would. */
-export const SLICE_LEAST_MS = 150;
 /** Keeps what a slice is told, and what a failed one leaves to be tried again, within a few KB, however cheap its batches are. */
 export const SLICE_BATCHES_MAX = 200;
 
@@ -66,12 +64,10 @@ function pickFresh(board: Board, requeue: Requeue, policy: PickPolicy): Batch[] 
   const slots = Math.max(1, policy.slots);
   // No batch takes what another slot could do at the same time.
   const size = Math.min(batchSize(policy.profile, policy.perBatchMax), Math.ceil(ready / slots));
-  // Its share of what is ready, but never so little that starting the slice costs more than the slice: work that drips in
-  // would be cut into ever smaller ones.
+  // A quarter of its share of what is ready, or more of that share if the slice would otherwise cost more to start than to run.
   const share = Math.max(
     Math.ceil(ready / (4 * slots)),
     Math.min(partitionsWithin(policy.profile, size, SLICE_WORTH_MS), Math.ceil(ready / slots)),
-    partitionsWithin(policy.profile, size, SLICE_LEAST_MS),
   );
   const fits = limits(policy, Math.max(size, share));
   const batches: Batch[] = [];

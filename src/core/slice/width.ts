@@ -8,6 +8,11 @@
 
 /** A slice that waited longer than this part of its own run was sent off too early. */
 const WAITED_PART = 0.5;
+/** … unless it waited less than this: two busy cores take that long to hand over a task that nobody is ahead of. */
+const WAITED_MIN_MS = 100;
+
+/** Slices that ran this long without a word say nothing of who waits: one more is tried, so that hour-long statements do not leave slots empty. */
+export const WIDEN_AFTER_MS = 2_000;
 
 /** One runs while the next is on its way: with a single one the dataset would stand still for each round trip of its workflow. */
 const WIDTH_MIN = 2;
@@ -18,6 +23,6 @@ export function adaptWidth(
   slots: number,
   { waitedMs, ranMs }: { waitedMs: number; ranMs: number },
 ): number {
-  const next = waitedMs > WAITED_PART * ranMs ? width - 1 : width + 1;
+  const next = waitedMs > Math.max(WAITED_MIN_MS, WAITED_PART * ranMs) ? width - 1 : width + 1;
   return Math.min(slots, Math.max(WIDTH_MIN, next));
 }

@@ -56,6 +56,10 @@ after(async () => {
 const tenDays = { from: '2024-01-01', to: '2024-01-11' };
 const slow = { select: ['slow'], ...tenDays };
 
+/** Transactions of workers in the warehouse. */
+const UNDER_WAY = `SELECT count(*) AS n FROM pg_stat_activity
+  WHERE datname = current_database() AND application_name LIKE 'sluice/%' AND xact_start IS NOT NULL`;
+
 async function atWork(n: number): Promise<void> {
   await eventually(`${n} statements run`, async () => (await numberOf(warehouse, SLEEPING)) === n);
 }
@@ -123,7 +127,8 @@ test('pause holds within a batch, resume goes on, --max-parallel takes effect', 
   await steps.start({ select: ['brisk'], from: '2024-01-01', to: '2024-02-10' }, { id: 'p1' });
   await eventually('it gets on', async () => (await published('brisk')) >= 4);
   assert.equal((await steps.pause('p1', { reason: 'lunch' })).state, 'paused');
-  await atWork(0);
+  // Not only between two statements of a batch: after its commit too.
+  await eventually('nothing is under way', async () => (await numberOf(warehouse, UNDER_WAY)) === 0);
   const held = await published('brisk');
   assert.ok(held < 38, 'it was paused in the middle');
   let looks = 0;
