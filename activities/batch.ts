@@ -9,7 +9,6 @@ import { DigestStream } from '../src/warehouse/postgres/digest.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import {
   BEGIN,
-  beginPublish,
   emptyPartitions,
   insertSelect,
   requireHeld,
@@ -42,42 +41,26 @@ export interface Batch {
 
 /** One batch: empties, builds, judges and publishes its partitions, data and ledger in one transaction. */
 export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
-  const { who, dataset, partitions } = batch;
+  const { who, dataset, partitions, lo, known, overwrite } = batch;
   const { spec } = dataset;
-  const [only, ...others] = partitions;
-  if (spec.kind === 'transform' && only && others.length === 0) return publishOne(batch, spec, only, warehouse);
-  await beginPublish(warehouse, who, dataset.name, batch.lo);
-  await emptyPartitions(warehouse, who, dataset, partitions, batch.known, batch.overwrite);
+  const opening = [
+    () => warehouse.query(BEGIN),
+    () => requireHeld(warehouse, who, dataset.name, lo),
+    () => emptyPartitions(warehouse, who, dataset, partitions, known, overwrite),
+  ];
   const published: Published[] = [];
   if (spec.kind === 'extract') {
     if (!source) throw new Error('an extract needs its source');
+    await inOneFlight(warehouse, opening);
     published.push(...(await extract(dataset, spec, partitions, source, warehouse)));
   } else {
-    for (const interval of partitions) published.push(await transform(dataset, spec, interval, warehouse));
+    // Partition by partition, and all of them in one flight: a round trip each would cost more than a small partition does.
+    const steps = partitions.map((interval, i) => async () => {
+      published[i] = await transform(dataset, spec, interval, warehouse);
+    });
+    await inOneFlight(warehouse, [...opening, ...steps]);
   }
-  await writeLedger(warehouse, who, dataset, published);
-  await warehouse.query('COMMIT');
-  return published;
-}
-
-/**
- * The same for one partition of a transform, in two flights: all up to the judgement, then ledger and COMMIT. A COMMIT behind a
- * ledger row that failed rolls back.
- */
-async function publishOne(
-  batch: Batch,
-  spec: TransformSpec,
-  interval: SqlInterval,
-  warehouse: PgClient,
-): Promise<Published[]> {
-  const { who, dataset, lo, known, overwrite } = batch;
-  const published: Published[] = [];
-  await inOneFlight(warehouse, [
-    () => warehouse.query(BEGIN),
-    () => requireHeld(warehouse, who, dataset.name, lo),
-    () => emptyPartitions(warehouse, who, dataset, [interval], known, overwrite),
-    async () => published.push(await transform(dataset, spec, interval, warehouse)),
-  ]);
+  // A COMMIT behind a ledger row that failed rolls back.
   await inOneFlight(warehouse, [
     () => writeLedger(warehouse, who, dataset, published),
     () => warehouse.query('COMMIT'),

@@ -8,8 +8,8 @@ import { rowsOf } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
 
-/** An extract joins up to this many partitions in one transaction; sizing decides how many it really does. */
-const EXTRACT_BATCH_MAX = 366;
+/** Up to this many partitions share a transaction; sizing decides how many really do. */
+const BATCH_MAX = 366;
 
 export async function loadDataset(
   deps: ControlDeps,
@@ -34,7 +34,7 @@ export async function loadDataset(
         done: (await publishedSpans(deps, ref, epoch, upstream)).spans,
       })),
     ),
-    perBatchMax: dataset.kind === 'extract' && dataset.grain !== 'none' ? EXTRACT_BATCH_MAX : 1,
+    perBatchMax: dataset.grain === 'none' ? 1 : BATCH_MAX,
     slots: limit.slots,
     rateLimited: limit.rate !== null,
     profile: await readProfile(deps, ref, name),

@@ -52,12 +52,6 @@ export interface Halted {
   readonly span: readonly [number, number];
 }
 
-/** What a dataset workflow ends with. */
-export interface DatasetOutcome {
-  readonly dataset: string;
-  readonly done: number;
-}
-
 /** Workflow id of a dataset's child. */
 export function childId(ref: ExecutionRef, dataset: string): string {
   return `${ref.workflowId}/${dataset}`;

@@ -7,16 +7,16 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DatasetOrder } from '../src/contracts/messages.js';
+import type { DatasetOrder, Report } from '../src/contracts/messages.js';
 import { counts, resumeHalted, retryFailed, skip } from '../src/core/slice/board.js';
 import { nextDue } from '../src/core/slice/requeue.js';
 import { applyUpstream, beginRound } from '../src/core/slice/upstream.js';
-import type { DatasetInput, DatasetOutcome } from './carry.js';
+import type { DatasetInput } from './carry.js';
 import { dispatch, drained, mayDispatch, widensAt } from './dispatch.js';
 import * as messages from './messages.js';
 import { lastingControlOf } from './proxies.js';
 import { carryOf, loadState, statusOf, type DatasetState } from './state.js';
-import { showDetails, tellReaders, tellParent } from './tell.js';
+import { reportOf, showDetails, tellParent, tellReaders } from './tell.js';
 
 /** Events after which a dataset starts a fresh history: the server suggests it at 4,096, and drained slices still add theirs. */
 const HISTORY_MAX = 3_000;
@@ -24,8 +24,9 @@ const HISTORY_MAX = 3_000;
 /**
  * One dataset of one backfill: owns its partitions, hears from the datasets that it reads, picks slices, retries, bisects, and tells
  * those that read it. Ends when all of it is done or skipped; otherwise it waits, settled, for a person's message through its backfill.
+ * @returns its last report
  */
-export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
+export async function dataset(input: DatasetInput): Promise<Report> {
   const early: ((state: DatasetState) => void)[] = [];
   const here: { state?: DatasetState } = {};
   // Messages may come before the board is there: they wait for it, in order.
@@ -59,10 +60,10 @@ export async function dataset(input: DatasetInput): Promise<DatasetOutcome> {
     await CancellationScope.nonCancellable(async () => {
       await condition(() => inflight.size === 0);
       state.cancelled = true;
-      await tellParent(input, state, true);
     });
   }
-  return { dataset: input.dataset, done: statusOf(input, state).done };
+  await CancellationScope.nonCancellable(() => condition(() => !state.reporting));
+  return reportOf(input, state);
 }
 
 async function work(input: DatasetInput, state: DatasetState): Promise<void> {
@@ -71,7 +72,7 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
     dispatch(input, state);
     tellReaders(input, state);
     showDetails(input, state);
-    void tellParent(input, state, false);
+    tellParent(input, state);
     if (lastAreRunning(state)) state.saved ??= saveProfile(input, state);
     if (finished(state)) break;
     // A dataset that was told to finish does so here: the order would not cross into a fresh history.
@@ -85,7 +86,6 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
     await wakeUp(state);
   }
   await condition(() => state.telling === 0);
-  await tellParent(input, state, true);
   await state.saved;
 }
 

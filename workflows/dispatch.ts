@@ -56,7 +56,8 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
 /** When one more slice may be in flight although none has ended: never, unless only the width holds back what is ready. */
 export function widensAt(state: DatasetState): number {
   const { board, inflight, width, rateLimited, heardAt } = state;
-  const narrow = !stopped(state) && !rateLimited && width < slotsOf(state) && inflight.size >= width && counts(board).ready > 0;
+  const narrow =
+    !stopped(state) && !rateLimited && width < slotsOf(state) && inflight.size >= width && counts(board).ready > 0;
   return narrow ? heardAt + WIDEN_AFTER_MS : Infinity;
 }
 

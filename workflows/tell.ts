@@ -1,5 +1,5 @@
-import { condition, getExternalWorkflowHandle, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
-import type { NewsMessage } from '../src/contracts/messages.js';
+import { getExternalWorkflowHandle, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
+import type { NewsMessage, Report } from '../src/contracts/messages.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
 import { shouldReport } from '../src/core/slice/budget.js';
 import { childId, type DatasetInput } from './carry.js';
@@ -68,35 +68,35 @@ async function tell(input: DatasetInput, state: DatasetState, reader: string, to
 /** Progress is reported this often at most: what a person can follow, and what the backfill's history can bear. */
 const REPORT_MS = 1_000;
 
+/** What the backfill hears next. The last one is the workflow's own result: its end then needs no message. */
+export function reportOf(input: DatasetInput, state: DatasetState): Report {
+  state.serial++;
+  return {
+    status: statusOf(input, state),
+    settled: settled(state.board) && state.inflight.size === 0,
+    serial: state.serial,
+    round: state.round,
+  };
+}
+
 /**
  * Reports to the backfill: at once when the state changed, progress once a second and within the budget that all datasets share. One report
- * at a time, and nobody waits for it but the end (`last`).
+ * at a time, and nobody waits for it. Of a dataset that is about to end the backfill hears by its result.
  */
-export async function tellParent(input: DatasetInput, state: DatasetState, last: boolean): Promise<void> {
-  if (last) await condition(() => !state.reporting);
+export function tellParent(input: DatasetInput, state: DatasetState): void {
   const status = statusOf(input, state);
-  const { round } = state;
-  const isSettled = settled(state.board) && state.inflight.size === 0;
   const finished = status.done + status.failed + status.skipped + status.blocked;
-  const changed = `${status.state} ${isSettled}`;
+  const changed = `${status.state} ${settled(state.board) && state.inflight.size === 0}`;
   const due =
-    last ||
     changed !== state.shown ||
     (Date.now() - state.reportedAt >= REPORT_MS && shouldReport(state.reported, finished, status.total, input.reports));
-  if (!due || state.reporting) return;
+  if (!due || state.reporting || status.done + status.skipped === status.total) return;
   state.shown = changed;
   state.reported = finished;
   state.reportedAt = Date.now();
-  state.serial++;
-  const sent = getExternalWorkflowHandle(input.ref.workflowId).signal(messages.report, {
-    status,
-    settled: isSettled,
-    serial: state.serial,
-    round,
-  });
-  if (last) return sent;
   state.reporting = true;
-  void sent
+  void getExternalWorkflowHandle(input.ref.workflowId)
+    .signal(messages.report, reportOf(input, state))
     .catch(() => undefined)
     .finally(() => {
       state.reporting = false;

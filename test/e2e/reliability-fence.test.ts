@@ -5,7 +5,8 @@ import { reserve, release } from '../../src/store/reservations.js';
 import { openStore, type Db } from '../../src/store/store.js';
 import { backendName, dropLease, takeLease } from '../../src/warehouse/postgres/lease.js';
 import {
-  beginPublish,
+  BEGIN,
+  requireHeld,
   FencedError,
   ledgerOf,
   writeLedger,
@@ -61,7 +62,8 @@ function attempt(number: number, slice = 1, of = epoch): Publisher {
 }
 
 async function publish(client: pg.PoolClient, who: Publisher, rows = 1): Promise<void> {
-  await beginPublish(client, who, DATASET, 0);
+  await client.query(BEGIN);
+  await requireHeld(client, who, DATASET, 0);
   await writeLedger(client, who, PARTITION, [{ ...DAY, rows }]);
   await client.query('COMMIT');
 }
@@ -111,7 +113,8 @@ test('comes to take its lease when its successor is done: finds its partitions p
 
 test('its commit comes first: the successor waits for it, and finds it published', async () => {
   await takeLease(old, attempt(1), DATASET, BATCHES);
-  await beginPublish(old, attempt(1), DATASET, 0);
+  await old.query(BEGIN);
+  await requireHeld(old, attempt(1), DATASET, 0);
   await writeLedger(old, attempt(1), PARTITION, [DAY]);
   const overtaken = takeLease(young, attempt(2), DATASET, BATCHES);
   await blocked();
@@ -126,7 +129,8 @@ test(
   async () => {
     await old.query(`SELECT set_config('application_name', $1, false)`, [backendName(attempt(1), DATASET)]);
     await takeLease(old, attempt(1), DATASET, BATCHES);
-    await beginPublish(old, attempt(1), DATASET, 0);
+    await old.query(BEGIN);
+    await requireHeld(old, attempt(1), DATASET, 0);
     await writeLedger(old, attempt(1), PARTITION, [DAY]);
     await takeLease(young, attempt(2), DATASET, BATCHES);
     assert.deepEqual(await ledger(), []);
@@ -180,7 +184,8 @@ test(
   async () => {
     await old.query(`SELECT set_config('application_name', $1, false)`, [backendName(attempt(1), DATASET)]);
     await takeLease(old, attempt(1), DATASET, BATCHES);
-    await beginPublish(old, attempt(1), DATASET, 0);
+    await old.query(BEGIN);
+    await requireHeld(old, attempt(1), DATASET, 0);
     await writeLedger(old, attempt(1), PARTITION, [DAY]);
     await release(db, 'one');
     await assert.rejects(old.query('COMMIT'));

@@ -46,19 +46,14 @@ export function targetTime(dataset: StoredDataset): TimeColumn | null {
   return { ...dataset.time, unit, timezone };
 }
 
-/**
- * Opens the publishing transaction and locks the reservation and the lease of this very attempt. Whoever wants to take them
- * away waits for our commit; if they are gone already we are fenced, even when our backfill is long over.
- */
-export async function beginPublish(client: PgClient, who: Publisher, dataset: string, lo: number): Promise<void> {
-  await client.query(BEGIN);
-  await requireHeld(client, who, dataset, lo);
-}
-
 /** First statement of a publishing transaction. */
 export const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
 
-/** Locks the reservation and the lease of this very attempt, in the transaction that {@link BEGIN} opened. @throws FencedError */
+/**
+ * Locks the reservation and the lease of this very attempt, in the transaction that {@link BEGIN} opened. Whoever wants to take them
+ * away waits for our commit; if they are gone already we are fenced, even when our backfill is long over.
+ * @throws FencedError
+ */
 export async function requireHeld(client: PgClient, who: Publisher, dataset: string, lo: number): Promise<void> {
   const held = await client.query({
     name: 'sluice_fence',
