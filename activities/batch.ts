@@ -1,17 +1,20 @@
 import { pipeline } from 'node:stream/promises';
 import pgCopy from 'pg-copy-streams';
 import type { ExtractSpec, StoredDataset, TransformSpec } from '../src/contracts/plan.js';
+import type { TableName } from '../src/contracts/table.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
+import { createStaging, publishStaged } from '../src/warehouse/postgres/staging.js';
 import { DigestStream } from '../src/warehouse/postgres/digest.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import {
   BEGIN,
-  emptyPartitions,
   insertSelect,
+  openPartitions,
   requireHeld,
+  STAGING,
   targetTime,
   writeLedger,
   type Published,
@@ -37,29 +40,34 @@ export interface Batch {
   /** Starts of those that the ledger knows. */
   readonly known: ReadonlySet<string>;
   readonly overwrite: boolean;
+  /** Whether rows go through a table of the transaction's own: for `merge`, and for keys that another partition holds. */
+  readonly staged: boolean;
 }
 
-/** One batch: empties, builds, judges and publishes its partitions, data and ledger in one transaction. */
+/** One batch: opens, builds, judges and publishes its partitions, data and ledger in one transaction. */
 export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
-  const { who, dataset, partitions, lo, known, overwrite } = batch;
+  const { who, dataset, partitions, lo, known, overwrite, staged } = batch;
   const { spec } = dataset;
+  const into = staged ? STAGING : dataset.target;
   const opening = [
     () => warehouse.query(BEGIN),
     () => requireHeld(warehouse, who, dataset.name, lo),
-    () => emptyPartitions(warehouse, who, dataset, partitions, known, overwrite),
+    () => openPartitions(warehouse, who, dataset, partitions, known, overwrite),
+    ...(staged ? [() => createStaging(warehouse, dataset)] : []),
   ];
-  const published: Published[] = [];
+  let published: Published[] = [];
   if (spec.kind === 'extract') {
     if (!source) throw new Error('an extract needs its source');
     await inOneFlight(warehouse, opening);
-    published.push(...(await extract(dataset, spec, partitions, source, warehouse)));
+    published = await extract(dataset, spec, into, partitions, source, warehouse);
   } else {
     // Partition by partition, and all of them in one flight: a round trip each would cost more than a small partition does.
     const steps = partitions.map((interval, i) => async () => {
-      published[i] = await transform(dataset, spec, interval, warehouse);
+      published[i] = await transform(dataset, spec, into, interval, warehouse);
     });
     await inOneFlight(warehouse, [...opening, ...steps]);
   }
+  if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite);
   // A COMMIT behind a ledger row that failed rolls back.
   await inOneFlight(warehouse, [
     () => writeLedger(warehouse, who, dataset, published),
@@ -72,12 +80,13 @@ export async function publishBatch(batch: Batch, warehouse: PgClient, source: Pg
 async function extract(
   dataset: StoredDataset,
   spec: ExtractSpec,
+  target: TableName,
   partitions: readonly SqlInterval[],
   source: PgClient,
   warehouse: PgClient,
 ): Promise<Published[]> {
   const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
-  const copyIn = `COPY ${quoteTable(dataset.target)} (${columns}) FROM STDIN${isBinary(spec) ? ' WITH (FORMAT binary)' : ''}`;
+  const copyIn = `COPY ${quoteTable(target)} (${columns}) FROM STDIN${isBinary(spec) ? ' WITH (FORMAT binary)' : ''}`;
   const published: Published[] = [];
   await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   for (const interval of partitions) {
@@ -87,7 +96,7 @@ async function extract(
     await pipeline(out, digest, into);
     if (out.rowCount !== into.rowCount)
       throw new RowsLostError(`${out.rowCount} rows left the source, ${into.rowCount} arrived`);
-    if (spec.params.length > 0) await requireInside(warehouse, dataset, interval, into.rowCount);
+    if (spec.params.length > 0) await requireInside(warehouse, dataset, target, interval, into.rowCount);
     published.push({ ...interval, rows: into.rowCount, digest: digest.digest() });
   }
   await source.query('COMMIT');
@@ -98,6 +107,7 @@ async function extract(
 async function requireInside(
   warehouse: PgClient,
   dataset: StoredDataset,
+  target: TableName,
   { start, end }: SqlInterval,
   copied: number,
 ): Promise<void> {
@@ -105,7 +115,7 @@ async function requireInside(
   if (time === null) return;
   const inside = within(time, '$1::timestamptz', '$2::timestamptz');
   const { rows } = await warehouse.query<{ n: number }>(
-    `SELECT count(*)::float8 AS n FROM ${quoteTable(dataset.target)} WHERE ${inside}`,
+    `SELECT count(*)::float8 AS n FROM ${quoteTable(target)} WHERE ${inside}`,
     [start, end],
   );
   const outside = copied - (rows[0]?.n ?? 0);
@@ -115,11 +125,12 @@ async function requireInside(
 async function transform(
   dataset: StoredDataset,
   spec: TransformSpec,
+  into: TableName,
   interval: SqlInterval,
   warehouse: PgClient,
 ): Promise<Published> {
   const { start, end } = spec.window ?? interval;
-  const built = await insertSelect(warehouse, dataset, spec.sql, start, end);
+  const built = await insertSelect(warehouse, dataset, into, spec.sql, start, end);
   if (built.outside > 0) throw new RowsOutsideError(built.outside);
   return { ...interval, rows: built.rows, digest: built.digest };
 }

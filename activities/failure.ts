@@ -3,6 +3,8 @@ import type { StoredDataset } from '../src/contracts/plan.js';
 import type { Fault } from '../src/core/fault.js';
 import { faultOf } from '../src/postgres/error.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
+import { KeyMovedError } from '../src/warehouse/postgres/moves.js';
+import { DuplicateKeyError, NullKeyError } from '../src/warehouse/postgres/staging.js';
 import { ForeignRowsError, type Publisher } from '../src/warehouse/postgres/publish.js';
 import { RowsLostError, RowsOutsideError } from './batch.js';
 import type { SliceDeps } from './deps.js';
@@ -24,8 +26,22 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
       message: `${error.message}: adopt ${target} first, or start with --overwrite`,
     };
   }
+  if (error instanceof KeyMovedError) {
+    return {
+      code: 'key_moved',
+      class: 'key_moved',
+      message: `${error.message}: ${dataset.publish === 'merge' ? '' : 'rebuild that one too, or '}write moves: follow`,
+    };
+  }
+  if (error instanceof DuplicateKeyError) return { code: 'duplicate_key', class: 'poison', message: error.message };
+  if (error instanceof NullKeyError) return { code: 'null_key', class: 'poison', message: error.message };
   if (error instanceof RowsLostError) return { code: 'rows_lost', class: 'transient', message: error.message };
   return faultOf(error, dataset.kind === 'extract' ? 'source' : 'warehouse');
+}
+
+/** Whether a row could not be written because its key is there already: in another partition, or twice in this batch. */
+export function isKeyTaken(error: unknown, { key, time }: StoredDataset): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505' && key.length > 0 && time !== null;
 }
 
 /** Keeps the whole message in the warehouse: values of data may be in it, so it goes nowhere else. */

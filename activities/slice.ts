@@ -11,7 +11,7 @@ import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { publishBatch, type Batch } from './batch.js';
 import type { SliceDeps } from './deps.js';
-import { faultOfBatch, keepFailure } from './failure.js';
+import { faultOfBatch, isKeyTaken, keepFailure } from './failure.js';
 import { openSession, type Session } from './session.js';
 import { takeTurn } from './turn.js';
 
@@ -69,15 +69,20 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     const starts = input.batches.flatMap((span) => intervalsOf(dataset, span).map(({ start }) => start));
     const ledger = await ledgerOf(await session.warehouse(), who, dataset, starts);
     for (const span of input.batches) {
-      if (session.cancelled()) return { ...result, yielded: 'cancelled' };
-      const turn = await takeTurn(slice.deps, who, dataset, session);
-      result.rateLimited = turn.rate !== null;
-      result.slots = turn.slots;
-      if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
+      // The quick way first: straight into the table. It fails where another partition holds a key, and its connections with it.
+      for (const staged of dataset.publish === 'merge' ? [true] : [false, true]) {
+        if (session.cancelled()) return { ...result, yielded: 'cancelled' };
+        const turn = await takeTurn(slice.deps, who, dataset, session);
+        result.rateLimited = turn.rate !== null;
+        result.slots = turn.slots;
+        if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
+        const outcome = await runBatch(slice, span, ledger, staged);
+        if (outcome === 'key_taken') continue;
+        if ('code' in outcome) failed.push(outcome);
+        else done.push(outcome);
+        break;
+      }
       begun++;
-      const outcome = await runBatch(slice, span, ledger);
-      if ('code' in outcome) failed.push(outcome);
-      else done.push(outcome);
     }
     await dropLease(await session.warehouse(), who, dataset.name);
     return { ...result, yielded: null };
@@ -97,7 +102,8 @@ async function runBatch(
   slice: Slice,
   span: readonly [number, number],
   { ours, known }: BatchInLedger,
-): Promise<BatchDone | SliceFailure> {
+  staged: boolean,
+): Promise<BatchDone | SliceFailure | 'key_taken'> {
   const { who, dataset, session, deps } = slice;
   const partitions = intervalsOf(dataset, span);
   if (partitions.every(({ start }) => ours.has(start))) {
@@ -116,7 +122,7 @@ async function runBatch(
     const warehouse = await session.warehouse();
     const source = dataset.spec.kind === 'extract' ? await session.source(dataset.spec.connection) : null;
     const published = await publishBatch(
-      { who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite },
+      { who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite, staged },
       warehouse,
       source,
     );
@@ -126,6 +132,7 @@ async function runBatch(
   } catch (error) {
     session.abandon();
     if (error instanceof FencedError || session.cancelled()) throw error;
+    if (!staged && isKeyTaken(error, dataset)) return 'key_taken';
     const fault = faultOfBatch(error, dataset);
     if (fault.class === 'fenced') throw new FencedError(fault.message);
     log.warn({ code: fault.code, class: fault.class, ms: ms() }, fault.message);

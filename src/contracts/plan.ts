@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GRAINS } from '../core/time/axis.js';
+import { MOVES, PUBLISH } from './project.js';
 import { PlanWarning } from './status.js';
 import { ORDER, REBUILD } from './request.js';
 
@@ -81,6 +82,8 @@ export const StoredDataset = z.object({
   target: TableRef,
   time: z.object({ column: z.string(), type: z.string() }).nullable(),
   key: z.array(z.string()),
+  publish: z.enum(PUBLISH),
+  moves: z.enum(MOVES),
   columns: z.array(ColumnSpec),
   /** DDL still to run before the first batch, in order: shown in the plan, run once by `prepareDataset`. */
   ddl: z.array(z.string()),

@@ -8,6 +8,9 @@ import { isZone } from '../core/time/zone.js';
  * `src/project`. A custom issue carries the code of its problem in `params`.
  */
 
+export const PUBLISH = ['replace', 'merge', 'view'] as const;
+export const MOVES = ['follow', 'fail'] as const;
+
 const text = z.string();
 const nonEmpty = z.string().min(1);
 
@@ -45,9 +48,9 @@ const shared = {
   start: time.optional(),
   timezone: zone.optional(),
   allow: z.array(nonEmpty).optional(),
-  publish: z.enum(['replace', 'merge', 'view']).optional(),
+  publish: z.enum(PUBLISH).optional(),
   refresh: z.union([z.literal('never'), z.literal('always'), duration]).optional(),
-  moves: z.enum(['follow', 'fail']).optional(),
+  moves: z.enum(MOVES).optional(),
   mask: z.array(nonEmpty).optional(),
   ready_after: duration.optional(),
   on_schema_change: z.enum(['add', 'fail']).optional(),

@@ -3,7 +3,7 @@ import type { ColumnSpec } from '../contracts/plan.js';
 import type { Interval } from '../core/interval/interval.js';
 import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
-import { quoteTable } from '../postgres/quote.js';
+import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import type { Dataset } from '../project/project.js';
 import { describeTarget } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
@@ -69,7 +69,22 @@ export async function describeOne(
       throw tableError(error, dataset);
     });
   }
+  if (dataset.publish === 'merge') await requireUpsert(client, dataset);
   return { ...found, ddl };
+}
+
+/** A merge needs a unique index on the very columns of `key`. Tables that sluice made have one; of others PostgreSQL is asked. */
+async function requireUpsert(client: PgClient, { file, table, key }: Dataset): Promise<void> {
+  const [target, list] = [quoteTable(table), key.map(quoteIdent).join(', ')];
+  const sql = `EXPLAIN INSERT INTO ${target} (${list}) SELECT ${list} FROM ${target} ON CONFLICT (${list}) DO NOTHING`;
+  await client.query(sql).catch((error: unknown) => {
+    if (errorFacts(error).sqlstate !== '42P10') throw error;
+    throw new RequestError(
+      'missing_unique_index',
+      `${file}: publish: merge needs a unique index on key (${key.join(', ')}) of table ${target}`,
+      `run, then plan again:\nCREATE UNIQUE INDEX ON ${target} (${list});`,
+    );
+  });
 }
 
 /** Columns of one name, of a type that no table can hold, a key that cannot be indexed: found by making the table. */

@@ -163,6 +163,8 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     })),
     target: dataset.table,
     key: [...dataset.key],
+    publish: dataset.publish,
+    moves: dataset.moves,
     time: described?.time ?? null,
     columns: [...(described?.columns ?? [])],
     ddl: [...(described?.ddl ?? [])],

@@ -66,6 +66,13 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
       ...next,
       inputs: [],
     };
+  if (stale === 'moved')
+    return {
+      state: 'stale',
+      cause: `${what} Rows of it moved to another partition since then.${then}`,
+      ...next,
+      inputs: [],
+    };
   if (stale === 'unseen')
     return {
       state: 'stale',

@@ -48,6 +48,13 @@ export function within(time: TimeColumn, start: string, end: string, table?: str
   return `${column} >= ${boundOf(time, start)} AND ${column} < ${boundOf(time, end)}`;
 }
 
+/** A value of the column as a timestamptz: what {@link boundOf} undoes. */
+export function instantOf({ column, type, unit, timezone }: TimeColumn, table: string): string {
+  const value = `${table}.${quoteIdent(column)}`;
+  if (unit !== undefined) return `to_timestamp(${value}::double precision / ${PER_SECOND[unit]})`;
+  return isZoneless(type) ? `(${value}::timestamp AT TIME ZONE ${quoteLiteral(timezone)})` : value;
+}
+
 /** A timestamptz literal, for where nothing can be bound. */
 export function instantLiteral(text: string): string {
   return `${quoteLiteral(text)}::timestamptz`;

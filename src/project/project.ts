@@ -1,3 +1,4 @@
+import type { MOVES, PUBLISH } from '../contracts/project.js';
 import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
 import type { Instant } from '../core/interval/interval.js';
@@ -91,7 +92,9 @@ export interface Dataset {
   /** Tables outside the project that the SQL may read. */
   readonly reads: readonly TableName[];
   readonly allow: readonly string[];
-  readonly publish: 'replace';
+  readonly publish: (typeof PUBLISH)[number];
+  /** What becomes of a row whose event time moved to another partition. */
+  readonly moves: (typeof MOVES)[number];
   readonly onSchemaChange: 'add' | 'fail';
   readonly refresh: 'never' | 'always' | Duration;
   readonly mask: readonly string[];

@@ -11,6 +11,7 @@ import type { Path } from './yaml.js';
 export function checkSettings(draft: Draft, config: Config): void {
   checkTimeAxis(draft, config);
   checkSupported(draft);
+  checkPublish(draft);
   checkIdentifiers(draft);
 }
 
@@ -98,16 +99,32 @@ function notForGrainNone(key: string): { code: string; message: string; remedy: 
 }
 
 function checkSupported(draft: Draft): void {
-  const { settings, kind } = draft;
+  const { settings } = draft;
   const unsupported = (path: Path, what: string, remedy: string): void =>
     report(draft, path, { code: 'not_supported_yet', message: `${what} is not supported yet`, remedy });
-  if (settings.publish === 'merge' || settings.publish === 'view')
+  if (settings.publish === 'view')
     unsupported(['publish'], `publish: ${settings.publish}`, 'use publish: replace, the default');
-  if (settings.moves === 'follow' && kind === 'transform')
-    unsupported(['moves'], 'moves: follow on a transform', 'leave it out, or write moves: fail');
   for (const [name, need] of Object.entries(settings.needs ?? {})) {
     if (need?.window !== undefined)
       unsupported(['needs', name, 'window'], 'needs.window: all', 'use lookback: with a length that is enough');
+  }
+}
+
+function checkPublish(draft: Draft): void {
+  const { settings, own } = draft;
+  if (settings.publish === 'merge' && settings.key === undefined && !wrote(draft, ['key'])) {
+    report(draft, own.publish === undefined ? [] : ['publish'], {
+      code: 'missing_key',
+      message: 'publish: merge needs a key',
+      remedy: 'write key: [id], the columns that identify a row',
+    });
+  }
+  if (own.moves !== undefined && settings.key === undefined && !wrote(draft, ['key'])) {
+    report(draft, ['moves'], {
+      code: 'missing_key',
+      message: 'moves needs a key: a row that moved is found by it',
+      remedy: 'write key: [id], the columns that identify a row, or leave moves out',
+    });
   }
 }
 

@@ -20,6 +20,7 @@ export function definitionVersion(draft: Draft, needs: readonly Need[]): string 
     axis: { grain: axis.grain, zone: axis.zone },
     time: settings.time,
     key: settings.key,
+    publish: settings.publish === 'replace' ? undefined : settings.publish,
     mask: settings.mask === undefined ? undefined : [...settings.mask].sort(),
     needs: needs.map(({ dataset, lookback, window }) => ({ dataset, lookback, window })),
     sql: parsed && withoutLocations(parsed.tree),

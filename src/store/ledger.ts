@@ -91,6 +91,7 @@ function staleCase(scope: Scope, node: LedgerNode): { sql: string; bindings: (st
   const changed = watched.map((need) => exists(need, 'changed_xid'));
   const whens = [
     `WHEN p.version <> ? THEN 'definition'`,
+    `WHEN p.moved THEN 'moved'`,
     ...(unseen.length > 0 ? [`WHEN p.starts_at = '-infinity' AND (${unseen.join(' OR ')}) THEN 'unseen'`] : []),
     ...(changed.length > 0 ? [`WHEN ${changed.join(' OR ')} THEN 'inputs'`] : []),
   ];

@@ -41,6 +41,7 @@ CREATE TABLE sluice.partitions (
   xid xid8 NOT NULL,                 -- transaction that last published it
   snapshot pg_snapshot NOT NULL,     -- what it saw of its inputs
   digest text NOT NULL,              -- of its content
+  moved boolean NOT NULL DEFAULT false,   -- a row of it went to another partition since
   PRIMARY KEY (project, environment, dataset, starts_at)
 );
 

@@ -66,6 +66,7 @@ test('the extract that the contract prints', async () => {
     reads: [],
     allow: [],
     publish: 'replace',
+    moves: 'follow',
     onSchemaChange: 'add',
     refresh: 'never',
     mask: [],

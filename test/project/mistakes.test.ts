@@ -357,9 +357,9 @@ const CASES: readonly Case[] = [
   {
     name: 'publish: merge',
     files: settings('publish: merge'),
-    code: 'not_supported_yet',
+    code: 'missing_key',
     at: `${CLEAN}:3:10`,
-    says: /publish: merge is not supported yet/,
+    says: /publish: merge needs a key/,
   },
   {
     name: 'publish: view',
@@ -369,11 +369,11 @@ const CASES: readonly Case[] = [
     says: /publish: view/,
   },
   {
-    name: 'moves: follow on a transform',
+    name: 'moves without a key',
     files: settings('moves: follow'),
-    code: 'not_supported_yet',
+    code: 'missing_key',
     at: `${CLEAN}:3:8`,
-    says: /moves/,
+    says: /moves needs a key/,
   },
   {
     name: 'window: all',

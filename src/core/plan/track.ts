@@ -10,10 +10,19 @@ import type { Span } from './search.js';
 import type { LedgerRun, PlanInput, PlanNode } from './types.js';
 
 /** What the ledger says of a partition. `due`: published, yet to be built again (`refresh`, or an input it never saw). */
-export const Published = { no: 0, fresh: 1, definition: 2, inputs: 3, due: 4 } as const;
+export const Published = { no: 0, fresh: 1, definition: 2, inputs: 3, moved: 4, due: 5 } as const;
 
 /** Why a partition is in the plan, in the order in which one reason goes before another. */
-export const Reason = { none: 0, missing: 1, definition: 2, inputs: 3, asked: 4, needed: 5, ripple: 6 } as const;
+export const Reason = {
+  none: 0,
+  missing: 1,
+  definition: 2,
+  inputs: 3,
+  moved: 4,
+  asked: 5,
+  needed: 6,
+  ripple: 7,
+} as const;
 
 /**
  * Why a partition cannot be built by this plan. `input…`: something that it reads is neither published nor can be built, in

@@ -18,8 +18,8 @@ export interface PlanNode {
 
 /** Adjacent published partitions of one length that share a verdict, as the store reads them from the ledger. */
 export interface LedgerRun extends Run {
-  /** Why they are stale; null when fresh. `unseen`: a `grain: none` transform has an input partition that it never read. */
-  readonly stale: 'definition' | 'inputs' | 'unseen' | null;
+  /** Why they are stale; null when fresh. `moved`: a row of it went to another partition. `unseen`: a `grain: none` transform has an input partition that it never read. */
+  readonly stale: 'definition' | 'inputs' | 'moved' | 'unseen' | null;
   /** Latest `published_at` among them, for `refresh: <duration>`. */
   readonly publishedAt: Instant;
 }

@@ -51,6 +51,7 @@ const TEXT: Readonly<Record<number, string>> = {
   [Reason.missing]: 'missing',
   [Reason.definition]: 'stale: definition changed',
   [Reason.inputs]: 'stale: inputs changed',
+  [Reason.moved]: 'stale: rows moved to another partition',
   [Reason.asked]: 'asked for',
 };
 

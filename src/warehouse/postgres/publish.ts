@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StoredDataset } from '../../contracts/plan.js';
+import type { TableName } from '../../contracts/table.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { digestOf, rowHash } from './digest.js';
@@ -46,6 +47,9 @@ export function targetTime(dataset: StoredDataset): TimeColumn | null {
   return { ...dataset.time, unit, timezone };
 }
 
+/** Where the rows of a batch wait that are not written to their table at once: a table of the transaction's own, gone with it. */
+export const STAGING: TableName = { schema: 'pg_temp', name: 'sluice_staging' };
+
 /** First statement of a publishing transaction. */
 export const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
 
@@ -65,10 +69,11 @@ export async function requireHeld(client: PgClient, who: Publisher, dataset: str
 }
 
 /**
- * Empties the partitions of a batch. Rows in a partition that the ledger does not know were written by somebody else: they are
- * never deleted unless the request says `overwrite`. So what is known and what is not is emptied apart, and mostly all is alike.
+ * Empties the partitions of a batch; `merge` empties none. Rows in a partition that the ledger does not know were written by somebody
+ * else: they are never touched unless the request says `overwrite`. So what is known and what is not is looked at apart, and mostly all
+ * is alike.
  */
-export async function emptyPartitions(
+export async function openPartitions(
   client: PgClient,
   who: Publisher,
   dataset: StoredDataset,
@@ -80,7 +85,7 @@ export async function emptyPartitions(
     const isKnown = known.has(partitions[lo]?.start ?? '');
     hi = partitions.findIndex(({ start }, i) => i > lo && !overwrite && known.has(start) !== isKnown);
     if (hi < 0) hi = partitions.length;
-    await emptyInterval(
+    await openInterval(
       client,
       who,
       dataset,
@@ -91,7 +96,7 @@ export async function emptyPartitions(
   }
 }
 
-async function emptyInterval(
+async function openInterval(
   client: PgClient,
   who: Publisher,
   dataset: StoredDataset,
@@ -101,13 +106,13 @@ async function emptyInterval(
 ): Promise<void> {
   const time = targetTime(dataset);
   const target = quoteTable(dataset.target);
-  const sql =
-    time === null
-      ? `DELETE FROM ${target}`
-      : `DELETE FROM ${target} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
+  const where = time === null ? '' : ` WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
+  const merges = dataset.publish === 'merge';
+  if (merges && mayDelete) return;
+  const sql = merges ? `SELECT 1 FROM ${target}${where} LIMIT 1` : `DELETE FROM ${target}${where}`;
   const { rowCount } = await client.query(named(sql, time === null ? [] : [start, end]));
   if ((rowCount ?? 0) > 0 && !mayDelete && !(await isPublished(client, who, dataset.name, start, end))) {
-    throw new ForeignRowsError(`${rowCount} rows of ${target} were not written by sluice`);
+    throw new ForeignRowsError(`${merges ? '' : `${rowCount} `}rows of ${target} were not written by sluice`);
   }
 }
 
@@ -138,6 +143,7 @@ async function isPublished(
 export async function insertSelect(
   client: PgClient,
   dataset: StoredDataset,
+  into: TableName,
   statement: string,
   start: string,
   end: string,
@@ -150,7 +156,7 @@ export async function insertSelect(
     'sluice_t',
     dataset.columns.map(({ type }) => type),
   );
-  const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(dataset.target)} AS sluice_t (${columns})\n${statement}
+  const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(into)} AS sluice_t (${columns})\n${statement}
     RETURNING ${hash} AS hash, ${outside} AS outside)
     SELECT count(*)::float8 AS rows, ${digestOf('hash')} AS digest, count(*) FILTER (WHERE outside)::float8 AS outside,
       $1::timestamptz IS NULL OR $2::timestamptz IS NULL AS unused FROM sluice_i`;
@@ -184,7 +190,7 @@ export async function writeLedger(
       ON CONFLICT (project, environment, dataset, starts_at) DO UPDATE SET
         ends_at = excluded.ends_at, rows = excluded.rows, digest = excluded.digest, backfill_id = excluded.backfill_id,
         version = excluded.version, epoch = excluded.epoch, xid = excluded.xid, snapshot = excluded.snapshot,
-        published_at = clock_timestamp(), publish_id = gen_random_uuid(),
+        published_at = clock_timestamp(), publish_id = gen_random_uuid(), moved = false,
         changed_xid = CASE WHEN p.digest = excluded.digest THEN p.changed_xid ELSE excluded.xid END`,
     values: [
       ...keys,

@@ -1,0 +1,87 @@
+import type { StoredDataset } from '../../contracts/plan.js';
+import { inOneFlight } from '../../postgres/pipeline.js';
+import type { PgClient } from '../../postgres/pool.js';
+import { quoteIdent, quoteTable } from '../../postgres/quote.js';
+import { within } from '../../postgres/time.js';
+import { digestOf, rowHash } from './digest.js';
+import { settleMoves } from './moves.js';
+import { STAGING, targetTime, type Published, type Publisher } from './publish.js';
+
+/** Rows of one batch that share a key: no upsert could tell which of them is meant. */
+export class DuplicateKeyError extends Error {}
+
+/** Rows of a `merge` without a key: each time they would be added again. */
+export class NullKeyError extends Error {}
+
+/** Makes {@link STAGING}, in the transaction that publishes from it. */
+export async function createStaging(client: PgClient, { target, columns }: StoredDataset): Promise<void> {
+  const list = columns.map(({ name }) => quoteIdent(name)).join(', ');
+  await client.query(
+    `CREATE TEMP TABLE ${quoteIdent(STAGING.name)} ON COMMIT DROP AS SELECT ${list} FROM ${quoteTable(target)} WITH NO DATA`,
+  );
+}
+
+/**
+ * Takes a batch's rows from {@link STAGING} to their table: `replace` adds them to the partitions that were emptied, `merge` upserts them
+ * by key. Before that, rows of other partitions that have their keys follow, or are refused.
+ *
+ * @param staged - the batch's partitions, with the rows and digest of what was staged for each
+ * @returns what each partition holds now
+ */
+export async function publishStaged(
+  client: PgClient,
+  who: Publisher,
+  dataset: StoredDataset,
+  staged: readonly Published[],
+  overwrite: boolean,
+): Promise<Published[]> {
+  const merges = dataset.publish === 'merge';
+  if (merges) await requireKeys(client, dataset);
+  await settleMoves(client, who, dataset, staged, overwrite);
+  const names = dataset.columns.map(({ name }) => quoteIdent(name));
+  const insert = `INSERT INTO ${quoteTable(dataset.target)} (${names.join(', ')}) SELECT ${names.join(', ')} FROM ${quoteTable(STAGING)}`;
+  if (!merges) {
+    await client.query(insert);
+    return [...staged];
+  }
+  const set = names.map((name) => `${name} = excluded.${name}`).join(', ');
+  await client.query(`${insert} ON CONFLICT (${dataset.key.map(quoteIdent).join(', ')}) DO UPDATE SET ${set}`);
+  return contentOf(client, dataset, staged);
+}
+
+async function requireKeys(client: PgClient, { key }: StoredDataset): Promise<void> {
+  const list = key.map(quoteIdent);
+  const { rows } = await client.query<{ n: number; twice: boolean }>(
+    `SELECT coalesce(sum(n) FILTER (WHERE absent), 0)::float8 AS n, coalesce(bool_or(n > 1 AND NOT absent), false) AS twice
+     FROM (SELECT count(*) AS n, ${list.map((name) => `${name} IS NULL`).join(' OR ')} AS absent
+       FROM ${quoteTable(STAGING)} GROUP BY ${list.join(', ')}) AS k`,
+  );
+  const absent = rows[0]?.n ?? 0;
+  if (absent > 0) throw new NullKeyError(`${absent} rows have no ${key.join(', ')}`);
+  if (rows[0]?.twice === true) throw new DuplicateKeyError(`rows of the batch share a ${key.join(', ')}`);
+}
+
+/** Rows and digest of each partition as its table has them: after a merge they are more than what was staged. */
+async function contentOf(
+  client: PgClient,
+  dataset: StoredDataset,
+  partitions: readonly Published[],
+): Promise<Published[]> {
+  const time = targetTime(dataset);
+  const hash = rowHash(
+    'sluice_t',
+    dataset.columns.map(({ type }) => type),
+  );
+  const where = time === null ? '' : ` WHERE ${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}`;
+  const sql = `SELECT count(*)::float8 AS rows, ${digestOf(hash)} AS digest FROM ${quoteTable(dataset.target)} AS sluice_t${where}`;
+  const found: Published[] = [];
+  const steps = partitions.map(({ start, end }, i) => async () => {
+    const values = time === null ? [] : [start, end];
+    const { rows } = await client.query<{ rows: number; digest: string }>(sql, values);
+    const [content] = rows;
+    if (!content) throw new Error('an aggregate answered without a row');
+    found[i] = { start, end, ...content };
+  });
+  await inOneFlight(client, steps);
+  return found;
+}
