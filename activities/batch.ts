@@ -48,6 +48,7 @@ export interface Batch {
 export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
   const { who, dataset, partitions, lo, known, overwrite, staged } = batch;
   const { spec } = dataset;
+  if (dataset.publish === 'view') return publishView(batch, warehouse);
   const into = staged ? STAGING : dataset.target;
   const opening = [
     () => warehouse.query(BEGIN),
@@ -69,6 +70,20 @@ export async function publishBatch(batch: Batch, warehouse: PgClient, source: Pg
   }
   if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite);
   // A COMMIT behind a ledger row that failed rolls back.
+  await inOneFlight(warehouse, [
+    () => writeLedger(warehouse, who, dataset, published),
+    () => warehouse.query('COMMIT'),
+  ]);
+  return published;
+}
+
+/**
+ * A view has no rows of its own: its partitions are done when their inputs are. What its readers see through it may have changed
+ * whenever it was found stale, so every execution's digest is another.
+ */
+async function publishView({ who, dataset, partitions, lo }: Batch, warehouse: PgClient): Promise<Published[]> {
+  const published = partitions.map((interval) => ({ ...interval, rows: 0, digest: `view ${who.epoch}` }));
+  await inOneFlight(warehouse, [() => warehouse.query(BEGIN), () => requireHeld(warehouse, who, dataset.name, lo)]);
   await inOneFlight(warehouse, [
     () => writeLedger(warehouse, who, dataset, published),
     () => warehouse.query('COMMIT'),

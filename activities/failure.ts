@@ -54,6 +54,8 @@ export async function keepFailure(
   error: unknown,
 ): Promise<void> {
   const raw = error instanceof pg.DatabaseError ? error : undefined;
+  // Nobody can tell which column a value in PostgreSQL's words is from: where some are masked, none of its words are kept.
+  const words = dataset.mask.length === 0 ? raw : undefined;
   try {
     await deps.db('sluice.failures').insert({
       project: who.project,
@@ -64,8 +66,8 @@ export async function keepFailure(
       ends_at: partitions.at(-1)?.end,
       code: fault.code,
       sqlstate: raw?.code ?? null,
-      message: raw?.message ?? fault.message,
-      detail: raw?.detail ?? null,
+      message: words?.message ?? fault.message,
+      detail: words?.detail ?? null,
     });
   } catch (failed) {
     // The warehouse itself may be what fails: the failure is reported all the same, without its values.

@@ -85,6 +85,8 @@ export const StoredDataset = z.object({
   publish: z.enum(PUBLISH),
   moves: z.enum(MOVES),
   columns: z.array(ColumnSpec),
+  /** Columns whose values are kept nowhere but in the table. */
+  mask: z.array(z.string()),
   /** DDL still to run before the first batch, in order: shown in the plan, run once by `prepareDataset`. */
   ddl: z.array(z.string()),
   spec: z.discriminatedUnion('kind', [ExtractSpec, TransformSpec]),

@@ -52,6 +52,7 @@ const shared = {
   refresh: z.union([z.literal('never'), z.literal('always'), duration]).optional(),
   moves: z.enum(MOVES).optional(),
   mask: z.array(nonEmpty).optional(),
+  grants: z.array(nonEmpty).optional(),
   ready_after: duration.optional(),
   on_schema_change: z.enum(['add', 'fail']).optional(),
   coalesce: z.enum(['auto', 'always', 'never']).optional(),

@@ -79,6 +79,13 @@ export async function adoptInterval(
 /** The dataset as planning sees it; refuses a table that is missing, or whose columns are not what would be written. */
 async function describeTable(deps: PlanningDeps, dataset: Dataset): Promise<Described> {
   const { datasets } = deps.project;
+  if (dataset.publish === 'view') {
+    throw new RequestError(
+      'not_a_table',
+      `${dataset.file}: a view has no rows of its own to adopt`,
+      `build it: sluice backfill ${dataset.name}`,
+    );
+  }
   const upstream = upstreamOf([dataset.name], (name) => (datasets.get(name)?.needs ?? []).map((need) => need.dataset));
   const described = await describeDatasets(
     deps,
@@ -95,7 +102,7 @@ async function describeTable(deps: PlanningDeps, dataset: Dataset): Promise<Desc
       `build it: sluice backfill ${dataset.name}, or name another with table:`,
     );
   }
-  if (found.ddl.length > 0) {
+  if (found.ddl.some((statement) => statement.startsWith('ALTER TABLE'))) {
     throw new RequestError(
       'schema_drift',
       `${dataset.file}: table ${target} lacks columns of the dataset`,

@@ -5,6 +5,7 @@ import type { PgClient } from '../postgres/pool.js';
 import type { Dataset } from '../project/project.js';
 import type { PlanningDeps } from './deps.js';
 import { describeOne } from './describe.js';
+import type { Scratch } from './scratch.js';
 
 /** A dataset that could not be checked, and the one with a problem that is in its way. */
 export interface NotChecked {
@@ -29,6 +30,7 @@ export async function checkProject(deps: PlanningDeps): Promise<Checked> {
   const { project, pool } = deps;
   const check = { problems: [] as Problem[], notChecked: [] as NotChecked[], warnings: [] as PlanWarning[] };
   const work = async (client: PgClient): Promise<void> => {
+    const scratch = { client, standIns: new Map() };
     await client.query('BEGIN');
     try {
       await client.query(`SET LOCAL lock_timeout = '5s'`);
@@ -40,7 +42,7 @@ export async function checkProject(deps: PlanningDeps): Promise<Checked> {
           bad.set(dataset.name, because);
           continue;
         }
-        const outcome = await checkDataset(deps, client, dataset);
+        const outcome = await checkDataset(deps, scratch, dataset);
         if (!('problem' in outcome)) check.warnings.push(...outcome.warnings);
         else {
           check.problems.push(outcome.problem);
@@ -62,10 +64,11 @@ export async function checkProject(deps: PlanningDeps): Promise<Checked> {
 type Outcome = { readonly warnings: readonly PlanWarning[] } | { readonly problem: Problem };
 
 /** Under a savepoint: a statement that PostgreSQL refuses must not end the transaction for those after it. */
-async function checkDataset(deps: PlanningDeps, client: PgClient, dataset: Dataset): Promise<Outcome> {
+async function checkDataset(deps: PlanningDeps, scratch: Scratch, dataset: Dataset): Promise<Outcome> {
+  const { client } = scratch;
   await client.query('SAVEPOINT sluice_check');
   try {
-    const { warnings } = await describeOne(deps, client, dataset, { overwrite: false, windows: new Map() });
+    const { warnings } = await describeOne(deps, scratch, dataset, { overwrite: false, windows: new Map() });
     return { warnings };
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;

@@ -2,7 +2,7 @@ import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
 import type { Dataset, Project } from '../project/project.js';
 import { quoteTable, quoteIdent } from '../postgres/quote.js';
-import { addColumnDdl, createDdl, schemaDrift, type TargetState } from '../warehouse/postgres/target.js';
+import { addColumnDdl, createDdl, schemaDrift, type Grantee, type TargetState } from '../warehouse/postgres/target.js';
 
 /**
  * The DDL that a target still lacks.
@@ -17,27 +17,11 @@ export function targetDdl(
   overwrite: boolean,
 ): string[] {
   const target = quoteTable(dataset.table);
-  const { owner } = state;
-  if (
-    owner &&
-    !(owner.project === project.name && owner.environment === project.environment && owner.dataset === dataset.name)
-  ) {
-    throw new RequestError(
-      'table_owned',
-      `${dataset.file}: table ${target} belongs to dataset ${owner.dataset} of project ${owner.project} (environment ${owner.environment})`,
-      'give this dataset another table: `table: schema.name`',
-    );
-  }
+  requireOwner(project, dataset, state);
   if (!state.exists)
     return createDdl({ target: dataset.table, columns, time: dataset.time, key: dataset.key }, state.schemaExists);
-  if (!state.isTable) {
-    throw new RequestError(
-      'not_a_table',
-      `${dataset.file}: ${target} is there, but is not a table`,
-      'give this dataset another table: `table: schema.name`',
-    );
-  }
-  if (!owner && !state.empty && !overwrite) {
+  if (!state.isTable) throw notOne(dataset, 'table');
+  if (!state.owner && !state.empty && !overwrite) {
     throw new RequestError(
       'foreign_rows',
       `${dataset.file}: table ${target} holds rows that sluice did not write`,
@@ -45,6 +29,82 @@ export function targetDdl(
     );
   }
   return driftDdl(dataset, columns, state);
+}
+
+/**
+ * The DDL that makes or changes a view.
+ * @param sql - its query, every dataset replaced by its table
+ * @throws RequestError when somebody else made it, or when PostgreSQL cannot change its columns in place
+ */
+export function viewDdl(
+  project: Project,
+  dataset: Dataset,
+  columns: readonly ColumnSpec[],
+  state: TargetState,
+  sql: string,
+): string[] {
+  const target = quoteTable(dataset.table);
+  requireOwner(project, dataset, state);
+  const create = `CREATE OR REPLACE VIEW ${target} AS\n${sql}`;
+  if (!state.exists)
+    return [...(state.schemaExists ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoteIdent(dataset.table.schema)}`]), create];
+  if (!state.isView) throw notOne(dataset, 'view');
+  if (!state.owner) {
+    throw new RequestError(
+      'foreign_view',
+      `${dataset.file}: view ${target} was not made by sluice`,
+      'give this dataset another name: `table: schema.name`, or drop that view',
+    );
+  }
+  const added = columns.length - state.columns.length;
+  const kept = state.columns.every(({ name, type }, i) => columns[i]?.name === name && columns[i].type === type);
+  if (!kept || (added > 0 && dataset.onSchemaChange === 'fail')) {
+    throw new RequestError(
+      'schema_drift',
+      `${dataset.file}: the columns of view ${target} are not those that it has`,
+      `run, then plan again (what reads the view stands in its way, and its grants go):\nDROP VIEW ${target};`,
+    );
+  }
+  return [create];
+}
+
+/**
+ * Lets the roles under `grants` read a target. Its schema is opened to them only where it is made for it: others decide about theirs.
+ * @throws RequestError for a role that is not there
+ */
+export function grantDdl({ file, table }: Dataset, grantees: readonly Grantee[], schemaExists: boolean): string[] {
+  const unknown = grantees.find(({ known }) => !known);
+  if (unknown) {
+    throw new RequestError(
+      'unknown_role',
+      `${file}: grants: there is no role ${JSON.stringify(unknown.role)} in the warehouse`,
+      'correct the name, or make it: CREATE ROLE …',
+    );
+  }
+  return grantees
+    .filter(({ granted }) => !granted)
+    .flatMap(({ role }) => [
+      ...(schemaExists ? [] : [`GRANT USAGE ON SCHEMA ${quoteIdent(table.schema)} TO ${quoteIdent(role)}`]),
+      `GRANT SELECT ON ${quoteTable(table)} TO ${quoteIdent(role)}`,
+    ]);
+}
+
+function requireOwner(project: Project, { file, name, table }: Dataset, { owner }: TargetState): void {
+  if (!owner || (owner.project === project.name && owner.environment === project.environment && owner.dataset === name))
+    return;
+  throw new RequestError(
+    'table_owned',
+    `${file}: table ${quoteTable(table)} belongs to dataset ${owner.dataset} of project ${owner.project} (environment ${owner.environment})`,
+    'give this dataset another table: `table: schema.name`',
+  );
+}
+
+function notOne({ file, table }: Dataset, wanted: 'table' | 'view'): RequestError {
+  return new RequestError(
+    `not_a_${wanted}`,
+    `${file}: ${quoteTable(table)} is there, but is not a ${wanted}`,
+    'give this dataset another table: `table: schema.name`',
+  );
 }
 
 function driftDdl(dataset: Dataset, columns: readonly ColumnSpec[], state: TargetState): string[] {

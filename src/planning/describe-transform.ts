@@ -11,19 +11,24 @@ import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
 import { requireSafeFunctions } from './functions.js';
 import { withParams } from './params.js';
+import type { Scratch } from './scratch.js';
 import { requireReads } from './reads.js';
 import { requireZonedComparisons } from './zoneless.js';
 
 export async function describeTransform(
   deps: PlanningDeps,
-  client: PgClient,
+  scratch: Scratch,
   dataset: Dataset,
   body: TransformBody,
   window: Interval | undefined,
-): Promise<Omit<Described, 'ddl'>> {
-  const statement = statementOf(deps, body);
-  const sql = withParams(statement, ({ start, end }) => statement.text.slice(start, end));
-  const columns = await describeQuery(client, dataset, sql);
+): Promise<Omit<Described, 'ddl'> & { readonly tried: string }> {
+  const { client } = scratch;
+  const sqlOf = (statement: Rendered): string =>
+    withParams(statement, ({ start, end }) => statement.text.slice(start, end));
+  const sql = sqlOf(statementOf(deps, body, new Map()));
+  const statement = statementOf(deps, body, scratch.standIns);
+  const tried = sqlOf(statement);
+  const columns = await describeQuery(client, dataset, tried);
   await requireSafeFunctions(client, dataset, body.statement);
   await requireReads(client, deps.project, dataset);
   await requireZonedComparisons(client, dataset, statement);
@@ -44,15 +49,16 @@ export async function describeTransform(
       ...(window === undefined ? {} : { window: { start: sqlInstant(window.start), end: sqlInstant(window.end) } }),
     },
     columns,
+    tried,
     time: dataset.time === null || type === undefined ? null : { column: dataset.time, type },
     warnings: [],
   };
 }
 
-/** The SELECT with each dataset replaced by its table. */
-function statementOf({ project }: PlanningDeps, body: TransformBody): Rendered {
+/** The SELECT with each dataset replaced by its table, or by what stands in for it. */
+function statementOf({ project }: PlanningDeps, body: TransformBody, standIns: Scratch['standIns']): Rendered {
   return renderStatement(body.statement, (name) => {
-    const table = project.datasets.get(name)?.table;
+    const table = standIns.get(name) ?? project.datasets.get(name)?.table;
     if (!table) throw new Error(`no dataset ${name}`);
     return table;
   });

@@ -5,12 +5,13 @@ import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.j
 import type { PgClient } from '../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import type { Dataset } from '../project/project.js';
-import { describeTarget } from '../warehouse/postgres/target.js';
+import { describeGrants, describeTarget, type TargetState } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
 import { describeExtract } from './describe-extract.js';
 import { describeTransform } from './describe-transform.js';
-import { targetDdl } from './ddl.js';
+import { grantDdl, targetDdl, viewDdl } from './ddl.js';
+import { standInTable, standInView, type Scratch } from './scratch.js';
 
 export interface DescribeOptions {
   readonly overwrite: boolean;
@@ -21,8 +22,9 @@ export interface DescribeOptions {
 /**
  * Prepares every statement of `datasets` and looks up every table and column that it will use.
  *
- * A transform may read a table that this very plan makes. So all of it happens in one transaction of the warehouse, in topological
- * order, which makes the tables that are missing and is rolled back: planning changes nothing, and what it prepared was the real thing.
+ * A transform may read a table that this very plan makes or alters. So all of it happens in one transaction of the warehouse, in
+ * topological order, where temporary tables stand in for those, and which is rolled back: planning changes nothing, and locks nothing
+ * that people use or that another planner would wait for.
  */
 export async function describeDatasets(
   deps: PlanningDeps,
@@ -37,7 +39,8 @@ export async function describeDatasets(
       await client.query('BEGIN');
       try {
         await client.query(`SET LOCAL lock_timeout = '5s'`);
-        for (const dataset of datasets) described.set(dataset.name, await describeOne(deps, client, dataset, options));
+        const scratch = { client, standIns: new Map() };
+        for (const dataset of datasets) described.set(dataset.name, await describeOne(deps, scratch, dataset, options));
       } finally {
         await client.query('ROLLBACK');
       }
@@ -51,26 +54,66 @@ export async function describeDatasets(
 /** One of {@link describeDatasets}, in a transaction that its caller rolls back. */
 export async function describeOne(
   deps: PlanningDeps,
-  client: PgClient,
+  scratch: Scratch,
   dataset: Dataset,
   options: DescribeOptions,
 ): Promise<Described> {
   const { body } = dataset;
   if (body.kind === 'call') throw new RequestError('not_supported_yet', `${dataset.file}: call datasets`);
-  const found =
+  const found: Omit<Described, 'ddl'> & { readonly tried?: string } =
     body.kind === 'extract'
       ? await describeExtract(deps, dataset, body)
-      : await describeTransform(deps, client, dataset, body, options.windows.get(dataset.name));
+      : await describeTransform(deps, scratch, dataset, body, options.windows.get(dataset.name));
   requireColumns(dataset, found.columns);
-  const state = await describeTarget(client, dataset.table);
-  const ddl = targetDdl(deps.project, dataset, found.columns, state, options.overwrite);
-  for (const statement of ddl) {
-    await client.query(statement).catch((error: unknown) => {
-      throw tableError(error, dataset);
-    });
+  const state = await describeTarget(scratch.client, dataset.table);
+  const changes =
+    dataset.publish === 'view' && found.spec.kind === 'transform'
+      ? await planView(deps, scratch, dataset, { ...found, sql: found.spec.sql, tried: found.tried ?? '' }, state)
+      : await planTable(deps, scratch, dataset, found.columns, state, options.overwrite);
+  const grantees = await describeGrants(scratch.client, dataset.table, dataset.grants);
+  const ddl = [...changes, ...grantDdl(dataset, grantees, state.schemaExists)];
+  if (ddl.length > 0 && !state.mayChange) {
+    throw new RequestError(
+      'no_permission',
+      `${dataset.file}: this role may not ${state.exists ? 'alter' : 'make'} ${quoteTable(dataset.table)}`,
+      'plan and work with the role that owns the schema: docs/operating.md',
+    );
   }
-  if (dataset.publish === 'merge') await requireUpsert(client, dataset);
-  return { ...found, ddl };
+  const { spec, columns, time, warnings } = found;
+  return { spec, columns, time, warnings, ddl };
+}
+
+async function planTable(
+  { project }: PlanningDeps,
+  scratch: Scratch,
+  dataset: Dataset,
+  columns: readonly ColumnSpec[],
+  state: TargetState,
+  overwrite: boolean,
+): Promise<string[]> {
+  const ddl = targetDdl(project, dataset, columns, state, overwrite);
+  try {
+    if (ddl.length > 0) await standInTable(scratch, dataset, columns, state);
+    else if (dataset.publish === 'merge') await requireUpsert(scratch.client, dataset);
+  } catch (error) {
+    throw tableError(error, dataset);
+  }
+  return ddl;
+}
+
+/** DDL of a view, none where it is what it would be made again. PostgreSQL compares: it prints both from its own trees. */
+async function planView(
+  { project }: PlanningDeps,
+  scratch: Scratch,
+  dataset: Dataset,
+  { columns, sql, tried }: { columns: readonly ColumnSpec[]; sql: string; tried: string },
+  state: TargetState,
+): Promise<string[]> {
+  const ddl = viewDdl(project, dataset, columns, state, sql);
+  const same = await standInView(scratch, dataset, tried, state).catch((error: unknown) => {
+    throw tableError(error, dataset);
+  });
+  return same ? [] : ddl;
 }
 
 /** A merge needs a unique index on the very columns of `key`. Tables that sluice made have one; of others PostgreSQL is asked. */

@@ -165,6 +165,7 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     key: [...dataset.key],
     publish: dataset.publish,
     moves: dataset.moves,
+    mask: [...dataset.mask],
     time: described?.time ?? null,
     columns: [...(described?.columns ?? [])],
     ddl: [...(described?.ddl ?? [])],

@@ -81,7 +81,7 @@ function readHeader({ file, text }: DatasetFile): HeaderRead {
 
 function checkParameters(draft: Draft): void {
   const { parsed, settings, file, locate, problems } = draft;
-  if (!parsed || settings.grain === undefined || settings.grain === 'none') return;
+  if (!parsed || settings.grain === undefined || settings.grain === 'none' || settings.publish === 'view') return;
   const used = new Set(parsed.statement.params.map(({ name }) => name));
   const missing = (['start', 'end'] as const).filter((name) => !used.has(name)).map((name) => `:${name}`);
   if (missing.length === 0) return;

@@ -34,6 +34,7 @@ export function finishDataset(
     onSchemaChange: settings.on_schema_change ?? 'add',
     refresh: settings.refresh ?? 'never',
     mask: settings.mask ?? [],
+    grants: settings.grants ?? [],
     coalesce: settings.coalesce ?? 'auto',
     priority: settings.priority ?? 3,
     tags: settings.tags ?? [],

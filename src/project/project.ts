@@ -98,6 +98,8 @@ export interface Dataset {
   readonly onSchemaChange: 'add' | 'fail';
   readonly refresh: 'never' | 'always' | Duration;
   readonly mask: readonly string[];
+  /** Roles that may read its table. */
+  readonly grants: readonly string[];
   readonly coalesce: 'auto' | 'always' | 'never';
   readonly priority: number;
   readonly owner?: string;

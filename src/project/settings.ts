@@ -102,8 +102,6 @@ function checkSupported(draft: Draft): void {
   const { settings } = draft;
   const unsupported = (path: Path, what: string, remedy: string): void =>
     report(draft, path, { code: 'not_supported_yet', message: `${what} is not supported yet`, remedy });
-  if (settings.publish === 'view')
-    unsupported(['publish'], `publish: ${settings.publish}`, 'use publish: replace, the default');
   for (const [name, need] of Object.entries(settings.needs ?? {})) {
     if (need?.window !== undefined)
       unsupported(['needs', name, 'window'], 'needs.window: all', 'use lookback: with a length that is enough');
@@ -111,7 +109,21 @@ function checkSupported(draft: Draft): void {
 }
 
 function checkPublish(draft: Draft): void {
-  const { settings, own } = draft;
+  const { settings, own, kind } = draft;
+  if (settings.publish === 'view') {
+    const refuse = (path: Path, message: string, remedy: string): void =>
+      report(draft, path, { code: 'not_for_view', message, remedy });
+    if (kind === 'extract')
+      refuse(['publish'], 'an extract cannot be a view: its rows come from another database', 'use replace or merge');
+    if (own.key !== undefined)
+      refuse(['key'], 'key cannot be enforced on a view', 'leave it out, or use publish: replace');
+    if (draft.parsed && draft.parsed.statement.params.length > 0)
+      refuse(
+        ['publish'],
+        'a view has no :start and :end',
+        'leave them out of the SQL: whoever reads it says the interval',
+      );
+  }
   if (settings.publish === 'merge' && settings.key === undefined && !wrote(draft, ['key'])) {
     report(draft, own.publish === undefined ? [] : ['publish'], {
       code: 'missing_key',

@@ -19,6 +19,26 @@ key: [day]
 SELECT date_trunc('day', i.at) AS day, count(*) AS n, sum(i.amount) AS amount
 FROM items i WHERE i.at >= :start AND i.at < :end GROUP BY 1
 `,
+  'datasets/big.sql': `/*
+time: at
+publish: view
+*/
+SELECT m.id, m.at, m.amount FROM merged m WHERE m.amount > 1
+`,
+  'datasets/big_per_day.sql': `/*
+time: day
+key: [day]
+*/
+SELECT date_trunc('day', b.at) AS day, sum(b.amount) AS amount FROM big b WHERE b.at >= :start AND b.at < :end GROUP BY 1
+`,
+  'datasets/whole.sql': `/*
+grain: none
+key: [id]
+grants: [pub_reader]
+*/
+SELECT i.id, i.amount, pg_sleep(0.05)::text AS slept FROM items i
+`,
+  'datasets/secret.yaml': extract('').replace('public.items', 'public.secrets') + 'mask: [word]\nstart: 2024-02-01\n',
   'datasets/upserted.sql': `/*
 time: at
 key: [id]
@@ -39,7 +59,10 @@ before(async () => {
   warehouse = await stack.connect('wh_pub');
   await ops.query(`CREATE TABLE items (id int PRIMARY KEY, at timestamptz NOT NULL, amount int);
     CREATE INDEX ON items (at);
+    CREATE TABLE secrets (id int, at timestamptz NOT NULL, word text);
+    INSERT INTO secrets VALUES (1, '2024-02-01T01:00Z', 'open'), (1, '2024-02-01T02:00Z', 'sesame');
     INSERT INTO items SELECT i, '2024-01-01Z'::timestamptz + i * interval '6 hours', 1 FROM generate_series(0, 15) i`);
+  await warehouse.query('CREATE ROLE pub_reader');
   await stack.worker(stack.project('pub', FILES));
   shop = typed(stack, 'pub');
 });
@@ -62,6 +85,42 @@ const itemsOf = (table: string, amount = 'amount'): Promise<string> =>
 const ledgerOf = (dataset: string): Promise<string> =>
   rowsOf(`SELECT extract(day FROM starts_at AT TIME ZONE 'UTC') || ':' || rows AS t FROM sluice.partitions
     WHERE dataset = '${dataset}' ORDER BY starts_at`);
+
+test('a whole table is rebuilt under its readers: never empty, with its grants, and what depends on it', async () => {
+  await shop.build(`items whole ${RANGE}`);
+  await warehouse.query(`CREATE VIEW analytics.on_whole AS SELECT id FROM analytics.whole; CREATE INDEX mine ON analytics.whole (amount);
+    SET ROLE pub_reader`);
+  const state = { over: false, least: Infinity, reads: 0 };
+  const reading = (async () => {
+    const reader = await stack.connect('wh_pub');
+    while (!state.over) {
+      const { rows } = await reader.query<{ n: number }>('SELECT count(*)::int AS n FROM analytics.on_whole');
+      state.least = Math.min(state.least, rows[0]?.n ?? 0);
+      state.reads++;
+    }
+  })();
+  assert.equal(await rowsOf('SELECT count(*)::text AS t FROM analytics.whole'), '16', 'its reader may read it');
+  await warehouse.query('RESET ROLE');
+  const file = `SELECT pg_relation_filenode('analytics.whole')::text || ' ' || to_regclass('analytics.mine') AS t`;
+  const before = await rowsOf(file);
+  await shop.build(`whole --rebuild all`);
+  state.over = true;
+  await reading;
+  assert.equal(state.least, 16);
+  assert.ok(state.reads > 10);
+  assert.equal(await rowsOf(file), before);
+});
+
+test('values of a masked dataset are kept nowhere but in its table', async () => {
+  const ran = await shop.run('backfill secret --on 2024-02-01 --on-failure fail --wait');
+  assert.equal(ran.code, 3, ran.err);
+  assert.equal(
+    await rowsOf(
+      `SELECT code || ' ' || (message ~ 'id\\)=')::text || ' ' || (detail IS NULL)::text AS t FROM sluice.failures WHERE dataset = 'secret'`,
+    ),
+    'duplicate_key false true',
+  );
+});
 
 test('merge upserts by key and deletes nothing; the ledger counts what the partition holds', async () => {
   await shop.build(RANGE);
@@ -137,4 +196,31 @@ test('moves: fail names both partitions, and changes nothing', async () => {
   // Together with the partition that it left, it goes through.
   await shop.build(`strict ${RANGE} --rebuild all`);
   assert.equal(await itemsOf('strict'), await itemsOf('items'));
+});
+
+test('a view has no data, and what reads it is built through it, and again when its inputs changed', async () => {
+  const big = `SELECT relkind::text || ' ' || pg_get_viewdef(oid) AS t FROM pg_class WHERE relname = 'big'`;
+  assert.match(await rowsOf(big), /^v\s+SELECT id,\s+at,\s+amount\s+FROM analytics.merged m\s+WHERE \(?amount > 1/);
+  assert.equal(await ledgerOf('big'), '1:0 2:0 3:0 4:0');
+  const perDay = `SELECT extract(day FROM day AT TIME ZONE 'UTC') || ':' || amount AS t FROM analytics.big_per_day ORDER BY day`;
+  assert.equal(await rowsOf(perDay), '2:12');
+  await ops.query('UPDATE items SET amount = 3 WHERE id = 12');
+  const asked = await shop.plan(`merged --on 2024-01-04 --rebuild all`);
+  assert.deepEqual(
+    asked.leavesStale.map(({ dataset }) => dataset),
+    ['big', 'big_per_day'],
+  );
+  await shop.build(`merged --on 2024-01-04 --rebuild all`);
+  const plan = await shop.plan(`big big_per_day ${RANGE} --rebuild stale`);
+  assert.deepEqual(datasetOf(plan, 'big').ddl, [], 'the view is as it was');
+  assert.deepEqual(countsOf(plan), { big: [1, 0, 1, 3], big_per_day: [1, 0, 0, 4] });
+  await shop.build(`big big_per_day ${RANGE} --rebuild stale`);
+  assert.equal(await rowsOf(perDay), '2:12 4:3');
+  // Changed in place: another query, one more column. What reads it is stale by its definition.
+  stack.project('pub', {
+    'datasets/big.sql': FILES['datasets/big.sql'].replace('m.amount FROM', 'm.amount, 1 AS one FROM'),
+  });
+  const changed = await shop.run(`plan big ${RANGE} --rebuild stale --json`);
+  assert.match(changed.out, /CREATE OR REPLACE VIEW \\"analytics\\".\\"big\\"/);
+  assert.match(await shop.refused(`adopt big ${RANGE}`), /a view has no rows of its own/);
 });

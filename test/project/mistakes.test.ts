@@ -364,9 +364,9 @@ const CASES: readonly Case[] = [
   {
     name: 'publish: view',
     files: settings('publish: view'),
-    code: 'not_supported_yet',
+    code: 'not_for_view',
     at: `${CLEAN}:3:10`,
-    says: /publish: view/,
+    says: /a view has no :start and :end/,
   },
   {
     name: 'moves without a key',

@@ -9,6 +9,9 @@ export interface TargetState {
   readonly exists: boolean;
   /** Whether rows can be written to what has that name: false for a view, a sequence, … */
   readonly isTable: boolean;
+  readonly isView: boolean;
+  /** Whether we may make it, or alter it where it is there. */
+  readonly mayChange: boolean;
   readonly schemaExists: boolean;
   readonly columns: readonly ColumnSpec[];
   /** Who owns it by `sluice.tables`; null: nobody. */
@@ -21,17 +24,20 @@ export async function describeTarget(client: PgClient, target: TableName): Promi
   const { rows } = await client.query<{
     rel: string | null;
     kind: string | null;
+    may: boolean | null;
     schema: boolean;
     columns: ColumnSpec[] | null;
     owner: TargetState['owner'];
   }>({
     name: 'sluice_target',
-    text: `SELECT c.oid::text AS rel, c.relkind AS kind, EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS schema,
+    text: `SELECT c.oid::text AS rel, c.relkind AS kind, n.oid IS NOT NULL AS schema,
+      CASE WHEN c.oid IS NOT NULL THEN pg_has_role(c.relowner, 'USAGE') WHEN n.oid IS NOT NULL THEN has_schema_privilege(n.oid, 'CREATE')
+        ELSE has_database_privilege(current_database(), 'CREATE') END AS may,
       (SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
          FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
       (SELECT json_build_object('project', t.project, 'environment', t.environment, 'dataset', t.dataset)
          FROM sluice.tables t WHERE t.schema_name = $1 AND t.table_name = $2) AS owner
-     FROM (SELECT 1) one LEFT JOIN pg_class c ON c.relname = $2 AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)`,
+     FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = $1 LEFT JOIN pg_class c ON c.relname = $2 AND c.relnamespace = n.oid`,
     values: [target.schema, target.name],
   });
   const [row] = rows;
@@ -41,6 +47,8 @@ export async function describeTarget(client: PgClient, target: TableName): Promi
   return {
     exists,
     isTable,
+    isView: row.kind === 'v',
+    mayChange: row.may === true,
     schemaExists: row.schema,
     columns: row.columns ?? [],
     owner: row.owner,
@@ -94,4 +102,28 @@ export function schemaDrift(
     dropped: have.filter(({ name }) => !names.has(name)),
     retyped: want.filter(({ name, type }) => types.has(name) && types.get(name) !== type),
   };
+}
+
+/** A role that is to read a target. */
+export interface Grantee {
+  readonly role: string;
+  readonly known: boolean;
+  /** Whether it may already. */
+  readonly granted: boolean;
+}
+
+/** Who of `roles` is there, and may read the target. */
+export async function describeGrants(
+  client: PgClient,
+  target: TableName,
+  roles: readonly string[],
+): Promise<Grantee[]> {
+  if (roles.length === 0) return [];
+  const { rows } = await client.query<Grantee>(
+    `SELECT g.role, r.oid IS NOT NULL AS known, coalesce(has_table_privilege(r.oid, c.oid, 'SELECT'), false) AS granted
+     FROM unnest($3::text[]) WITH ORDINALITY AS g(role, n) LEFT JOIN pg_roles r ON r.rolname = g.role
+     LEFT JOIN pg_class c ON c.relname = $2 AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) ORDER BY g.n`,
+    [target.schema, target.name, roles],
+  );
+  return rows;
 }
