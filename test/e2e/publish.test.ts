@@ -90,15 +90,14 @@ test('a whole table is rebuilt under its readers: never empty, with its grants, 
   await shop.build(`items whole ${RANGE}`);
   await warehouse.query(`CREATE VIEW analytics.on_whole AS SELECT id FROM analytics.whole; CREATE INDEX mine ON analytics.whole (amount);
     SET ROLE pub_reader`);
-  const state = { over: false, least: Infinity, reads: 0 };
-  const reading = (async () => {
-    const reader = await stack.connect('wh_pub');
-    while (!state.over) {
-      const { rows } = await reader.query<{ n: number }>('SELECT count(*)::int AS n FROM analytics.on_whole');
-      state.least = Math.min(state.least, rows[0]?.n ?? 0);
-      state.reads++;
-    }
-  })();
+  const state = { over: false, least: Infinity };
+  const reader = await stack.connect('wh_pub');
+  const read = async (): Promise<boolean> => {
+    const { rows } = await reader.query<{ n: number }>('SELECT count(*)::int AS n FROM analytics.on_whole');
+    state.least = Math.min(state.least, rows[0]?.n ?? 0);
+    return state.over;
+  };
+  const reading = eventually('the rebuild is over', read, 120_000);
   assert.equal(await rowsOf('SELECT count(*)::text AS t FROM analytics.whole'), '16', 'its reader may read it');
   await warehouse.query('RESET ROLE');
   const file = `SELECT pg_relation_filenode('analytics.whole')::text || ' ' || to_regclass('analytics.mine') AS t`;
@@ -107,7 +106,6 @@ test('a whole table is rebuilt under its readers: never empty, with its grants, 
   state.over = true;
   await reading;
   assert.equal(state.least, 16);
-  assert.ok(state.reads > 10);
   assert.equal(await rowsOf(file), before);
 });
 
