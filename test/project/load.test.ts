@@ -70,6 +70,7 @@ test('the extract that the contract prints', async () => {
     onSchemaChange: 'add',
     refresh: 'never',
     mask: [],
+    grants: [],
     coalesce: 'auto',
     priority: 3,
     tags: ['core'],
