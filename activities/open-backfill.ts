@@ -10,6 +10,7 @@ import { deployTargets } from '../src/planning/targets.js';
 import type { Project } from '../src/project/project.js';
 import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
 import { record, setControl } from '../src/store/control.js';
+import { partitionCosts } from '../src/store/profiles.js';
 import { asPlanned, savePlan } from '../src/store/plans.js';
 import {
   allHeld,
@@ -73,7 +74,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         ...(request.reason === undefined ? {} : { reason: request.reason }),
         detail: { plan: plan.fingerprint, ticket: request.ticket },
       });
-      return opened(deps, project, plan, epoch);
+      return opened(deps, project, plan, epoch, await partitionCosts(tx, ref));
     }),
   );
 }
@@ -169,7 +170,13 @@ function heldBy(plan: StoredPlan): Held[] {
   );
 }
 
-function opened(deps: ControlDeps, project: Project, plan: StoredPlan, epoch: number): Opened {
+function opened(
+  deps: ControlDeps,
+  project: Project,
+  plan: StoredPlan,
+  epoch: number,
+  costs: ReadonlyMap<string, number>,
+): Opened {
   const building = plan.datasets.filter(({ runs }) => runs.length > 0);
   return {
     kind: 'open',
@@ -187,6 +194,7 @@ function opened(deps: ControlDeps, project: Project, plan: StoredPlan, epoch: nu
         .map(({ name }) => name),
       ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
       priority: dataset.priority,
+      partitionMs: costs.get(dataset.name) ?? null,
       what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}`,
     })),
   };
