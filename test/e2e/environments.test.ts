@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type pg from 'pg';
+import { z } from 'zod';
 import { BackfillClient, RequestRefusedError } from '../../src/client/index.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { countsOf, typed, type Typed } from './planning-kit.js';
@@ -29,6 +30,12 @@ const FILES = {
   'datasets/items.yaml': 'extract: { from: ops, table: public.items, time: at }\nkey: [id]\n',
   'datasets/per_day.sql': PER_DAY,
 };
+const Changes = z.object({
+  changes: z.boolean(),
+  stale: z.number(),
+  missing: z.number(),
+  datasets: z.array(z.object({ name: z.string(), change: z.string(), stale: z.number(), missing: z.number() })),
+});
 const RANGE = '--from 2024-01-01 --to 2024-01-05';
 
 let stack: Stack;
@@ -84,9 +91,32 @@ test('a dataset that dev does not build is read in prod, whose ledger says what 
   assert.deepEqual(countsOf(await shop.plan(`per_day ${RANGE} -e dev`)), { per_day: [0, 0, 1, 3] });
   const why = (await shop.run('why per_day 2024-01-02 -e dev --json')).json();
   assert.match(JSON.stringify(why), /"dataset":"items".*Published in prod by backfill/);
-  await shop.build(`per_day ${RANGE} --rebuild stale -e dev`);
-  assert.deepEqual(await pricesIn('dev_me.per_day'), [1, 103, 9, 13]);
   assert.deepEqual(await pricesIn('prod.per_day'), [1, 5, 9, 13]);
+});
+
+test('plan --against says what deploying a folder would make stale, and has an exit code for it', async () => {
+  const same = await shop.run('plan --against prod --exit-code');
+  assert.equal(same.code, 0, same.err);
+  assert.match(same.out, /against prod: no partition changes/);
+
+  const total = '/*\ngrain: none\n*/\nSELECT sum(d.price) AS price FROM per_day d\n';
+  const masked = `${FILES['datasets/items.yaml']}mask: [price]\n`;
+  stack.project('pull', { ...FILES, 'datasets/items.yaml': masked, 'datasets/total.sql': total });
+  const compared = (await typed(stack, 'pull').run('plan --against prod --json')).json();
+  const { datasets, ...head } = Changes.parse(compared);
+  assert.deepEqual(head, { changes: true, stale: 8, missing: 1 });
+  assert.deepEqual(datasets, [
+    { name: 'items', change: 'changed', stale: 4, missing: 0 },
+    { name: 'per_day', change: 'downstream', stale: 4, missing: 0 },
+    { name: 'total', change: 'added', stale: 0, missing: 1 },
+  ]);
+
+  const { 'datasets/per_day.sql': _removed, ...rest } = FILES;
+  stack.project('less', rest);
+  const less = await typed(stack, 'less').run('plan --against prod --exit-code --markdown');
+  assert.equal(less.code, 6, less.err);
+  assert.match(less.out, /^\| per_day \| removed; its table stays, with 4 partitions \|/m);
+  assert.match(await shop.refused('plan items --against prod'), /takes no selection/);
 });
 
 test('two environments that would write one table: the second is refused, naming both', async () => {
