@@ -29,7 +29,7 @@ async function fromDbt(folder: string, manifest: string): Promise<Map<string, st
       err: () => undefined,
       isTerminal: false,
       screen: () => ({ width: 100, height: 40, now: 0, color: false }),
-      interrupted: new AbortController().signal,
+      interruptible: () => new AbortController().signal,
       now: () => 0,
     },
     () => undefined,
