@@ -6,6 +6,7 @@ import { formatInterval, type Interval } from '../src/core/interval/interval.js'
 import { countRuns, runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { planRequest, type Exclude } from '../src/planning/plan.js';
+import { requireDeployed } from '../src/planning/protected.js';
 import { deployTargets } from '../src/planning/targets.js';
 import type { Project } from '../src/project/project.js';
 import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
@@ -40,6 +41,9 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   const { ref, again } = order;
   await claim(deps, order);
   const project = await deps.project(again ? undefined : order.request.definition);
+  const current = await deps.project(undefined);
+  // What this worker runs is deployed, also while another one deploys its own.
+  if (current.protected && project.hash !== current.hash) await requireDeployed(deps.db, project);
   const request = await asPlanned(deps.db, order.request);
   return inTurn(() =>
     deps.db.transaction(async (tx) => {
