@@ -1,4 +1,4 @@
-import { existsSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
@@ -12,6 +12,7 @@ import { applyBudgets, DEFAULT_SLOTS, sliceQueue } from './limits.js';
 import { quietRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { registerSearchAttributes } from './search-attributes.js';
+import { bundlePath, workerIdentity } from './version.js';
 
 export interface WorkerOptions extends Place {
   /** Slices at work at once in this process; by default the warehouse's slots and one, so that a slot is never idle. */
@@ -121,7 +122,13 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
   });
-  const common = { connection, namespace, shutdownGraceTime: '30s', shutdownForceTime: '45s' } as const;
+  const common = {
+    connection,
+    namespace,
+    identity: workerIdentity(),
+    shutdownGraceTime: '30s',
+    shutdownForceTime: '45s',
+  } as const;
   const slots = project.connections.get(project.warehouse)?.budget.slots ?? DEFAULT_SLOTS;
   return Promise.all([
     Worker.create({
@@ -151,10 +158,8 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
 
 /** The bundle that the build made ahead; from source it is made here. */
 async function bundle(): Promise<WorkflowBundle | { codePath: string }> {
-  for (const ahead of ['../../workflow-bundle.js', '../../dist/workflow-bundle.js']) {
-    const codePath = fileURLToPath(new URL(ahead, import.meta.url));
-    if (existsSync(codePath)) return { codePath };
-  }
+  const codePath = bundlePath();
+  if (codePath !== undefined) return { codePath };
   return bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../../workflows/index.js', import.meta.url)) });
 }
 

@@ -3,6 +3,7 @@ import { adopt, forget } from './adopt.js';
 import { backfill } from './backfill.js';
 import { adjust, cancel, pause, resume, retry, skip } from './control.js';
 import { dev } from './dev.js';
+import { doctor } from './doctor.js';
 import { graph } from './graph.js';
 import { init } from './init.js';
 import { ledger } from './ledger.js';
@@ -18,6 +19,7 @@ export const COMMANDS: readonly Verb[] = [
   dev,
   worker,
   validate,
+  doctor,
   graph,
   plan,
   backfill,
