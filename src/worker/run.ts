@@ -1,15 +1,15 @@
 import { watch } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createControlActivities, createSliceActivities } from '../../activities/index.js';
+import { createControlActivities, createMetrics, createSliceActivities } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
 import { createDefinitions, deploy } from './definitions.js';
 import { applyBudgets, DEFAULT_SLOTS, sliceQueue } from './limits.js';
-import { quietRuntime } from './logging.js';
+import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { registerSearchAttributes } from './search-attributes.js';
 import { bundlePath, workerIdentity } from './version.js';
@@ -18,6 +18,8 @@ export interface WorkerOptions extends Place {
   /** Slices at work at once in this process; by default the warehouse's slots and one, so that a slot is never idle. */
   readonly concurrency?: number | undefined;
   readonly log: Logger;
+  /** Where metrics are served, on every address of this machine; nowhere without it. */
+  readonly metricsPort?: number | undefined;
   /** Reload the project when a file of it changes. */
   readonly watch: boolean;
   readonly onReady: () => void;
@@ -33,7 +35,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const { log, signal } = options;
   const opened = await openProject(options);
   const target = opened.temporal();
-  quietRuntime(log);
+  installRuntime(log, options.metricsPort);
   const connection = await connect(target);
   try {
     const db = await opened.db();
@@ -102,6 +104,7 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
   const slices = createSliceActivities({
     db,
     log,
+    metrics: createMetrics(Runtime.instance().metricMeter),
     pool: opened.pool,
     warehouse: project.warehouse,
     planDataset: (fingerprint, dataset) => {
