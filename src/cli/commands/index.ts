@@ -1,6 +1,7 @@
 import type { Verb } from '../verb.js';
 import { adopt, forget } from './adopt.js';
 import { backfill } from './backfill.js';
+import { completion } from './completion.js';
 import { adjust, cancel, pause, resume, retry, skip } from './control.js';
 import { dev } from './dev.js';
 import { doctor } from './doctor.js';
@@ -36,4 +37,5 @@ export const COMMANDS: readonly Verb[] = [
   ledger,
   adopt,
   forget,
+  completion,
 ];
