@@ -177,7 +177,7 @@ test('the Dockerfile copies what there is, links the command that package.json n
     screen: () => ({ width: 80, height: 24, now: 0, color: false }),
   };
   const verbs = COMMANDS.map(({ make }) =>
-    make({ ...io, isTerminal: false, interrupted: AbortSignal.abort(), now: () => 0 }, () => undefined).name(),
+    make({ ...io, isTerminal: false, interruptible: () => AbortSignal.abort(), now: () => 0 }, () => undefined).name(),
   );
   const [verb = ''] = z.array(z.string()).parse(JSON.parse(last('CMD')));
   assert.ok(verbs.includes(verb), verb);

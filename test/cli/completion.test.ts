@@ -14,7 +14,7 @@ const io: Io = {
   err: () => true,
   screen: () => ({ width: 100, height: 24, now: 0, color: false }),
   isTerminal: false,
-  interrupted: new AbortController().signal,
+  interruptible: () => new AbortController().signal,
   now: () => 0,
 };
 const program = new Command('sluice');

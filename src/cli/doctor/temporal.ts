@@ -24,7 +24,7 @@ export async function checkTemporal(
   then: (isOpen: IsOpen) => Promise<Check[]>,
 ): Promise<Check[]> {
   const { address, namespace, apiKey, tls } = target;
-  const options: ConnectionOptions = { address, connectTimeout: '5s', ...(apiKey && { apiKey }), ...(tls && { tls }) };
+  const options: ConnectionOptions = { address, connectTimeout: '3s', ...(apiKey && { apiKey }), ...(tls && { tls }) };
   let connection: Connection;
   try {
     connection = await Connection.connect(options);
