@@ -12,6 +12,7 @@ import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { publishBatch, type Batch } from './batch.js';
 import type { SliceDeps } from './deps.js';
 import { faultOfBatch, keepFailure } from './failure.js';
+import type { MetricScope } from './metrics.js';
 import { openSession, type Session } from './session.js';
 import { takeTurn } from './turn.js';
 
@@ -70,7 +71,9 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     const ledger = await ledgerOf(await session.warehouse(), who, dataset, starts);
     for (const span of input.batches) {
       if (session.cancelled()) return { ...result, yielded: 'cancelled' };
+      const asked = performance.now();
       const turn = await takeTurn(slice.deps, who, dataset, session);
+      slice.deps.metrics.waited(scopeOf(slice), (performance.now() - asked) / 1000);
       result.rateLimited = turn.rate !== null;
       result.slots = turn.slots;
       if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
@@ -89,6 +92,7 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
     const fault = faultOf(error, 'warehouse');
     const rest = input.batches.slice(begun).map((span) => ({ span, ...fault, ...failedInterval(dataset, span) }));
+    for (const { class: kind } of rest) slice.deps.metrics.failed(scopeOf(slice), kind);
     return { ...result, failed: [...failed, ...rest], yielded: null };
   }
 }
@@ -121,6 +125,7 @@ async function runBatch(
       source,
     );
     const rows = sum(published.map((one) => one.rows));
+    deps.metrics.published(scopeOf(slice), { partitions: published.length, rows, seconds: ms() / 1000 });
     log.debug({ rows, ms: ms() }, 'published');
     return { span: [...span], rows, ms: ms(), skipped: false };
   } catch (error) {
@@ -129,9 +134,14 @@ async function runBatch(
     const fault = faultOfBatch(error, dataset);
     if (fault.class === 'fenced') throw new FencedError(fault.message);
     log.warn({ code: fault.code, class: fault.class, ms: ms() }, fault.message);
+    deps.metrics.failed(scopeOf(slice), fault.class);
     await keepFailure(deps, who, dataset, partitions, fault, error);
     return { span: [...span], ...fault, ...failedInterval(dataset, span) };
   }
+}
+
+function scopeOf({ who, dataset }: Slice): MetricScope {
+  return { project: who.project, environment: who.environment, dataset: dataset.name };
 }
 
 function intervalsOf(dataset: StoredDataset, [lo, hi]: readonly [number, number]): SqlInterval[] {

@@ -150,6 +150,9 @@ CREATE TABLE sluice.profiles (
   },
 ];
 
+/** Names of the versions, oldest first: what `sluice.migrations` holds when all of them ran. */
+export const VERSION_NAMES: readonly string[] = VERSIONS.map(({ name }) => name);
+
 const source: Knex.MigrationSource<(typeof VERSIONS)[number]> = {
   getMigrations: () => Promise.resolve([...VERSIONS]),
   getMigrationName: ({ name }) => name,
