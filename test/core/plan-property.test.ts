@@ -128,7 +128,7 @@ function checkEdges(dataset: PlannedDataset, { nodes }: PlanInput, model: Model)
     expected.map((need) => need.dataset),
   );
   for (const [e, need] of expected.entries()) {
-    const mapping = dataset.edges[e]?.mapping ?? [];
+    const mapping = dataset.edges[e]?.mapping ?? { lo: [], hi: [] };
     const { lo, hi } = expandAll(mapping);
     assert.equal(lo.length, mine.length);
     const theirs = inPlan(model, need.dataset);
@@ -201,8 +201,8 @@ it('is tried on every kind of plan', () => {
     for (const { intervals, edges, window } of datasets) {
       for (const { why } of intervals) seen.add(why.replace(/ .*/, ''));
       if (window !== undefined && intervals.length > 0) seen.add('window');
-      if (edges.some(({ mapping }) => mapping.some(({ step, count }) => step > 1 && count > 1))) seen.add('coarser');
-      if (edges.some(({ mapping }) => mapping.some(({ step, count }) => step === 0 && count > 1))) seen.add('finer');
+      if (edges.some(({ mapping }) => mapping.hi.some(({ step }) => step > 1))) seen.add('coarser');
+      if (edges.some(({ mapping }) => mapping.hi.some(({ every, step }) => every > 1 && step > 0))) seen.add('finer');
     }
     if (leavesStale.length > 0) seen.add('leavesStale');
     if (uncovered.length > 0) seen.add('uncovered');
