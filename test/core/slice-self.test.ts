@@ -12,7 +12,8 @@ import { nextDue } from '../../src/core/slice/requeue.js';
 import type { Requeue } from '../../src/core/slice/requeue.js';
 import { followSelf } from '../../src/core/slice/self.js';
 import { ordinalsOf, type Span } from '../../src/core/slice/spans.js';
-import { statesOf } from './slice-kit.js';
+import { applyUpstream } from '../../src/core/slice/upstream.js';
+import { identity, statesOf, tell } from './slice-kit.js';
 
 const WIDE_MAX = 4;
 
@@ -36,6 +37,8 @@ const cases = fc.integer({ min: 1, max: 40 }).chain((count) =>
     order: fc.constantFrom('oldest' as const, 'newest' as const),
     perBatchMax: fc.integer({ min: 1, max: 12 }),
     rateLimited: fc.boolean(),
+    /** Upstream partitions that come only when nothing else can be done. */
+    late: fc.uniqueArray(fc.nat(count - 1), { maxLength: 3 }),
   }),
 );
 
@@ -53,8 +56,11 @@ function expected(count: number, self: SelfReads, poison: ReadonlySet<number>, s
 
 it('builds in order: nothing before what it reads, one slice at a time, all in the end that can be', () => {
   fc.assert(
-    fc.property(cases, ({ count, self, poison, skipped, hiccups, order, perBatchMax, rateLimited }) => {
-      let board = createBoard(count, [], self);
+    fc.property(cases, ({ count, self, poison, skipped, hiccups, order, perBatchMax, rateLimited, late }) => {
+      const edges = [identity('a', count)];
+      let board = createBoard(count, edges, self);
+      const prompt = [...Array(count).keys()].filter((i) => !late.includes(i));
+      applyUpstream(board, 'a', tell(0, { done: prompt.map((i): Span => [i, i + 1]) }));
       const requeue: Requeue = [];
       const built = new Set<number>();
       const left = [...hiccups];
@@ -82,7 +88,7 @@ it('builds in order: nothing before what it reads, one slice at a time, all in t
         for (let turns = 0; ; turns++) {
           assert.ok(turns < 2_000, 'comes to no end');
           followSelf(board);
-          board = fromCarry(toCarry(board), count, [], self);
+          board = fromCarry(toCarry(board), count, edges, self);
           const slice = pick(board, requeue, policy(), now);
           if (!slice) {
             const due = nextDue(requeue);
@@ -106,6 +112,8 @@ it('builds in order: nothing before what it reads, one slice at a time, all in t
             );
         }
       };
+      work();
+      applyUpstream(board, 'a', tell(0, { done: [[0, count]] }));
       work();
       assert.ok(settled(board));
       assert.deepEqual(statesOf(board), expected(count, self, poisoned, skipped));
