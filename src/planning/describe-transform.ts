@@ -13,7 +13,7 @@ import { requireSafeFunctions } from './functions.js';
 import { withParams } from './params.js';
 import { readsItself, withOwnTable } from './own-table.js';
 import { requireReads } from './reads.js';
-import { requireZonedComparisons } from './zoneless.js';
+import { requireZonedComparisons, requireZonedTime } from './zoneless.js';
 
 export async function describeTransform(
   deps: PlanningDeps,
@@ -39,6 +39,7 @@ export async function describeTransform(
       'select a timestamptz, timestamp or date as `time`',
     );
   }
+  if (dataset.time !== null && type !== undefined) requireZonedTime(dataset, type);
   return {
     spec: {
       kind: 'transform',

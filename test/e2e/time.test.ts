@@ -24,7 +24,33 @@ needs: { raw: { window: all } }
 */
 SELECT :start AS day, count(*)::int AS n FROM raw WHERE at < :end AND :start < :end
 `,
+  'datasets/week.yaml':
+    'extract: { from: ops, table: public.raw, time: { column: s, unit: s } }\ngrain: week\nkey: [id]\n',
+  'datasets/month.yaml':
+    'extract: { from: ops, table: public.raw, time: { column: us, unit: us } }\ngrain: month\nkey: [id]\n',
+  'datasets/quarter.sql': summed('quarter', 'month'),
+  'datasets/year.sql': summed('year', 'quarter'),
+  'datasets/wall.sql': `/*
+grain: hour
+timezone: America/New_York
+time: hour
+*/
+SELECT date_trunc('hour', at)::timestamp AS hour FROM raw WHERE at >= :start AND at < :end
+`,
 };
+
+/** Sums of what is by a finer grain, in the zone of New York: borders in UTC would put the first hours of a year into the one before. */
+function summed(grain: string, of: string): string {
+  const [time, sum] = of === 'month' ? ['to_timestamp(us / 1e6)', 'v'] : [of, 'n'];
+  return `/*
+grain: ${grain}
+timezone: America/New_York
+time: ${grain}
+key: [${grain}]
+*/
+SELECT date_trunc('${grain}', ${time}) AS ${grain}, sum(${sum})::int AS n FROM ${of} WHERE ${time} >= :start AND ${time} < :end GROUP BY 1
+`;
+}
 
 let stack: Stack;
 let time: Typed;
@@ -35,8 +61,9 @@ before(async () => {
   stack = await startStack();
   ops = await stack.connect('ops_time');
   warehouse = await stack.connect('wh_time');
-  await ops.query(`CREATE TABLE raw AS SELECT n::int AS id, timestamptz '2024-01-01Z' + (n - 1) * interval '1 day' AS at, n::int AS v
-    FROM generate_series(1, 60) n; CREATE INDEX ON raw (at)`);
+  await ops.query(`CREATE TABLE raw AS SELECT *, extract(epoch FROM at)::bigint AS s, (extract(epoch FROM at) * 1e6)::bigint AS us
+    FROM (SELECT n::int AS id, timestamptz '2024-01-01Z' + (n - 1) * interval '1 day' AS at, n::int AS v FROM generate_series(1, 60) n) r;
+    CREATE INDEX ON raw (at)`);
   stack.project('time', FILES);
   time = typed(stack, 'time');
   await stack.worker(`${stack.dir}/time`);
@@ -97,4 +124,34 @@ test('window: all reads everything before its end, and is stale when any of it c
   assert.deepEqual(whysOf(await time.plan('seen --from 2024-01-01 --to 2024-02-20 --rebuild stale'), 'seen'), [
     '2024-02-14/2024-02-20 stale: inputs changed',
   ]);
+});
+
+test('weeks, months, quarters and years, by epochs and in a zone: each row is in one partition, and counted there', async () => {
+  await time.build('week month quarter year --from 2024-01-01 --to 2025-01-01');
+  const { rows: source } = await ops.query<{ v: number }>('SELECT sum(v)::int AS v FROM raw');
+  const counted = async (sql: string): Promise<unknown[]> =>
+    (await warehouse.query({ text: sql, rowMode: 'array' })).rows;
+  for (const table of ['week', 'month']) {
+    assert.deepEqual(await counted(`SELECT sum(v)::int FROM analytics.${table}`), [[source[0]?.v]], table);
+  }
+  // 2024-01-01Z is still 2023 in New York: before the start of both.
+  const from2024 = (source[0]?.v ?? 0) - 1;
+  assert.deepEqual(await counted('SELECT sum(n)::int FROM analytics.quarter'), [[from2024]]);
+  assert.deepEqual(await counted('SELECT sum(n)::int FROM analytics.year'), [[from2024]]);
+  assert.deepEqual(
+    await counted(`SELECT dataset, count(*)::int, sum(rows)::int, min(starts_at AT TIME ZONE 'UTC')::text FROM sluice.partitions
+      WHERE dataset IN ('week', 'month', 'quarter', 'year') GROUP BY 1 ORDER BY 1`),
+    [
+      ['month', 12, 60, '2024-01-01 00:00:00'],
+      ['quarter', 4, 1, '2024-01-01 05:00:00'],
+      ['week', 53, 60, '2024-01-01 00:00:00'],
+      ['year', 1, 1, '2024-01-01 05:00:00'],
+    ],
+  );
+});
+
+test('a time without a zone is refused where partitions follow a clock that shows an hour twice', async () => {
+  const error = await time.refused('plan raw wall --on 2024-01-05');
+  assert.match(error, /wall\.sql: time column "hour" is timestamp without time zone, which has no zone/);
+  assert.match(error, /AT TIME ZONE 'America\/New_York'/);
 });
