@@ -17,16 +17,15 @@ export async function loadDataset(
   { ref, plan, dataset: name, epoch }: { ref: ExecutionRef; plan: string; dataset: string; epoch: number },
 ): Promise<LoadedDataset> {
   const { head, dataset } = await loadPlanDataset(deps.db, plan, name);
-  const upstreams = await Promise.all(dataset.edges.map(({ upstream }) => loadPlanDataset(deps.db, plan, upstream)));
+  const others = dataset.edges.filter(({ upstream }) => upstream !== name);
+  const upstreams = await Promise.all(others.map(({ upstream }) => loadPlanDataset(deps.db, plan, upstream)));
+  const counts = new Map([dataset, ...upstreams.map((one) => one.dataset)].map((one) => [one.name, countOf(one)]));
   const mine = await publishedSpans(deps, ref, epoch, dataset);
   const limit = await readLimit(deps.db, ref, head.warehouse);
   return {
     kind: dataset.kind,
     runs: dataset.runs,
-    edges: dataset.edges.map((edge, i) => ({
-      ...edge,
-      upstreamCount: countRuns(runsOfJson(upstreams[i]?.dataset.runs ?? [])),
-    })),
+    edges: dataset.edges.map((edge) => ({ ...edge, upstreamCount: counts.get(edge.upstream) ?? 0 })),
     done: mine.spans,
     rows: mine.rows,
     upstreamDone: await Promise.all(
@@ -40,6 +39,10 @@ export async function loadDataset(
     rateLimited: limit.rate !== null,
     profile: await readProfile(deps.db, ref, name),
   };
+}
+
+function countOf({ runs }: StoredDataset): number {
+  return countRuns(runsOfJson(runs));
 }
 
 /** Ordinals that this execution has published under the plan's version, and their rows. */

@@ -192,9 +192,10 @@ function opened(
     datasets: building.map((dataset) => ({
       name: dataset.name,
       total: countRuns(runsOfJson(dataset.runs)),
-      needs: dataset.edges.map(({ upstream }) => upstream),
+      // One that reads itself needs nobody to tell it.
+      needs: dataset.edges.map(({ upstream }) => upstream).filter((name) => name !== dataset.name),
       readers: building
-        .filter(({ edges }) => edges.some(({ upstream }) => upstream === dataset.name))
+        .filter((one) => one !== dataset && one.edges.some(({ upstream }) => upstream === dataset.name))
         .map(({ name }) => name),
       ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
       priority: dataset.priority,

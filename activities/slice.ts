@@ -79,8 +79,12 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
       if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
       begun++;
       const outcome = await runBatch(slice, span, ledger);
-      if ('code' in outcome) failed.push(outcome);
-      else done.push(outcome);
+      if (!('code' in outcome)) done.push(outcome);
+      else {
+        failed.push(outcome);
+        // What follows reads what failed.
+        if (dataset.edges.some(({ upstream }) => upstream === dataset.name)) break;
+      }
     }
     await dropLease(await session.warehouse(), who, dataset.name);
     return { ...result, yielded: null };

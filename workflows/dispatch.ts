@@ -68,17 +68,18 @@ export function widensAt(state: DatasetState): number {
 
 /** Whether another slice may begin now, if there is work for it. */
 export function mayDispatch(state: DatasetState): boolean {
-  const { inflight, width, rateLimited } = state;
-  return (
-    !stopped(state) && inflight.size < (rateLimited ? width : Math.max(WIDTH_MIN, Math.min(slotsOf(state), width)))
-  );
+  const { inflight, width, rateLimited, board } = state;
+  const limit = board.self ? 1 : rateLimited ? width : Math.max(WIDTH_MIN, Math.min(slotsOf(state), width));
+  return !stopped(state) && inflight.size < limit;
 }
 
 function stopped({ paused, finish, draining, board }: DatasetState): boolean {
   return paused || finish || draining || board.halted;
 }
 
-function slotsOf({ slots, maxParallel }: DatasetState): number {
+function slotsOf({ slots, maxParallel, board }: DatasetState): number {
+  // What reads itself is built in order, a slice at a time.
+  if (board.self) return 1;
   return Math.max(1, Math.min(slots ?? UNCAPPED_SLOTS, maxParallel ?? Infinity));
 }
 

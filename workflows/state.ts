@@ -81,12 +81,15 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     count,
   }));
   const total = countRuns(runs);
-  const edges = loaded.edges.map(({ upstream, mapping, upstreamCount }) => ({
+  const own = loaded.edges.find(({ upstream }) => upstream === dataset);
+  const self = own ? expandAll(own.mapping) : null;
+  const others = loaded.edges.filter((edge) => edge !== own);
+  const edges = others.map(({ upstream, mapping, upstreamCount }) => ({
     upstream,
     upstreamCount,
     ...expandAll(mapping),
   }));
-  const board = carry ? fromCarry(carry.board, total, edges) : createBoard(total, edges);
+  const board = carry ? fromCarry(carry.board, total, edges, self) : createBoard(total, edges, self);
   for (const { upstream, done } of loaded.upstreamDone)
     applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
   if (!carry) adopt(board, loaded.done);

@@ -12,14 +12,18 @@ export type RunJson = z.infer<typeof RunJson>;
 export const PlannedInterval = z.object({ start: z.string(), end: z.string(), why: z.string() });
 export type PlannedInterval = z.infer<typeof PlannedInterval>;
 
-/**
- * Which ordinals of `upstream` (in this plan) each ordinal of the reader waits for, run-length encoded: of `count`
- * successive reader ordinals the i-th waits for `[lo + i·step, hi + i·step)`. An empty span waits for nothing.
- */
-export const MappingRun = z.object({ count: z.int().min(1), lo: count, hi: count, step: count });
-export type MappingRun = z.infer<typeof MappingRun>;
+/** `count` successive values: the i-th is `at + ⌊i / every⌋ · step`. */
+const StepRun = z.object({ count: z.int().min(1), at: count, step: count, every: z.int().min(1) });
 
-export const Edge = z.object({ upstream: z.string(), mapping: z.array(MappingRun) });
+/**
+ * Which ordinals of `upstream` (in this plan) each ordinal of the reader waits for: the i-th waits for `[lo, hi)`, each run-length encoded,
+ * so that ten years of hours that read days, or all hours before them, are a few runs. An empty span waits for nothing. A dataset
+ * that reads itself is its own upstream.
+ */
+export const Edge = z.object({
+  upstream: z.string(),
+  mapping: z.object({ lo: z.array(StepRun), hi: z.array(StepRun) }),
+});
 export type Edge = z.infer<typeof Edge>;
 
 export const ColumnSpec = z.object({ name: z.string(), type: z.string() });

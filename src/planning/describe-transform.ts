@@ -11,8 +11,9 @@ import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
 import { requireSafeFunctions } from './functions.js';
 import { withParams } from './params.js';
+import { readsItself, withOwnTable } from './own-table.js';
 import { requireReads } from './reads.js';
-import { requireZonedComparisons } from './zoneless.js';
+import { requireZonedComparisons, requireZonedTime } from './zoneless.js';
 
 export async function describeTransform(
   deps: PlanningDeps,
@@ -23,10 +24,13 @@ export async function describeTransform(
 ): Promise<Omit<Described, 'ddl'>> {
   const statement = statementOf(deps, body);
   const sql = withParams(statement, ({ start, end }) => statement.text.slice(start, end));
-  const columns = await describeQuery(client, dataset, sql);
-  await requireSafeFunctions(client, dataset, body.statement);
-  await requireReads(client, deps.project, dataset);
-  await requireZonedComparisons(client, dataset, statement);
+  const columns = await withOwnTable(client, dataset, async () => {
+    const found = await describeQuery(client, dataset, sql);
+    await requireSafeFunctions(client, dataset, body.statement);
+    await requireReads(client, deps.project, dataset);
+    await requireZonedComparisons(client, dataset, statement);
+    return found;
+  });
   const type = columns.find(({ name }) => name === dataset.time)?.type;
   if (dataset.time !== null && type !== undefined && !canBeTime(type, undefined)) {
     throw new RequestError(
@@ -35,6 +39,7 @@ export async function describeTransform(
       'select a timestamptz, timestamp or date as `time`',
     );
   }
+  if (dataset.time !== null && type !== undefined) requireZonedTime(dataset, type);
   return {
     spec: {
       kind: 'transform',
@@ -81,10 +86,14 @@ async function describeQuery(
     if (!isRefusedStatement(sqlstate)) throw error;
     const place = position === undefined ? '' : `:${lineAt(sql, Number(position) - 1 - head.length)}`;
     const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'sql_error';
+    const own =
+      code === 'missing_column' && readsItself(dataset)
+        ? '; a column that it reads of itself is declared, with its type: `columns: { total: bigint }`'
+        : '';
     throw new RequestError(
       code,
       `${dataset.file}${place}: ${message}`,
-      'correct the SQL; `sluice validate --connect` checks every statement',
+      `correct the SQL; \`sluice validate --connect\` checks every statement${own}`,
       { cause: error },
     );
   }

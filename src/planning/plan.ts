@@ -161,7 +161,10 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
     priority: dataset.priority,
     needs: dataset.needs.map((need) => need.dataset),
-    edges: planned.edges.map(({ upstream, mapping }) => ({ upstream, mapping: mapping.map((run) => ({ ...run })) })),
+    edges: planned.edges.map(({ upstream, mapping: { lo, hi } }) => ({
+      upstream,
+      mapping: { lo: [...lo], hi: [...hi] },
+    })),
     runs: planned.runs.map(runToJson),
     from: formatInstant(hull.start),
     to: formatInstant(hull.end),

@@ -46,7 +46,14 @@ export function resolveTables(draft: Draft, lookup: Lookup): Statement | undefin
   const relations = statement.relations.map((relation, index): Relation => {
     const database = databases.get(index);
     const dataset = database === undefined ? datasetOf(relation, lookup) : undefined;
-    const mistake = mistakeOf(relation, { database, dataset, declared, self: draft.name, lookup });
+    const mistake = mistakeOf(relation, {
+      database,
+      dataset,
+      declared,
+      self: draft.name,
+      timeless: draft.axis.grain === 'none',
+      lookup,
+    });
     if (mistake) draft.problems.push(problemAt(draft.file, relation, mistake));
     return dataset === undefined ? relation : { ...relation, dataset };
   });
@@ -59,10 +66,14 @@ interface Context {
   readonly dataset: string | undefined;
   readonly declared: ReadonlySet<string>;
   readonly self: string;
+  readonly timeless: boolean;
   readonly lookup: Lookup;
 }
 
-function mistakeOf(relation: Relation, { database, dataset, declared, self, lookup }: Context): Mistake | undefined {
+function mistakeOf(
+  relation: Relation,
+  { database, dataset, declared, self, timeless, lookup }: Context,
+): Mistake | undefined {
   const { schema = 'public', name } = relation;
   const shown = showTable(relation);
   if (database !== undefined)
@@ -71,11 +82,11 @@ function mistakeOf(relation: Relation, { database, dataset, declared, self, look
       message: `${database}.${shown}: a transform reads its own warehouse only`,
       remedy: OTHER_DATABASE,
     };
-  if (dataset === self) {
+  if (dataset === self && timeless) {
     return {
-      code: 'not_supported_yet',
-      message: `${self} reads itself: that is not supported yet`,
-      remedy: 'read its upstreams instead',
+      code: 'reads_itself_whole',
+      message: `${self} reads itself, but with grain: none it has no partition before its own`,
+      remedy: 'choose a grain: each partition then reads the one before; or leave itself out',
     };
   }
   if (dataset !== undefined || declared.has(showTable({ schema, name })) || isSystem(relation)) return undefined;

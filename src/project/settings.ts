@@ -105,10 +105,6 @@ function checkSupported(draft: Draft): void {
     unsupported(['publish'], `publish: ${settings.publish}`, 'use publish: replace, the default');
   if (settings.moves === 'follow' && kind === 'transform')
     unsupported(['moves'], 'moves: follow on a transform', 'leave it out, or write moves: fail');
-  for (const [name, need] of Object.entries(settings.needs ?? {})) {
-    if (need?.window !== undefined)
-      unsupported(['needs', name, 'window'], 'needs.window: all', 'use lookback: with a length that is enough');
-  }
 }
 
 function checkIdentifiers(draft: Draft): void {

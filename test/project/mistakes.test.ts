@@ -376,13 +376,6 @@ const CASES: readonly Case[] = [
     says: /moves/,
   },
   {
-    name: 'window: all',
-    files: settings('needs: { raw: { window: all } }'),
-    code: 'not_supported_yet',
-    at: `${CLEAN}:3:25`,
-    says: /lookback/,
-  },
-  {
     name: 'a call',
     files: raw('call: { activity: a, taskQueue: q, timeout: 10m }\n'),
     code: 'not_supported_yet',
