@@ -9,6 +9,7 @@ import { resolveTypes } from '../source/postgres/describe.js';
 import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
+import { coalescingOf } from './coalescing.js';
 import { requireSafeFunctions } from './functions.js';
 import { withParams } from './params.js';
 import { requireReads } from './reads.js';
@@ -35,6 +36,7 @@ export async function describeTransform(
       'select a timestamptz, timestamp or date as `time`',
     );
   }
+  const coalescing = coalescingOf(dataset, body, type ?? '');
   return {
     spec: {
       kind: 'transform',
@@ -42,6 +44,7 @@ export async function describeTransform(
       usesStart: body.statement.params.some(({ name }) => name === 'start'),
       usesEnd: body.statement.params.some(({ name }) => name === 'end'),
       ...(window === undefined ? {} : { window: { start: sqlInstant(window.start), end: sqlInstant(window.end) } }),
+      ...(coalescing === undefined ? {} : { coalescing }),
     },
     columns,
     time: dataset.time === null || type === undefined ? null : { column: dataset.time, type },
