@@ -1,27 +1,11 @@
-import type { Grain } from '../../core/time/axis.js';
 import { isNode, nodesOf, type Node } from '../sql/parser.js';
 import { stringsOf } from '../sql/walk.js';
 import { isBucket, type Item, type Place } from './bucket.js';
+import type { Context, Relation, Scope } from './context.js';
 import { itemsOf, requireSameBucket, type From } from './from.js';
 import { functionName, isAggregate } from './functions.js';
 import { hasParams, limitsOf } from './limits.js';
-import type { Objections } from './refusal.js';
 import { all, as, columnOf, conjunctsOf, integerOf, listOf } from './tree.js';
-
-/** A query or a table: whether its rows belong to partitions each, and which columns lie within these. */
-export type Relation = Omit<Item, 'alias'>;
-/** Queries of WITH by name. */
-export type Scope = ReadonlyMap<string, Relation>;
-
-/** What goes along through a statement. */
-export interface Context {
-  readonly grain: Grain;
-  readonly objections: Objections;
-  /** Uses of `:start` and `:end` that are understood. */
-  readonly used: Set<unknown>;
-  /** Marks all uses below a node, for which there is a refusal already. */
-  readonly ignore: (value: unknown) => void;
-}
 
 /** Judges one SELECT: a query whose rows depend on no interval is fixed, and may do what it likes. */
 export function judgeSelect(select: Node, outer: Scope, context: Context): Relation {

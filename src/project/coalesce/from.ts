@@ -2,7 +2,7 @@ import { isNode, type Node } from '../sql/parser.js';
 import { stringsOf } from '../sql/walk.js';
 import { isBucket, type Item, type Place } from './bucket.js';
 import { limitedColumns } from './limits.js';
-import type { Context, Relation, Scope } from './block.js';
+import type { Context, Relation, Scope } from './context.js';
 import { as, conjunctsOf, operatorOf } from './tree.js';
 
 /** The tables of a FROM, judged. */

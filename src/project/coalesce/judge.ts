@@ -1,6 +1,7 @@
 import type { Grain } from '../../core/time/axis.js';
 import { isNode, nodesOf, type Node } from '../sql/parser.js';
-import { judgeSelect, windowChain, type Context } from './block.js';
+import { judgeSelect, windowChain } from './block.js';
+import type { Context } from './context.js';
 import { functionName, isKnownFunction, lacksOrder } from './functions.js';
 import { Objections, type Check, type Refusal } from './refusal.js';
 import { all, as, each, textOf } from './tree.js';
