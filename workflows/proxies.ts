@@ -1,3 +1,4 @@
+import type { Priority } from '@temporalio/common';
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { ControlActivities, SliceActivities } from '../activities/index.js';
 
@@ -39,9 +40,11 @@ function controlProxy(
 export function sliceOf(
   ref: { project: string; environment: string },
   warehouse: string,
+  priority: Priority,
 ): ReturnType<typeof proxyActivities<SliceActivities>> {
   return proxyActivities<SliceActivities>({
     taskQueue: `sluice.${scopeOf(ref)}.${warehouse}`,
+    priority,
     scheduleToStartTimeout: '10 days',
     startToCloseTimeout: '24 hours',
     heartbeatTimeout: '10s',
