@@ -52,11 +52,13 @@ export async function publishBatch(batch: Batch, warehouse: PgClient, source: Pg
     await inOneFlight(warehouse, opening);
     published.push(...(await extract(dataset, spec, partitions, source, warehouse)));
   } else {
-    // Partition by partition, and all of them in one flight: a round trip each would cost more than a small partition does.
-    const steps = partitions.map((interval, i) => async () => {
-      published[i] = await transform(dataset, spec, interval, warehouse);
+    // All in one flight: a round trip for each statement would cost more than a small partition does.
+    const built: Published[][] = [];
+    const steps = statementsOf(spec, partitions).map((together, i) => async () => {
+      built[i] = await transform(dataset, spec, together, warehouse);
     });
     await inOneFlight(warehouse, [...opening, ...steps]);
+    published.push(...built.flat());
   }
   // A COMMIT behind a ledger row that failed rolls back.
   await inOneFlight(warehouse, [
@@ -109,14 +111,25 @@ async function requireInside(
   if (outside !== 0) throw new RowsOutsideError(Math.abs(outside));
 }
 
+/** The partitions that each statement of a batch builds: all of them, or one. */
+function statementsOf({ coalescing }: TransformSpec, partitions: readonly SqlInterval[]): (readonly SqlInterval[])[] {
+  return coalescing?.joined === true ? [partitions] : partitions.map((one) => [one]);
+}
+
 async function transform(
   dataset: StoredDataset,
   spec: TransformSpec,
-  interval: SqlInterval,
+  partitions: readonly SqlInterval[],
   warehouse: PgClient,
-): Promise<Published> {
-  const { start, end } = spec.window ?? interval;
-  const built = await insertSelect(warehouse, dataset, spec.sql, start, end);
-  if (built.outside > 0) throw new RowsOutsideError(built.outside);
-  return { ...interval, rows: built.rows, digest: built.digest };
+): Promise<Published[]> {
+  const interval = spec.window ?? { start: partitions[0]?.start ?? '', end: partitions.at(-1)?.end ?? '' };
+  const starts = partitions.map(({ start }) => start);
+  const built = await insertSelect(warehouse, dataset, spec.sql, interval, starts);
+  const outside = built.reduce((sum, one) => sum + one.outside, 0);
+  if (outside > 0) throw new RowsOutsideError(outside);
+  return partitions.map((partition, i) => ({
+    ...partition,
+    rows: built[i]?.rows ?? 0,
+    digest: built[i]?.digest ?? '',
+  }));
 }

@@ -51,6 +51,10 @@ export const ExtractSpec = z.object({
 });
 export type ExtractSpec = z.infer<typeof ExtractSpec>;
 
+/** Whether one statement builds adjacent partitions of a transform; where not, `code` and `reason` say what speaks against it. */
+export const Coalescing = z.object({ joined: z.boolean(), code: z.string(), reason: z.string() });
+export type Coalescing = z.infer<typeof Coalescing>;
+
 export const TransformSpec = z.object({
   kind: z.literal('transform'),
   /** The SELECT, every dataset replaced by its table; `$1` is `:start`, `$2` is `:end`. */
@@ -59,6 +63,8 @@ export const TransformSpec = z.object({
   usesEnd: z.boolean(),
   /** What `:start` and `:end` are for `grain: none`: from its upstreams' start to the first gap. */
   window: z.object({ start: z.string(), end: z.string() }).optional(),
+  /** Absent for `grain: none`, which has one partition. */
+  coalescing: Coalescing.optional(),
 });
 export type TransformSpec = z.infer<typeof TransformSpec>;
 
@@ -141,6 +147,8 @@ export const PlanDocument = z.object({
       upToDate: count,
       intervals: z.array(PlannedInterval),
       ddl: z.array(z.string()),
+      /** Of a partitioned transform that this plan builds. */
+      coalescing: Coalescing.optional(),
     }),
   ),
   /** Only where something is read in another environment. */

@@ -9,6 +9,7 @@ import { resolveTypes } from '../source/postgres/describe.js';
 import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
+import { coalescingOf } from './coalescing.js';
 import { requireSafeFunctions } from './functions.js';
 import { withParams } from './params.js';
 import { readsItself, withOwnTable } from './own-table.js';
@@ -40,6 +41,7 @@ export async function describeTransform(
     );
   }
   if (dataset.time !== null && type !== undefined) requireZonedTime(dataset, type);
+  const coalescing = coalescingOf(dataset, body, type ?? '');
   return {
     spec: {
       kind: 'transform',
@@ -47,6 +49,7 @@ export async function describeTransform(
       usesStart: body.statement.params.some(({ name }) => name === 'start'),
       usesEnd: body.statement.params.some(({ name }) => name === 'end'),
       ...(window === undefined ? {} : { window: { start: sqlInstant(window.start), end: sqlInstant(window.end) } }),
+      ...(coalescing === undefined ? {} : { coalescing }),
     },
     columns,
     time: dataset.time === null || type === undefined ? null : { column: dataset.time, type },

@@ -29,6 +29,7 @@ export function planLines(plan: PlanDocument, screen: Screen): string[] {
     titleLines(plan, screen),
     plan.datasets.length === 0 ? [] : countLines(plan, screen),
     whyLines(plan, screen),
+    statementLines(plan, screen),
     ddlLines(plan, screen),
     deferredLines(plan, screen),
     leavesStaleLines(plan, screen),
@@ -80,6 +81,21 @@ function whyLines({ datasets }: PlanDocument, screen: Screen): string[] {
     return left > 0 ? [...shown, [span(`  ${name}  and ${plural(left, 'interval')} more`, 'faint')]] : shown;
   });
   return titled('WHY', lines, screen);
+}
+
+/** How many statements the partitions of a transform take: worth a line where there are several. */
+function statementLines({ datasets }: PlanDocument, screen: Screen): string[] {
+  const lines = datasets.flatMap(({ name, build, coalescing }): Line[] => {
+    if (build < 2 || coalescing === undefined) return [];
+    const how = coalescing.joined ? 'joined' : 'partition by partition';
+    const told = `${how}: ${coalescing.reason}`;
+    const [first = '', ...more] = wrap(told, screen.width - name.length - 4);
+    return [
+      joined([[span(`  ${name}`, 'strong')], span(first)]),
+      ...more.map((line): Line => [span(`  ${' '.repeat(name.length + 2)}${line}`)]),
+    ];
+  });
+  return titled('STATEMENTS, adjacent partitions joined or not', lines, screen);
 }
 
 /** DDL is shown whole: someone may have to approve it. */
