@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import { ApplicationFailure, Context, heartbeat, sleep } from '@temporalio/activity';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { CallInput } from '../../src/contracts/call.js';
 import type { BackfillClient } from '../../src/client/index.js';
 import { clientOf, kill9, numberOf, projectYaml, reaches, sleeper } from '../support/backfills.js';
@@ -50,6 +50,10 @@ const made: Made[] = [];
 const of = (activity: string, day?: string): Made[] =>
   made.filter((one) => one.activity === activity && (day === undefined || one.interval.start === `${day}T00:00:00Z`));
 
+/** Most calls under way at once. */
+const most = (calls: readonly Made[]): number =>
+  Math.max(...calls.map(({ began }) => calls.filter((one) => one.began <= began && began < one.ended).length));
+
 /** An activity that keeps what it was called with, and how it ended. */
 function kept(activity: string, work: (input: CallInput) => Promise<void> | void) {
   return async (input: CallInput): Promise<string> => {
@@ -82,7 +86,11 @@ const ACTIVITIES = {
     if (day === '2024-01-03' && refuse) throw ApplicationFailure.nonRetryable('not this day', 'Rejected');
   }),
   after: kept('after', () => undefined),
-  brief: kept('brief', () => sleep(60)),
+  // Without a cap of its own a backfill's calls wait until two of them run: then a third would have its chance.
+  brief: kept('brief', async ({ backfill }) => {
+    if (backfill === 'p2') await eventually('two run at once', () => most(of('brief')) > 1);
+    await sleep(60);
+  }),
   linger: kept('linger', async () => {
     const beat = setInterval(() => heartbeat(), 100);
     await Context.current().cancelled.finally(() => {
@@ -106,6 +114,8 @@ async function poll(taskQueue: string, activities: object): Promise<void> {
 }
 
 before(async () => {
+  // Failures are a part of these tests; the SDK would tell of each.
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   stack = await startStack();
   warehouse = await stack.connect('warehouse');
   stack.project('called', FILES);
@@ -187,8 +197,6 @@ test('what is done is not called again; a call that is made again makes its read
 });
 
 test('slots and --max-parallel hold for calls, over all datasets', async () => {
-  const most = (calls: readonly Made[]): number =>
-    Math.max(...calls.map(({ began }) => calls.filter((one) => one.began <= began && began < one.ended).length));
   const select = ['brief_a', 'brief_b'];
   await client.start({ select, ...fourDays }, { id: 'p2' });
   await client.result('p2');
@@ -285,7 +293,7 @@ test('the example runs as it is: a worker in TypeScript, and one in Python that 
     [process.execPath, '--import', 'tsx', join(example, 'worker.ts')],
     ['python3', join(example, 'worker.py')],
   ]) {
-    const child = spawn(command[0] ?? '', command.slice(1), { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(command[0] ?? '', command.slice(1), { env, stdio: 'ignore' });
     ends.push(() => kill9(child));
   }
   await stack.worker(`${stack.dir}/calls`);
