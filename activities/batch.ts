@@ -1,11 +1,9 @@
-import { pipeline } from 'node:stream/promises';
-import pgCopy from 'pg-copy-streams';
 import type { ExtractSpec, StoredDataset, TransformSpec } from '../src/contracts/plan.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
-import { DigestStream } from '../src/warehouse/postgres/digest.js';
+import { copyAcross } from '../src/postgres/copy.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import {
   BEGIN,
@@ -82,14 +80,13 @@ async function extract(
   const published: Published[] = [];
   await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   for (const interval of partitions) {
-    const out = source.query(pgCopy.to(copyOutSql(spec, interval)));
-    const into = warehouse.query(pgCopy.from(copyIn));
-    const digest = new DigestStream();
-    await pipeline(out, digest, into);
-    if (out.rowCount !== into.rowCount)
-      throw new RowsLostError(`${out.rowCount} rows left the source, ${into.rowCount} arrived`);
-    if (spec.params.length > 0) await requireInside(warehouse, dataset, interval, into.rowCount);
-    published.push({ ...interval, rows: into.rowCount, digest: digest.digest() });
+    const { left, arrived, digest } = await copyAcross(
+      { client: source, sql: copyOutSql(spec, interval) },
+      { client: warehouse, sql: copyIn },
+    );
+    if (left !== arrived) throw new RowsLostError(`${left} rows left the source, ${arrived} arrived`);
+    if (spec.params.length > 0) await requireInside(warehouse, dataset, interval, arrived);
+    published.push({ ...interval, rows: arrived, digest });
   }
   await source.query('COMMIT');
   return published;

@@ -31,38 +31,33 @@ export async function follow(
   const until = io.now() + timeoutMs;
   let silent = false;
   let seen: BackfillStatus | undefined;
-  let letGo = io.interrupted.aborted;
-  const onInterrupt = (): void => {
-    letGo = true;
-  };
-  process.once('SIGINT', onInterrupt);
-  try {
-    for (;;) {
-      const status = await answerOf(session, id);
-      if (status === undefined && !silent)
-        io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
-      silent = status === undefined;
-      if (status !== undefined) {
-        seen = status;
-        show.next(status);
-        if (ENDED.includes(status.state) || status.state === 'held') {
-          show.last(status);
-          return status;
-        }
+  const interrupted = io.interruptible();
+  const letGo = new Promise((done) => {
+    interrupted.addEventListener('abort', done, { once: true });
+  });
+  for (;;) {
+    const status = await answerOf(session, id);
+    if (status === undefined && !silent)
+      io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
+    silent = status === undefined;
+    if (status !== undefined) {
+      seen = status;
+      show.next(status);
+      if (ENDED.includes(status.state) || status.state === 'held') {
+        show.last(status);
+        return status;
       }
-      const over = letGo ? EXIT.interrupted : io.now() > until ? EXIT.timeout : undefined;
-      if (over !== undefined) {
-        const name = seen?.id ?? id;
-        io.err(
-          `${letGo ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: sluice watch ${name}\n`,
-        );
-        if (seen !== undefined) show.unfinished(seen);
-        return over;
-      }
-      await Promise.race([ended, new Promise((done) => setTimeout(done, lookMs))]);
     }
-  } finally {
-    process.off('SIGINT', onInterrupt);
+    const over = interrupted.aborted ? EXIT.interrupted : io.now() > until ? EXIT.timeout : undefined;
+    if (over !== undefined) {
+      const name = seen?.id ?? id;
+      io.err(
+        `${interrupted.aborted ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: sluice watch ${name}\n`,
+      );
+      if (seen !== undefined) show.unfinished(seen);
+      return over;
+    }
+    await Promise.race([ended, letGo, new Promise((done) => setTimeout(done, lookMs))]);
   }
 }
 

@@ -8,8 +8,8 @@ export interface Io {
   readonly screen: () => Screen;
   /** Whether stdout is a terminal that can be redrawn. */
   readonly isTerminal: boolean;
-  /** Aborts at Ctrl-C. */
-  readonly interrupted: AbortSignal;
+  /** From the first call on, Ctrl-C aborts the signal instead of ending the process; a second Ctrl-C ends it. */
+  readonly interruptible: () => AbortSignal;
   readonly now: () => number;
 }
 

@@ -22,7 +22,10 @@ async function main(): Promise<number> {
       color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     }),
     isTerminal: process.stdout.isTTY,
-    interrupted: interrupted.signal,
+    interruptible: () => {
+      if (process.listenerCount('SIGINT') === 0) process.once('SIGINT', () => interrupted.abort());
+      return interrupted.signal;
+    },
     now: () => Date.now(),
   };
   const program = new Command('sluice')

@@ -60,7 +60,7 @@ function verbsOfCli(): ReadonlySet<string> {
     err: () => true,
     screen: () => ({ width: 100, height: 24, now: 0, color: false }),
     isTerminal: false,
-    interrupted: new AbortController().signal,
+    interruptible: () => new AbortController().signal,
     now: () => 0,
   };
   return new Set(COMMANDS.map(({ make }) => make(io, () => undefined).name()));

@@ -31,7 +31,7 @@ async function run(verb: Verb, ...args: readonly string[]): Promise<{ out: strin
     err: () => undefined,
     isTerminal: false,
     screen: () => ({ width: 100, height: 40, now: 0, color: false }),
-    interrupted: new AbortController().signal,
+    interruptible: () => new AbortController().signal,
     now: () => Date.UTC(2026, 2, 1),
   };
   const command: Command = verb.make(io, (number) => (code = number)).exitOverride();

@@ -69,7 +69,9 @@ async function nothingLeft(id: string, done: number): Promise<void> {
   const status = await reaches(steps, id, 'cancelled', 5_000);
   assert.equal(status.partitions.done, done);
   assert.equal(await published('slow'), 2, 'what was published stays');
-  assert.equal(await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.reservations'), 0);
+  await eventually('the range is free', async () => {
+    return (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.reservations')) === 0;
+  });
 }
 
 function published(dataset: string): Promise<number> {

@@ -126,8 +126,9 @@ test('a backend that is ended under a batch, of the warehouse or of the source, 
 });
 
 test('two workers keep the rate together, and follow it within 5 s when it is halved', async () => {
-  const yaml = (rate: number): string => projectYaml('rated', { budget: `{ slots: 8, rate: ${rate} }` });
-  stack.project('rated', { 'sluice.yaml': yaml(20), ...sleeper('tick', '0') });
+  const yaml = (rate: number): string => projectYaml('rated', { budget: `{ slots: 16, rate: ${rate} }` });
+  // Two of them take longer than a batch aims at: a batch each, most of the time.
+  stack.project('rated', { 'sluice.yaml': yaml(20), ...sleeper('tick', '0.3') });
   const workers = [
     await stack.worker(`${stack.dir}/rated`, ['--watch']),
     await stack.worker(`${stack.dir}/rated`, ['--watch']),
@@ -137,7 +138,7 @@ test('two workers keep the rate together, and follow it within 5 s when it is ha
   const perSecond = (from: number, to: number): Promise<number> =>
     numberOf(
       warehouse,
-      `SELECT count(*)::float8 / ($2::float8 - $1::float8) AS n FROM sluice.partitions, (SELECT min(published_at) AS zero FROM sluice.partitions WHERE dataset = 'tick') z
+      `SELECT count(DISTINCT xid)::float8 / ($2::float8 - $1::float8) AS n FROM sluice.partitions, (SELECT min(published_at) AS zero FROM sluice.partitions WHERE dataset = 'tick') z
      WHERE dataset = 'tick' AND published_at >= zero + make_interval(secs => $1) AND published_at < zero + make_interval(secs => $2)`,
       [from, to],
     );
@@ -154,13 +155,6 @@ test('two workers keep the rate together, and follow it within 5 s when it is ha
   const slow = await perSecond(edited + 5, edited + 11);
   assert.ok(fast > 15 && fast < 23, `${fast} a second at 20`);
   assert.ok(slow > 7.5 && slow < 11.5, `${slow} a second at 10`);
-  assert.equal(
-    await numberOf(
-      warehouse,
-      `SELECT max(n) AS n FROM (SELECT count(*) AS n FROM sluice.partitions WHERE dataset = 'tick' GROUP BY xid) x`,
-    ),
-    1,
-  );
   await client.cancel('r');
   for (const worker of workers) await kill9(worker);
   await client.close();

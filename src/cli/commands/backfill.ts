@@ -61,6 +61,8 @@ export const backfill: Verb = {
           }
           const client = await session.client();
           const { project: _project, environment: _environment, ...request } = prepared.input;
+          // From here on Ctrl-C lets go of what runs, and must say so.
+          if (options.wait) io.interruptible();
           const { id } = await asked(() => client.start(request, { id: prepared.id }));
           const planned = await asked(() => untilPlanned(io, session, id));
           if (!options.wait) {

@@ -51,7 +51,7 @@ async function detach(io: Io, dataDir: string, options: Options): Promise<void> 
     options.env,
     ...(options.worker ? [] : ['--no-worker']),
   ];
-  const info = await detachDev({ dataDir, nodeArgs, env: io.env, signal: io.interrupted });
+  const info = await detachDev({ dataDir, nodeArgs, env: io.env, signal: io.interruptible() });
   print(io, options.json, info, () => [...servingLines(info), 'end it with: sluice dev --stop']);
 }
 
