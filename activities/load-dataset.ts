@@ -4,6 +4,7 @@ import { countRuns, partitionsOf } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { readLimit } from '../src/store/control.js';
 import { loadPlanDataset } from '../src/store/plans.js';
+import { readProfile } from '../src/store/profiles.js';
 import { rowsOf } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
@@ -37,7 +38,7 @@ export async function loadDataset(
     perBatchMax: dataset.grain === 'none' || dataset.kind === 'call' ? 1 : BATCH_MAX,
     slots: limit.slots,
     rateLimited: limit.rate !== null,
-    profile: await readProfile(deps, ref, name),
+    profile: await readProfile(deps.db, ref, name),
   };
 }
 
@@ -68,13 +69,4 @@ async function publishedSpans(
     ordinal++;
   }
   return { spans, rows: total };
-}
-
-async function readProfile(deps: ControlDeps, ref: ExecutionRef, dataset: string): Promise<unknown> {
-  const [row] = await rowsOf<{ profile: unknown }>(
-    deps.db,
-    'SELECT profile FROM sluice.profiles WHERE project = ? AND environment = ? AND dataset = ?',
-    [ref.project, ref.environment, dataset],
-  );
-  return row?.profile ?? null;
 }

@@ -1,3 +1,4 @@
+import type { Priority } from '@temporalio/common';
 import { ActivityFailure, ApplicationFailure, CancellationScope, TimeoutFailure } from '@temporalio/workflow';
 import type { CallBegun, CallEnd, CallOrder } from '../src/contracts/call.js';
 import type { SliceInput, SliceResult } from '../src/contracts/slice.js';
@@ -14,14 +15,14 @@ export async function runCall(
   input: DatasetInput,
   state: DatasetState,
   order: SliceInput,
-  summary: string,
+  { summary, priority }: { readonly summary: string; readonly priority: Priority },
 ): Promise<SliceResult> {
-  const begun = await sliceOf(input.ref, input.warehouse).beginCall.executeWithOptions({ summary }, [order]);
+  const begun = await sliceOf(input.ref, input.warehouse, priority).beginCall.executeWithOptions({ summary }, [order]);
   const { call } = begun;
   lackWorker(state, begun.lacks);
   if (!call) return begun;
   const began = Date.now();
-  const outcome = await outcomeOf(call, summary);
+  const outcome = await outcomeOf(call, () => callOf(call, summary, priority));
   if (outcome.kind === 'unbegun') lackWorker(state, call);
   const end: CallEnd = { ...order, attempt: call.attempt, outcome };
   const { fenced } = await CancellationScope.nonCancellable(() => lastingControlOf(input.ref).endCall(end));
@@ -43,9 +44,9 @@ function resultOf({ batches }: SliceInput, begun: CallBegun, outcome: CallEnd['o
 }
 
 /** @throws what cancelled it: then nobody knows how far it came, and it counts as not made */
-async function outcomeOf(call: CallOrder, summary: string): Promise<CallEnd['outcome']> {
+async function outcomeOf(call: CallOrder, make: () => Promise<unknown>): Promise<CallEnd['outcome']> {
   try {
-    await callOf(call, summary);
+    await make();
     return { kind: 'done', digest: call.input.idempotencyKey };
   } catch (error) {
     if (!(error instanceof ActivityFailure) || CancellationScope.current().consideredCancelled) throw error;

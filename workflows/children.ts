@@ -6,7 +6,8 @@ import {
   ParentClosePolicy,
   startChild,
 } from '@temporalio/workflow';
-import type { DatasetOrder, Report } from '../src/contracts/messages.js';
+import { urgencies, type Ranked, type Urgency } from '../src/core/graph/urgency.js';
+import type { DatasetOrder, OpenPlan, Report } from '../src/contracts/messages.js';
 import { lastVersionOf } from '../src/core/slice/upstream.js';
 import { reportBudget } from '../src/core/slice/budget.js';
 import { attributesOf, memoOf } from './attributes.js';
@@ -21,8 +22,9 @@ export async function startDatasets(run: Run): Promise<void> {
   if (!opened) throw new Error('no plan is open');
   run.starting = true;
   run.ending = false;
+  const urgency = urgencies(opened.datasets.map(rankedOf));
   const starts = [...opened.datasets].reverse().map(async (planned) => {
-    const input = inputOf(run, opened, planned);
+    const input = inputOf(run, opened, planned, urgency.get(planned.name) ?? USUAL);
     const values = {
       dataset: planned.name,
       state: 'running',
@@ -52,6 +54,7 @@ function inputOf(
   run: Run,
   opened: NonNullable<Run['opened']>,
   planned: NonNullable<Run['opened']>['datasets'][number],
+  urgency: Urgency,
 ): DatasetInput {
   return {
     ref: run.ref,
@@ -63,11 +66,19 @@ function inputOf(
     readers: planned.readers,
     needs: planned.needs,
     maxParallel: run.maxParallel,
+    priority: run.priority,
+    urgency,
     reports: reportBudget(opened.datasets.length),
     paused: run.paused,
     round: run.round,
     searchAttributes: opened.searchAttributes,
   };
+}
+
+const USUAL: Urgency = { priority: 3, weight: 1 };
+
+function rankedOf({ name, readers, priority, partitionMs, total }: OpenPlan['datasets'][number]): Ranked {
+  return { name, readers, priority, partitions: total, costMs: partitionMs === null ? undefined : partitionMs * total };
 }
 
 /**

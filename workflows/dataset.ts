@@ -134,6 +134,7 @@ function obey(input: DatasetInput, state: DatasetState, wanted: DatasetOrder): v
       break;
     case 'adjust':
       state.maxParallel = wanted.maxParallel;
+      state.priority = wanted.priority;
       break;
     case 'retry':
       startRound(state, wanted.round);

@@ -1,11 +1,13 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
+import type { Priority } from '@temporalio/common';
 import type { SliceFailure, SliceInput, SliceResult } from '../src/contracts/slice.js';
 import { counts, halt, markDone, release } from '../src/core/slice/board.js';
+import { priorityKey } from '../src/core/graph/urgency.js';
 import { carryOut, decideFailure } from '../src/core/slice/failing.js';
 import { addFailure } from '../src/core/slice/failures.js';
 import { pick, type Slice } from '../src/core/slice/pick.js';
 import { observe } from '../src/core/slice/profile.js';
-import { adaptWidth, WIDEN_AFTER_MS } from '../src/core/slice/width.js';
+import { adaptWidth, WIDTH_MIN, WIDEN_AFTER_MS } from '../src/core/slice/width.js';
 import { ordinalsOf } from '../src/core/slice/spans.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { partitionAt } from '../src/core/interval/runs.js';
@@ -20,10 +22,13 @@ const UNCAPPED_SLOTS = 16;
 /** Slices in flight on a queue with a rate: several for each of the four partitions that a server gives a queue by default. */
 const RATED_WIDTH = 20;
 
+/** Bytes; names are ASCII. */
+const FAIRNESS_KEY_MAX = 64;
+
 /** The gate closes before the message that says so arrives, or without one. */
 const REST_MS = 1_000;
 
-/** A call without a worker asks for one again, one call at a time: five events each in the history, 3,600 an hour. */
+/** A call without a worker asks for one again, two calls at a time: some ten events in the history each time, a fresh history every half hour. */
 const LOOK_AGAIN_MS = 5_000;
 
 /** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
@@ -69,7 +74,9 @@ export function widensAt(state: DatasetState): number {
 /** Whether another slice may begin now, if there is work for it. */
 export function mayDispatch(state: DatasetState): boolean {
   const { inflight, width, rateLimited } = state;
-  return !stopped(state) && inflight.size < (rateLimited ? width : Math.min(slotsOf(state), width));
+  return (
+    !stopped(state) && inflight.size < (rateLimited ? width : Math.max(WIDTH_MIN, Math.min(slotsOf(state), width)))
+  );
 }
 
 function stopped({ paused, finish, draining, board }: DatasetState): boolean {
@@ -98,11 +105,14 @@ async function run(input: DatasetInput, state: DatasetState, slice: Slice, numbe
       slice: number,
       batches: slice.batches.map(({ span: [lo, hi] }) => [lo, hi]),
     };
-    const summary = summaryOf(input, state, slice);
+    const how = { summary: summaryOf(input, state, slice), priority: priorityOf(input, state) };
     const result =
       state.kind === 'call'
-        ? await runCall(input, state, order, summary)
-        : await sliceOf(input.ref, input.warehouse).runSlice.executeWithOptions({ summary }, [order]);
+        ? await runCall(input, state, order, how)
+        : await sliceOf(input.ref, input.warehouse, how.priority).runSlice.executeWithOptions(
+            { summary: how.summary },
+            [order],
+          );
     settle(state, slice, result);
   } catch (error) {
     // A cancelled slice that was never begun; or its workers were lost again and again, or it threw: both are tried again, slowly.
@@ -141,6 +151,15 @@ function fenced(state: DatasetState, slice: Slice): void {
   halt(state.board);
   const [lo, hi] = slice.batches[0]?.span ?? [0, 1];
   state.haltedBy = { code: 'fenced', message: 'another backfill has taken over what this one held', span: [lo, hi] };
+}
+
+/** Where its slices stand in the queue: priority first, then the backfill's share by what waits for the dataset. */
+function priorityOf({ ref, dataset, urgency }: DatasetInput, { priority }: DatasetState): Priority {
+  return {
+    priorityKey: priorityKey(priority, urgency.priority),
+    fairnessKey: `${ref.backfillId}/${dataset}`.slice(-FAIRNESS_KEY_MAX),
+    fairnessWeight: urgency.weight,
+  };
 }
 
 /** What is still running of a slice that ended was not begun. */

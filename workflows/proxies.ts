@@ -1,3 +1,4 @@
+import type { Priority } from '@temporalio/common';
 import { ActivityCancellationType, proxyActivities, scheduleActivity } from '@temporalio/workflow';
 import type { ControlActivities, SliceActivities } from '../activities/index.js';
 import type { CallOrder } from '../src/contracts/call.js';
@@ -40,9 +41,11 @@ function controlProxy(
 export function sliceOf(
   ref: { project: string; environment: string },
   warehouse: string,
+  priority: Priority,
 ): ReturnType<typeof proxyActivities<SliceActivities>> {
   return proxyActivities<SliceActivities>({
     taskQueue: `sluice.${scopeOf(ref)}.${warehouse}`,
+    priority,
     scheduleToStartTimeout: '10 days',
     startToCloseTimeout: '24 hours',
     heartbeatTimeout: '10s',
@@ -59,10 +62,12 @@ export function sliceOf(
 export function callOf(
   { activity, taskQueue, timeoutMs, heartbeatMs, input }: CallOrder,
   summary: string,
+  priority: Priority,
 ): Promise<unknown> {
   return scheduleActivity<unknown>(activity, [input], {
     taskQueue,
     summary,
+    priority,
     scheduleToStartTimeout: '30s',
     startToCloseTimeout: timeoutMs,
     ...(heartbeatMs === undefined

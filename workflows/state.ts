@@ -38,6 +38,7 @@ export interface DatasetState {
   toldAt: number;
   rateLimited: boolean;
   maxParallel: number | null;
+  priority: number;
   paused: boolean;
   finish: boolean;
   draining: boolean;
@@ -128,6 +129,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     slots: loaded.slots,
     rateLimited: loaded.rateLimited,
     maxParallel: carry ? carry.maxParallel : input.maxParallel,
+    priority: carry ? carry.priority : input.priority,
     paused: carry ? carry.paused : input.paused,
     finish: false,
     draining: false,
@@ -172,8 +174,21 @@ function breaksOf(runs: readonly Run[]): Set<number> {
 }
 
 export function carryOf(state: DatasetState): DatasetCarry {
-  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel, round, haltedBy, reached } =
-    state;
+  const {
+    requeue,
+    failures,
+    profile,
+    rows,
+    slices,
+    serial,
+    reported,
+    paused,
+    maxParallel,
+    priority,
+    round,
+    haltedBy,
+    reached,
+  } = state;
   return {
     board: toCarry(state.board),
     requeue: [...requeue],
@@ -186,6 +201,7 @@ export function carryOf(state: DatasetState): DatasetCarry {
     reported,
     paused,
     maxParallel,
+    priority,
     round,
     ...(haltedBy ? { haltedBy } : {}),
   };

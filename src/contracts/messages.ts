@@ -81,7 +81,7 @@ export type DatasetOrder =
       readonly dataset: string;
       readonly span: readonly [number, number];
     }
-  | { readonly kind: 'adjust'; readonly maxParallel: number | null }
+  | { readonly kind: 'adjust'; readonly maxParallel: number | null; readonly priority: number }
   | { readonly kind: 'finish' };
 
 /** What `openBackfill` answers: the plan is made, reserved and stored, or something stands in its way. */
@@ -101,6 +101,8 @@ export const Opened = z.discriminatedUnion('kind', [
         readers: z.array(z.string()),
         owner: z.string().optional(),
         priority: z.int(),
+        /** What it cost per partition so far, in ms; null where nobody knows. */
+        partitionMs: z.number().nullable(),
         what: z.string(),
       }),
     ),

@@ -107,6 +107,10 @@ export const LeavesStale = z.object({
 });
 export type LeavesStale = z.infer<typeof LeavesStale>;
 
+/** A dataset that the environment has not built, and reads where the one of `defer:` did. */
+export const DeferredDataset = z.object({ dataset: z.string(), environment: z.string(), table: TableRef });
+export type DeferredDataset = z.infer<typeof DeferredDataset>;
+
 export const StoredPlan = z.object({
   project: z.string(),
   environment: z.string(),
@@ -118,6 +122,7 @@ export const StoredPlan = z.object({
   order: z.enum(ORDER),
   overwrite: z.boolean(),
   datasets: z.array(StoredDataset),
+  deferred: z.array(DeferredDataset).optional(),
   leavesStale: z.array(LeavesStale),
   warnings: z.array(PlanWarning),
 });
@@ -146,6 +151,8 @@ export const PlanDocument = z.object({
       ddl: z.array(z.string()),
     }),
   ),
+  /** Only where something is read in another environment. */
+  deferred: z.array(DeferredDataset).optional(),
   leavesStale: z.array(LeavesStale),
   warnings: z.array(PlanWarning),
   /** What to type next, when this plan builds nothing but something is stale. */

@@ -1,8 +1,15 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
+import type { TableName } from '../contracts/table.js';
 import type { Dataset, Project } from '../project/project.js';
 import { quoteTable, quoteIdent } from '../postgres/quote.js';
 import { addColumnDdl, createDdl, schemaDrift, type TargetState } from '../warehouse/postgres/target.js';
+
+interface Owner {
+  readonly project: string;
+  readonly environment: string;
+  readonly dataset: string;
+}
 
 /**
  * The DDL that a target still lacks.
@@ -22,11 +29,7 @@ export function targetDdl(
     owner &&
     !(owner.project === project.name && owner.environment === project.environment && owner.dataset === dataset.name)
   ) {
-    throw new RequestError(
-      'table_owned',
-      `${dataset.file}: table ${target} belongs to dataset ${owner.dataset} of project ${owner.project} (environment ${owner.environment})`,
-      'give this dataset another table: `table: schema.name`',
-    );
+    throw tableOwned(dataset.table, { ...project, project: project.name, dataset: dataset.name }, owner);
   }
   if (!state.exists)
     return createDdl({ target: dataset.table, columns, time: dataset.time, key: dataset.key }, state.schemaExists);
@@ -45,6 +48,17 @@ export function targetDdl(
     );
   }
   return driftDdl(dataset, columns, state);
+}
+
+/** Two that would write one table: two datasets, two environments or two projects. */
+export function tableOwned(table: TableName, wanted: Owner, owner: Owner | undefined): RequestError {
+  const named = ({ project, environment, dataset }: Owner): string =>
+    `dataset ${dataset} of project ${project}, environment ${environment}`;
+  return new RequestError(
+    'table_owned',
+    `table ${quoteTable(table)} belongs to ${owner ? named(owner) : 'another dataset'}: ${named(wanted)} cannot write it too`,
+    'give one of them another table (`table: schema.name`), or its environment another schema (`environments: { …: { schema } }`)',
+  );
 }
 
 function driftDdl(dataset: Dataset, columns: readonly ColumnSpec[], state: TargetState): string[] {

@@ -1,7 +1,7 @@
-import { RequestError } from '../contracts/errors.js';
 import type { StoredPlan } from '../contracts/plan.js';
 import type { Project } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
+import { tableOwned } from './ddl.js';
 
 /** Makes what the plan's tables still lack, and their owner, in the transaction that reserves them. */
 export async function deployTargets(tx: Db, project: Project, plan: StoredPlan): Promise<void> {
@@ -35,8 +35,5 @@ export async function own(
     [target.schema, target.name],
   );
   if (owner?.project === scope.project && owner.environment === scope.environment && owner.dataset === dataset) return;
-  throw new RequestError(
-    'table_owned',
-    `table ${target.schema}.${target.name} belongs to dataset ${owner?.dataset} of project ${owner?.project}`,
-  );
+  throw tableOwned(target, { ...scope, dataset }, owner);
 }

@@ -55,7 +55,7 @@ export function planDocument(plan: StoredPlan): PlanDocument {
     intervals: dataset.intervals,
     ddl: dataset.ddl,
   }));
-  const { project, environment, fingerprint, definition, leavesStale, warnings } = plan;
+  const { project, environment, fingerprint, definition, deferred, leavesStale, warnings } = plan;
   const onlyStale = datasets.every(({ build }) => build === 0) && datasets.some(({ stale }) => stale > 0);
   return {
     project,
@@ -64,6 +64,7 @@ export function planDocument(plan: StoredPlan): PlanDocument {
     fingerprint,
     definition,
     datasets,
+    ...(deferred === undefined ? {} : { deferred }),
     leavesStale,
     warnings,
     ...(onlyStale ? { next: rebuildCommand(plan) } : {}),

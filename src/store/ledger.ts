@@ -18,8 +18,14 @@ export interface LedgerNode {
  * *content* is not in the snapshot that this partition read. Neither time nor sequence could tell: an upstream
  * that commits after our snapshot can carry an earlier number of either.
  */
-export async function ledgerRuns(db: Db, scope: Scope, node: LedgerNode): Promise<LedgerRun[]> {
-  const { sql, bindings } = staleCase(scope, node);
+export async function ledgerRuns(
+  db: Db,
+  /** Whose rows: what an environment defers is another's. */
+  scopeOf: (dataset: string) => Scope,
+  node: LedgerNode,
+): Promise<LedgerRun[]> {
+  const { sql, bindings } = staleCase(scopeOf, node);
+  const scope = scopeOf(node.name);
   const rows = await rowsOf<RunRow>(
     db,
     // Materialized: inlined, the verdict would be worked out again wherever it is named. Infinities can't be subtracted before 17.
@@ -54,7 +60,10 @@ function runOf({ finite, starts, ends, count, stale, published }: RunRow): Ledge
   return { start: Number(starts), step: (Number(ends) - Number(starts)) / count, count, stale, publishedAt };
 }
 
-function staleCase(scope: Scope, node: LedgerNode): { sql: string; bindings: (string | number)[] } {
+function staleCase(
+  scopeOf: (dataset: string) => Scope,
+  node: LedgerNode,
+): { sql: string; bindings: (string | number)[] } {
   const bindings: (string | number)[] = [node.version];
   const exists = (need: Need, column: 'first_xid' | 'changed_xid'): string => {
     const lookback = need.lookback ?? { months: 0, days: 0, ms: 0 };
@@ -67,6 +76,7 @@ function staleCase(scope: Scope, node: LedgerNode): { sql: string; bindings: (st
           : `(p.starts_at - make_interval(secs => ?))`;
     const zoned = calendar ? [node.zone, lookback.months, lookback.days, node.zone] : [];
     const fromBindings = need.window === 'all' ? [] : [...zoned, lookback.ms / 1000];
+    const scope = scopeOf(need.dataset);
     const keys = [scope.project, scope.environment, need.dataset];
     const same = need.window !== 'all' && lookback.months === 0 && lookback.days === 0 && lookback.ms === 0;
     bindings.push(...keys, ...(same ? keys : []), ...fromBindings, ...keys, ...keys);

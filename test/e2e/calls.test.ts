@@ -280,7 +280,10 @@ test('a worker that is killed in a call: another one gets it, under the same key
 
 test('the example runs as it is: a worker in TypeScript, and one in Python that waits for it', async (context) => {
   const python = spawnSync('python3', ['--version']);
-  if (python.status !== 0) return context.skip('python3 is not there');
+  if (python.status !== 0) {
+    context.skip('python3 is not there');
+    return;
+  }
   const packages = join(stack.dir, 'python');
   const pip = spawnSync('python3', ['-m', 'pip', 'install', '--quiet', '--target', packages, 'temporalio'], {
     encoding: 'utf8',

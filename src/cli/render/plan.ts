@@ -30,6 +30,7 @@ export function planLines(plan: PlanDocument, screen: Screen): string[] {
     plan.datasets.length === 0 ? [] : countLines(plan, screen),
     whyLines(plan, screen),
     ddlLines(plan, screen),
+    deferredLines(plan, screen),
     leavesStaleLines(plan, screen),
     plan.warnings
       .flatMap((warning) => wrap(warningText(warning), screen.width))
@@ -94,6 +95,13 @@ function ddlLines({ datasets }: PlanDocument, screen: Screen): string[] {
     ),
   );
   return titled('DDL, run before the first batch', lines, screen);
+}
+
+function deferredLines({ deferred = [] }: PlanDocument, screen: Screen): string[] {
+  const lines = deferred.map(({ dataset, environment, table: { schema, name } }) =>
+    joined([span(`  ${dataset}`, 'strong'), span(`${schema}.${name} of ${environment}`)]),
+  );
+  return titled('READ ELSEWHERE, because not built here', lines, screen);
 }
 
 function leavesStaleLines({ leavesStale }: PlanDocument, screen: Screen): string[] {

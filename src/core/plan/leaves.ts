@@ -24,5 +24,6 @@ export function leavesStale(tracks: readonly Track[]): PlanResult['leavesStale']
   return [...stale].map(([{ node, borders }, indexes]) => ({
     dataset: node.name,
     intervals: intervalsAt(borders, indexes),
+    partitions: indexes.length,
   }));
 }

@@ -85,7 +85,11 @@ export interface PlanResult {
    * Published partitions that read what is rebuilt, directly or through others, and are not rebuilt: of unselected datasets,
    * and of selected ones that are excluded or read through an unselected one.
    */
-  readonly leavesStale: readonly { readonly dataset: string; readonly intervals: readonly Interval[] }[];
+  readonly leavesStale: readonly {
+    readonly dataset: string;
+    readonly intervals: readonly Interval[];
+    readonly partitions: number;
+  }[];
   readonly notices: readonly PlanNotice[];
   /** Unselected upstreams that a partition to build reads and the ledger lacks: the request is refused. */
   readonly uncovered: readonly {
