@@ -41,6 +41,7 @@ export interface Batch {
 export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
   const { who, dataset, partitions, lo, known, overwrite } = batch;
   const { spec } = dataset;
+  if (spec.kind === 'call') throw new Error(`${dataset.name} is a call: it has no batches`);
   const opening = [
     () => warehouse.query(BEGIN),
     () => requireHeld(warehouse, who, dataset.name, lo),

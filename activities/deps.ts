@@ -15,6 +15,8 @@ export interface SliceDeps {
   readonly pool: (connection: string) => Pool;
   /** A dataset of a stored plan; plans are immutable, so it is cached. */
   readonly planDataset: (fingerprint: string, dataset: string) => Promise<{ head: PlanHead; dataset: StoredDataset }>;
+  /** Whether a worker has asked Temporal for work of this task queue lately. */
+  readonly isPolled: (taskQueue: string) => Promise<boolean>;
   readonly log: Logger;
   readonly metrics: Metrics;
 }

@@ -34,7 +34,7 @@ export async function loadDataset(
         done: (await publishedSpans(deps, ref, epoch, upstream)).spans,
       })),
     ),
-    perBatchMax: dataset.grain === 'none' ? 1 : BATCH_MAX,
+    perBatchMax: dataset.grain === 'none' || dataset.kind === 'call' ? 1 : BATCH_MAX,
     slots: limit.slots,
     rateLimited: limit.rate !== null,
     profile: await readProfile(deps.db, ref, name),

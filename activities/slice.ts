@@ -1,18 +1,18 @@
 import { Context } from '@temporalio/activity';
 import type { StoredDataset } from '../src/contracts/plan.js';
+import type { CallBegun } from '../src/contracts/call.js';
 import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
-import { partitionAt } from '../src/core/interval/runs.js';
-import { formatInstant } from '../src/core/interval/interval.js';
-import { runsOfJson } from '../src/planning/json.js';
 import { faultOf } from '../src/postgres/error.js';
 import { sqlInstant } from '../src/store/ledger.js';
 import { FencedError, ledgerOf, type BatchInLedger } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { publishBatch, type Batch } from './batch.js';
+import { beginCall } from './call.js';
 import type { SliceDeps } from './deps.js';
 import { faultOfBatch, keepFailure } from './failure.js';
 import type { MetricScope } from './metrics.js';
+import { failedInterval, intervalOf } from './ordinals.js';
 import { openSession, type Session } from './session.js';
 import { takeTurn } from './turn.js';
 
@@ -21,31 +21,41 @@ const HEARTBEAT_MS = 1_000;
 
 /** Activities of the rate-limited slice queue: nothing else runs there. */
 export function createSliceActivities(deps: SliceDeps): SliceActivities {
-  return { runSlice: (input) => runSlice(deps, SliceInput.parse(input)) };
+  return {
+    runSlice: (input) => beating(() => runSlice(deps, SliceInput.parse(input))),
+    beginCall: (input) => beating(() => beginCall(deps, SliceInput.parse(input))),
+  };
 }
 
 export interface SliceActivities {
   /** Publishes the batches of one slice, one transaction each, and says what became of every one that it began. */
   runSlice: (input: SliceInput) => Promise<SliceResult>;
+  /** Takes the turn of a slice that is a call, and says what to call. */
+  beginCall: (input: SliceInput) => Promise<CallBegun>;
 }
 
-async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
+async function beating<T>(work: () => Promise<T>): Promise<T> {
   const context = Context.current();
   const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
   try {
-    const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
-    const who = { ...input, attempt: context.info.attempt };
-    const session = openSession(deps, who, dataset, context.cancellationSignal);
-    const began = Date.now();
-    const waitedMs = Math.max(0, began - context.info.currentAttemptScheduledTimestampMs);
-    try {
-      const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
-      return { ...result, waitedMs, ranMs: Date.now() - began };
-    } finally {
-      await session.close();
-    }
+    return await work();
   } finally {
     clearInterval(heartbeat);
+  }
+}
+
+async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
+  const { info, cancellationSignal } = Context.current();
+  const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
+  const who = { ...input, attempt: info.attempt };
+  const session = openSession(deps, who, dataset, cancellationSignal);
+  const began = Date.now();
+  const waitedMs = Math.max(0, began - info.currentAttemptScheduledTimestampMs);
+  try {
+    const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+    return { ...result, waitedMs, ranMs: Date.now() - began };
+  } finally {
+    await session.close();
   }
 }
 
@@ -149,19 +159,10 @@ function scopeOf({ who, dataset }: Slice): MetricScope {
 }
 
 function intervalsOf(dataset: StoredDataset, [lo, hi]: readonly [number, number]): SqlInterval[] {
-  const runs = runsOfJson(dataset.runs);
   return Array.from({ length: hi - lo }, (_, i) => {
-    const partition = partitionAt(runs, lo + i);
-    if (!partition) throw new Error(`${dataset.name} has no partition ${lo + i}`);
-    return { start: sqlInstant(partition.start), end: sqlInstant(partition.end) };
+    const { start, end } = intervalOf(dataset, lo + i);
+    return { start: sqlInstant(start), end: sqlInstant(end) };
   });
-}
-
-function failedInterval(dataset: StoredDataset, [lo, hi]: readonly [number, number]): { start: string; end: string } {
-  const runs = runsOfJson(dataset.runs);
-  const start = partitionAt(runs, lo)?.start ?? -Infinity;
-  const end = partitionAt(runs, hi - 1)?.end ?? Infinity;
-  return { start: formatInstant(start), end: formatInstant(end) };
 }
 
 function sum(values: Iterable<number>): number {

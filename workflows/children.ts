@@ -94,7 +94,7 @@ async function ended(run: Run, name: string, result: Promise<Report>): Promise<v
     (error: unknown) =>
       error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error),
   );
-  run.told.set(name, { serial: Infinity, settled: true });
+  run.told.set(name, { serial: Infinity, settled: true, waiting: null });
   const last = run.datasets.get(name);
   if (!last || run.ending || ends(run, name)) return;
   const open = last.total - last.done - last.skipped;
@@ -151,7 +151,12 @@ export async function toDatasets(run: Run, wanted: DatasetOrder): Promise<void> 
     (name) => run.told.get(name)?.serial !== Infinity && !(wanted.kind === 'finish' && ends(run, name)),
   );
   if ('round' in wanted) {
-    for (const name of names) run.told.set(name, { serial: run.told.get(name)?.serial ?? -1, settled: false });
+    for (const name of names)
+      run.told.set(name, {
+        serial: run.told.get(name)?.serial ?? -1,
+        settled: false,
+        waiting: run.told.get(name)?.waiting ?? null,
+      });
   }
   await Promise.all(
     names.map((name) =>

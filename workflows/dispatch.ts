@@ -1,6 +1,6 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { Priority } from '@temporalio/common';
-import type { SliceFailure, SliceResult } from '../src/contracts/slice.js';
+import type { SliceFailure, SliceInput, SliceResult } from '../src/contracts/slice.js';
 import { counts, halt, markDone, release } from '../src/core/slice/board.js';
 import { priorityKey } from '../src/core/graph/urgency.js';
 import { carryOut, decideFailure } from '../src/core/slice/failing.js';
@@ -11,6 +11,7 @@ import { adaptWidth, WIDTH_MIN, WIDEN_AFTER_MS } from '../src/core/slice/width.j
 import { ordinalsOf } from '../src/core/slice/spans.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { partitionAt } from '../src/core/interval/runs.js';
+import { runCall } from './call.js';
 import type { DatasetInput } from './carry.js';
 import { sliceOf } from './proxies.js';
 import type { DatasetState } from './state.js';
@@ -26,6 +27,9 @@ const FAIRNESS_KEY_MAX = 64;
 
 /** The gate closes before the message that says so arrives, or without one. */
 const REST_MS = 1_000;
+
+/** A call without a worker asks for one again, two calls at a time: some ten events in the history each time, a fresh history every half hour. */
+const LOOK_AGAIN_MS = 5_000;
 
 /** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
 export function dispatch(input: DatasetInput, state: DatasetState): void {
@@ -46,7 +50,8 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
         profile: state.profile,
         breaks: state.breaks,
         hasReaders: input.readers.length > 0,
-        rateLimited: state.rateLimited,
+        // A call is a slice of its own, as a batch is under a rate.
+        rateLimited: state.rateLimited || state.kind === 'call',
       },
       Date.now(),
     );
@@ -90,22 +95,25 @@ export function drained(state: DatasetState): boolean {
 async function run(input: DatasetInput, state: DatasetState, slice: Slice, number: number): Promise<void> {
   try {
     const { project, environment, workflowId, backfillId } = input.ref;
-    const result = await sliceOf(input.ref, input.warehouse, priorityOf(input, state)).runSlice.executeWithOptions(
-      { summary: summaryOf(input, state, slice) },
-      [
-        {
-          project,
-          environment,
-          workflowId,
-          backfillId,
-          plan: input.plan,
-          dataset: input.dataset,
-          epoch: input.epoch,
-          slice: number,
-          batches: slice.batches.map(({ span: [lo, hi] }) => [lo, hi]),
-        },
-      ],
-    );
+    const order: SliceInput = {
+      project,
+      environment,
+      workflowId,
+      backfillId,
+      plan: input.plan,
+      dataset: input.dataset,
+      epoch: input.epoch,
+      slice: number,
+      batches: slice.batches.map(({ span: [lo, hi] }) => [lo, hi]),
+    };
+    const how = { summary: summaryOf(input, state, slice), priority: priorityOf(input, state) };
+    const result =
+      state.kind === 'call'
+        ? await runCall(input, state, order, how)
+        : await sliceOf(input.ref, input.warehouse, how.priority).runSlice.executeWithOptions(
+            { summary: how.summary },
+            [order],
+          );
     settle(state, slice, result);
   } catch (error) {
     // A cancelled slice that was never begun; or its workers were lost again and again, or it threw: both are tried again, slowly.
@@ -132,6 +140,10 @@ function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
+  if (result.yielded === 'no_worker') {
+    state.restUntil = Date.now() + LOOK_AGAIN_MS;
+    state.width = 1;
+  }
   if (result.yielded === 'fenced') fenced(state, slice);
 }
 

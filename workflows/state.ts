@@ -1,5 +1,5 @@
 import { LoadedDataset } from '../src/contracts/messages.js';
-import { FAILURES_MAX, type DatasetStatus } from '../src/contracts/status.js';
+import { FAILURES_MAX, type BackfillStatus, type DatasetStatus } from '../src/contracts/status.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { countRuns, partitionAt, runEnd, type Run } from '../src/core/interval/runs.js';
 import { expandAll } from '../src/core/plan/decode.js';
@@ -47,6 +47,8 @@ export interface DatasetState {
   restUntil: number;
   /** Readers that a message has reached: one that is gone now has ended, and needs no more of them. */
   readonly reached: Set<string>;
+  /** No worker takes its calls: what all of it waits for. */
+  lacks: Lack | null;
   /** Something happened: look again. */
   wake: boolean;
   newsDue: boolean;
@@ -69,6 +71,22 @@ export interface DatasetState {
     ready: number;
     total: number;
   };
+}
+
+type Lack = NonNullable<BackfillStatus['waiting']>;
+
+/** Somebody must start a worker for its calls; or, with null, one is there. */
+export function lackWorker(
+  state: DatasetState,
+  called: { readonly activity: string; readonly taskQueue: string } | null,
+): void {
+  const { lacks } = state;
+  state.lacks = called && {
+    for: `a worker on task queue ${called.taskQueue} that takes calls of activity ${called.activity}`,
+    since: lacks?.since ?? new Date().toISOString(),
+    next: `start a worker for activity ${called.activity} on task queue ${called.taskQueue}`,
+  };
+  state.wake = true;
 }
 
 /** The board as the ledger has it by now, or as the execution before left it. */
@@ -120,6 +138,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     draining: false,
     cancelled: false,
     restUntil: 0,
+    lacks: null,
     wake: false,
     newsDue: true,
     telling: 0,
@@ -256,7 +275,9 @@ function wordFor(state: DatasetState): DatasetStatus['state'] {
 
 function waitsFor(input: DatasetInput, state: DatasetState, ready: number): string | undefined {
   const { running, done, skipped, failed, blocked, total } = state.count();
-  if (done + skipped + failed + blocked === total || running > 0) return undefined;
+  if (done + skipped + failed + blocked === total) return undefined;
+  if (state.lacks && !state.paused) return state.lacks.for;
+  if (running > 0) return undefined;
   if (state.paused) return 'resume';
   if (ready > 0) return state.requeue.length > 0 ? 'its pause before another try' : 'its turn';
   return input.needs.join(', ');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PlanWarning, type DatasetStatus } from './status.js';
+import { PlanWarning, type BackfillStatus, type DatasetStatus } from './status.js';
 import { SpanJson } from './slice.js';
 import { RunJson, Edge } from './plan.js';
 
@@ -63,6 +63,8 @@ export interface Report {
   readonly serial: number;
   /** The last round of orders that it had heard of: a report from before one says nothing of what follows from it. */
   readonly round: number;
+  /** What a person must do for it: start the worker of its calls. */
+  readonly waiting: BackfillStatus['waiting'];
 }
 
 /**

@@ -68,6 +68,18 @@ export const TransformSpec = z.object({
 });
 export type TransformSpec = z.infer<typeof TransformSpec>;
 
+/** An activity of the user's own: nothing of it is SQL, and there is no table. */
+export const CallSpec = z.object({
+  kind: z.literal('call'),
+  activity: z.string(),
+  taskQueue: z.string(),
+  timeoutMs: z.int(),
+  heartbeatMs: z.int().optional(),
+  /** As of a transform. */
+  window: z.object({ start: z.string(), end: z.string() }).optional(),
+});
+export type CallSpec = z.infer<typeof CallSpec>;
+
 /** All that a slice needs to know of a dataset: immutable, stored in the warehouse, named by the plan's fingerprint. */
 export const StoredDataset = z.object({
   name: z.string(),
@@ -94,7 +106,7 @@ export const StoredDataset = z.object({
   columns: z.array(ColumnSpec),
   /** DDL still to run before the first batch, in order: shown in the plan, run once by `prepareDataset`. */
   ddl: z.array(z.string()),
-  spec: z.discriminatedUnion('kind', [ExtractSpec, TransformSpec]),
+  spec: z.discriminatedUnion('kind', [ExtractSpec, TransformSpec, CallSpec]),
 });
 export type StoredDataset = z.infer<typeof StoredDataset>;
 

@@ -1,10 +1,10 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
-import type { Interval } from '../core/interval/interval.js';
+import { formatInstant, type Interval } from '../core/interval/interval.js';
 import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
 import { quoteTable } from '../postgres/quote.js';
-import type { Dataset } from '../project/project.js';
+import type { CallBody, Dataset } from '../project/project.js';
 import { describeTarget } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
@@ -56,7 +56,7 @@ export async function describeOne(
   options: DescribeOptions,
 ): Promise<Described> {
   const { body } = dataset;
-  if (body.kind === 'call') throw new RequestError('not_supported_yet', `${dataset.file}: call datasets`);
+  if (body.kind === 'call') return describeCall(body, options.windows.get(dataset.name));
   const found =
     body.kind === 'extract'
       ? await describeExtract(deps, dataset, body)
@@ -70,6 +70,13 @@ export async function describeOne(
     });
   }
   return { ...found, ddl };
+}
+
+/** A call has no statement and no table; whether its worker is there is seen as it begins. */
+function describeCall(body: CallBody, window: Interval | undefined): Described {
+  const asked =
+    window === undefined ? {} : { window: { start: formatInstant(window.start), end: formatInstant(window.end) } };
+  return { spec: { ...body, ...asked }, columns: [], time: null, ddl: [], warnings: [] };
 }
 
 /** Columns of one name, of a type that no table can hold, a key that cannot be indexed: found by making the table. */

@@ -5,8 +5,8 @@ import { tableOwned } from './ddl.js';
 
 /** Makes what the plan's tables still lack, and their owner, in the transaction that reserves them. */
 export async function deployTargets(tx: Db, project: Project, plan: StoredPlan): Promise<void> {
-  for (const { name, target, ddl, runs } of plan.datasets) {
-    if (runs.length === 0) continue;
+  for (const { name, kind, target, ddl, runs } of plan.datasets) {
+    if (runs.length === 0 || kind === 'call') continue;
     for (const statement of ddl) await tx.raw(statement.replaceAll('?', '\\?'));
     await own(tx, project, name, target, ddl.length > 0);
   }

@@ -45,7 +45,7 @@ function checkTimeAxis(draft: Draft, config: Config): void {
       remedy: 'an extract says extract.time',
     });
   }
-  // An extract that can't be read has been reported, whatever its time.
+  // An extract that can't be read has been reported, whatever its time; a call has none.
   if (time === undefined && (kind === 'transform' || extract) && !wrote(draft, timePath)) {
     const remedy =
       kind === 'extract'

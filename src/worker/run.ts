@@ -11,6 +11,7 @@ import { createDefinitions, deploy } from './definitions.js';
 import { applyBudgets, DEFAULT_SLOTS, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
+import { isPolled } from './pollers.js';
 import { registerSearchAttributes } from './search-attributes.js';
 import { bundlePath, workerIdentity } from './version.js';
 
@@ -107,6 +108,7 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
     metrics: createMetrics(Runtime.instance().metricMeter),
     pool: opened.pool,
     warehouse: project.warehouse,
+    isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
     planDataset: (fingerprint, dataset) => {
       const key = `${fingerprint}/${dataset}`;
       const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);

@@ -375,13 +375,6 @@ const CASES: readonly Case[] = [
     at: `${CLEAN}:3:8`,
     says: /moves/,
   },
-  {
-    name: 'a call',
-    files: raw('call: { activity: a, taskQueue: q, timeout: 10m }\n'),
-    code: 'not_supported_yet',
-    at: `${RAW}:1`,
-    says: /call/,
-  },
   // extracts
   {
     name: 'neither extract nor call',

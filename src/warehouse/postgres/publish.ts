@@ -181,12 +181,16 @@ export async function insertSelect(
   });
 }
 
-/** The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go. */
+/**
+ * The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go.
+ * @param snapshot - what the batch saw of its inputs, where that was not in this transaction
+ */
 export async function writeLedger(
   client: PgClient,
   who: Publisher,
   dataset: Versioned,
   published: readonly Published[],
+  snapshot: string | null = null,
 ): Promise<void> {
   const starts = published.map(({ start }) => start);
   const ends = published.map(({ end }) => end);
@@ -200,7 +204,7 @@ export async function writeLedger(
       INSERT INTO sluice.partitions AS p (project, environment, dataset, starts_at, ends_at, rows, digest,
         backfill_id, version, epoch, first_xid, changed_xid, xid, snapshot)
       SELECT $1, $2, $3, u.starts_at, u.ends_at, u.rows, u.digest, $8, $9, $10,
-        pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), pg_current_snapshot()
+        pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), coalesce($13::pg_snapshot, pg_current_snapshot())
       FROM unnest($4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[]) AS u(starts_at, ends_at, rows, digest)
       ON CONFLICT (project, environment, dataset, starts_at) DO UPDATE SET
         ends_at = excluded.ends_at, rows = excluded.rows, digest = excluded.digest, backfill_id = excluded.backfill_id,
@@ -218,6 +222,7 @@ export async function writeLedger(
       who.epoch,
       starts[0],
       ends.at(-1),
+      snapshot,
     ],
   });
 }
