@@ -46,6 +46,7 @@ export interface Batch {
 export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
   const { who, dataset, partitions, lo, known, overwrite, staged } = batch;
   const { spec } = dataset;
+  if (spec.kind === 'call') throw new Error(`${dataset.name} is a call: it has no batches`);
   if (dataset.publish === 'view') return publishView(batch, warehouse);
   const into = staged ? STAGING : dataset.target;
   const opening = [
@@ -60,11 +61,13 @@ export async function publishBatch(batch: Batch, warehouse: PgClient, source: Pg
     await inOneFlight(warehouse, opening);
     published = await extract(dataset, spec, into, partitions, source, warehouse);
   } else {
-    // Partition by partition, and all of them in one flight: a round trip each would cost more than a small partition does.
-    const steps = partitions.map((interval, i) => async () => {
-      published[i] = await transform(dataset, spec, into, interval, warehouse);
+    // All in one flight: a round trip for each statement would cost more than a small partition does.
+    const built: Published[][] = [];
+    const steps = statementsOf(spec, partitions).map((together, i) => async () => {
+      built[i] = await transform(dataset, spec, into, together, warehouse);
     });
     await inOneFlight(warehouse, [...opening, ...steps]);
+    published = built.flat();
   }
   if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite);
   // A COMMIT behind a ledger row that failed rolls back.
@@ -134,15 +137,26 @@ async function requireInside(
   if (outside !== 0) throw new RowsOutsideError(Math.abs(outside));
 }
 
+/** The partitions that each statement of a batch builds: all of them, or one. */
+function statementsOf({ coalescing }: TransformSpec, partitions: readonly SqlInterval[]): (readonly SqlInterval[])[] {
+  return coalescing?.joined === true ? [partitions] : partitions.map((one) => [one]);
+}
+
 async function transform(
   dataset: StoredDataset,
   spec: TransformSpec,
   into: TableName,
-  interval: SqlInterval,
+  partitions: readonly SqlInterval[],
   warehouse: PgClient,
-): Promise<Published> {
-  const { start, end } = spec.window ?? interval;
-  const built = await insertSelect(warehouse, dataset, into, spec.sql, start, end);
-  if (built.outside > 0) throw new RowsOutsideError(built.outside);
-  return { ...interval, rows: built.rows, digest: built.digest };
+): Promise<Published[]> {
+  const interval = spec.window ?? { start: partitions[0]?.start ?? '', end: partitions.at(-1)?.end ?? '' };
+  const starts = partitions.map(({ start }) => start);
+  const built = await insertSelect(warehouse, dataset, into, spec.sql, interval, starts);
+  const outside = built.reduce((sum, one) => sum + one.outside, 0);
+  if (outside > 0) throw new RowsOutsideError(outside);
+  return partitions.map((partition, i) => ({
+    ...partition,
+    rows: built[i]?.rows ?? 0,
+    digest: built[i]?.digest ?? '',
+  }));
 }

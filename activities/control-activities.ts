@@ -1,5 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { RequestError, SluiceError } from '../src/contracts/errors.js';
+import { CallEnd } from '../src/contracts/call.js';
 import { retryable } from '../src/core/retry.js';
 import { faultOf } from '../src/postgres/error.js';
 import { resolveRange } from '../src/core/time/range.js';
@@ -14,6 +15,7 @@ import { loadPlanDataset, savePlan } from '../src/store/plans.js';
 import { release } from '../src/store/reservations.js';
 import type { ControlActivities, ControlOrder, PlanActivities } from './control.js';
 import type { ControlDeps } from './deps.js';
+import { endCall } from './end-call.js';
 import { loadDataset } from './load-dataset.js';
 import { openBackfill } from './open-backfill.js';
 
@@ -38,6 +40,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
           .onConflict(['project', 'environment', 'dataset'])
           .merge();
       }),
+    endCall: (end) => closed(() => endCall(deps, CallEnd.parse(end))),
     closeBackfill: ({ ref, status }) =>
       closed(async () => {
         // In this order: a plan that is just being reserved sees that all is over, or has its reservation taken away.

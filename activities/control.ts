@@ -1,3 +1,4 @@
+import type { CallEnd } from '../src/contracts/call.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { PlanDocument } from '../src/contracts/plan.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
@@ -43,6 +44,8 @@ export interface ControlActivities {
   }) => Promise<readonly [number, number] | null>;
   /** Keeps what batches of a dataset cost, for the next backfill. */
   saveProfile: (order: { ref: ExecutionRef; dataset: string; profile: unknown }) => Promise<void>;
+  /** Writes down what became of a call. `fenced`: somebody else has taken it over. */
+  endCall: (end: CallEnd) => Promise<{ fenced: boolean }>;
   /** Ends the reservation, so that no attempt can publish any more, and keeps the final document. */
   closeBackfill: (order: { ref: ExecutionRef; status: BackfillStatus }) => Promise<void>;
 }

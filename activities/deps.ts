@@ -4,6 +4,7 @@ import type { PlanHead } from '../src/store/plans.js';
 import type { Pool } from '../src/postgres/pool.js';
 import type { Db } from '../src/store/store.js';
 import type { Project } from '../src/project/project.js';
+import type { Metrics } from './metrics.js';
 
 /** What the worker wires into slice activities. */
 export interface SliceDeps {
@@ -14,7 +15,10 @@ export interface SliceDeps {
   readonly pool: (connection: string) => Pool;
   /** A dataset of a stored plan; plans are immutable, so it is cached. */
   readonly planDataset: (fingerprint: string, dataset: string) => Promise<{ head: PlanHead; dataset: StoredDataset }>;
+  /** Whether a worker has asked Temporal for work of this task queue lately. */
+  readonly isPolled: (taskQueue: string) => Promise<boolean>;
   readonly log: Logger;
+  readonly metrics: Metrics;
 }
 
 /** What the worker wires into control activities. */

@@ -46,11 +46,11 @@ export function isKeyTaken(error: unknown, { key, time }: StoredDataset): boolea
 
 /** Keeps the whole message in the warehouse: values of data may be in it, so it goes nowhere else. */
 export async function keepFailure(
-  deps: SliceDeps,
+  deps: Pick<SliceDeps, 'db' | 'log'>,
   who: Publisher,
   dataset: StoredDataset,
   partitions: readonly SqlInterval[],
-  fault: Fault,
+  fault: Pick<Fault, 'code' | 'message'>,
   error: unknown,
 ): Promise<void> {
   const raw = error instanceof pg.DatabaseError ? error : undefined;

@@ -4,6 +4,7 @@ import { countRuns, partitionsOf } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { readLimit } from '../src/store/control.js';
 import { loadPlanDataset } from '../src/store/plans.js';
+import { readProfile } from '../src/store/profiles.js';
 import { rowsOf } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
@@ -16,16 +17,15 @@ export async function loadDataset(
   { ref, plan, dataset: name, epoch }: { ref: ExecutionRef; plan: string; dataset: string; epoch: number },
 ): Promise<LoadedDataset> {
   const { head, dataset } = await loadPlanDataset(deps.db, plan, name);
-  const upstreams = await Promise.all(dataset.edges.map(({ upstream }) => loadPlanDataset(deps.db, plan, upstream)));
+  const others = dataset.edges.filter(({ upstream }) => upstream !== name);
+  const upstreams = await Promise.all(others.map(({ upstream }) => loadPlanDataset(deps.db, plan, upstream)));
+  const counts = new Map([dataset, ...upstreams.map((one) => one.dataset)].map((one) => [one.name, countOf(one)]));
   const mine = await publishedSpans(deps, ref, epoch, dataset);
   const limit = await readLimit(deps.db, ref, head.warehouse);
   return {
     kind: dataset.kind,
     runs: dataset.runs,
-    edges: dataset.edges.map((edge, i) => ({
-      ...edge,
-      upstreamCount: countRuns(runsOfJson(upstreams[i]?.dataset.runs ?? [])),
-    })),
+    edges: dataset.edges.map((edge) => ({ ...edge, upstreamCount: counts.get(edge.upstream) ?? 0 })),
     done: mine.spans,
     rows: mine.rows,
     upstreamDone: await Promise.all(
@@ -34,11 +34,20 @@ export async function loadDataset(
         done: (await publishedSpans(deps, ref, epoch, upstream)).spans,
       })),
     ),
-    perBatchMax: dataset.grain === 'none' ? 1 : BATCH_MAX,
+    perBatchMax: dataset.grain === 'none' || mergesItself(dataset) ? 1 : BATCH_MAX,
     slots: limit.slots,
     rateLimited: limit.rate !== null,
-    profile: await readProfile(deps, ref, name),
+    profile: await readProfile(deps.db, ref, name),
   };
+}
+
+function countOf({ runs }: StoredDataset): number {
+  return countRuns(runsOfJson(runs));
+}
+
+/** Its partitions wait for one another in the table itself, which a merge fills at the end of a batch. */
+function mergesItself({ name, edges, publish }: StoredDataset): boolean {
+  return publish === 'merge' && edges.some(({ upstream }) => upstream === name);
 }
 
 /** Ordinals that this execution has published under the plan's version, and their rows. */
@@ -68,13 +77,4 @@ async function publishedSpans(
     ordinal++;
   }
   return { spans, rows: total };
-}
-
-async function readProfile(deps: ControlDeps, ref: ExecutionRef, dataset: string): Promise<unknown> {
-  const [row] = await rowsOf<{ profile: unknown }>(
-    deps.db,
-    'SELECT profile FROM sluice.profiles WHERE project = ? AND environment = ? AND dataset = ?',
-    [ref.project, ref.environment, dataset],
-  );
-  return row?.profile ?? null;
 }

@@ -6,10 +6,12 @@ import { formatInterval, type Interval } from '../src/core/interval/interval.js'
 import { countRuns, runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { planRequest, type Exclude } from '../src/planning/plan.js';
+import { requireDeployed } from '../src/planning/protected.js';
 import { deployTargets } from '../src/planning/targets.js';
 import type { Project } from '../src/project/project.js';
 import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
 import { record, setControl } from '../src/store/control.js';
+import { partitionCosts } from '../src/store/profiles.js';
 import { asPlanned, savePlan } from '../src/store/plans.js';
 import {
   allHeld,
@@ -39,6 +41,9 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   const { ref, again } = order;
   await claim(deps, order);
   const project = await deps.project(again ? undefined : order.request.definition);
+  const current = await deps.project(undefined);
+  // What this worker runs is deployed, also while another one deploys its own.
+  if (current.protected && project.hash !== current.hash) await requireDeployed(deps.db, project);
   const request = await asPlanned(deps.db, order.request);
   return inTurn(() =>
     deps.db.transaction(async (tx) => {
@@ -73,7 +78,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         ...(request.reason === undefined ? {} : { reason: request.reason }),
         detail: { plan: plan.fingerprint, ticket: request.ticket },
       });
-      return opened(deps, project, plan, epoch);
+      return opened(deps, project, plan, epoch, await partitionCosts(tx, ref));
     }),
   );
 }
@@ -169,7 +174,13 @@ function heldBy(plan: StoredPlan): Held[] {
   );
 }
 
-function opened(deps: ControlDeps, project: Project, plan: StoredPlan, epoch: number): Opened {
+function opened(
+  deps: ControlDeps,
+  project: Project,
+  plan: StoredPlan,
+  epoch: number,
+  costs: ReadonlyMap<string, number>,
+): Opened {
   const building = plan.datasets.filter(({ runs }) => runs.length > 0);
   return {
     kind: 'open',
@@ -181,12 +192,14 @@ function opened(deps: ControlDeps, project: Project, plan: StoredPlan, epoch: nu
     datasets: building.map((dataset) => ({
       name: dataset.name,
       total: countRuns(runsOfJson(dataset.runs)),
-      needs: dataset.edges.map(({ upstream }) => upstream),
+      // One that reads itself needs nobody to tell it.
+      needs: dataset.edges.map(({ upstream }) => upstream).filter((name) => name !== dataset.name),
       readers: building
-        .filter(({ edges }) => edges.some(({ upstream }) => upstream === dataset.name))
+        .filter((one) => one !== dataset && one.edges.some(({ upstream }) => upstream === dataset.name))
         .map(({ name }) => name),
       ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
       priority: dataset.priority,
+      partitionMs: costs.get(dataset.name) ?? null,
       what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}`,
     })),
   };

@@ -40,7 +40,12 @@ interface Open {
  * Opens a slice's session. When the activity is cancelled its backends are ended: a statement alone could be stopped too early,
  * between two of them, and the next one would run on for nobody.
  */
-export function openSession(deps: SliceDeps, who: Publisher, dataset: StoredDataset, signal: AbortSignal): Session {
+export function openSession(
+  deps: Pick<SliceDeps, 'pool' | 'warehouse' | 'log'>,
+  who: Publisher,
+  dataset: StoredDataset,
+  signal: AbortSignal,
+): Session {
   const open = new Map<string, Open>();
   const settings = {
     ...LIMITS,

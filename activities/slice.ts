@@ -1,17 +1,18 @@
 import { Context } from '@temporalio/activity';
 import type { StoredDataset } from '../src/contracts/plan.js';
+import type { CallBegun } from '../src/contracts/call.js';
 import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
-import { partitionAt } from '../src/core/interval/runs.js';
-import { formatInstant } from '../src/core/interval/interval.js';
-import { runsOfJson } from '../src/planning/json.js';
 import { faultOf } from '../src/postgres/error.js';
 import { sqlInstant } from '../src/store/ledger.js';
 import { FencedError, ledgerOf, type BatchInLedger } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { publishBatch, type Batch } from './batch.js';
+import { beginCall } from './call.js';
 import type { SliceDeps } from './deps.js';
 import { faultOfBatch, isKeyTaken, keepFailure } from './failure.js';
+import type { MetricScope } from './metrics.js';
+import { failedInterval, intervalOf } from './ordinals.js';
 import { openSession, type Session } from './session.js';
 import { takeTurn } from './turn.js';
 
@@ -20,31 +21,41 @@ const HEARTBEAT_MS = 1_000;
 
 /** Activities of the rate-limited slice queue: nothing else runs there. */
 export function createSliceActivities(deps: SliceDeps): SliceActivities {
-  return { runSlice: (input) => runSlice(deps, SliceInput.parse(input)) };
+  return {
+    runSlice: (input) => beating(() => runSlice(deps, SliceInput.parse(input))),
+    beginCall: (input) => beating(() => beginCall(deps, SliceInput.parse(input))),
+  };
 }
 
 export interface SliceActivities {
   /** Publishes the batches of one slice, one transaction each, and says what became of every one that it began. */
   runSlice: (input: SliceInput) => Promise<SliceResult>;
+  /** Takes the turn of a slice that is a call, and says what to call. */
+  beginCall: (input: SliceInput) => Promise<CallBegun>;
 }
 
-async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
+async function beating<T>(work: () => Promise<T>): Promise<T> {
   const context = Context.current();
   const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
   try {
-    const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
-    const who = { ...input, attempt: context.info.attempt };
-    const session = openSession(deps, who, dataset, context.cancellationSignal);
-    const began = Date.now();
-    const waitedMs = Math.max(0, began - context.info.currentAttemptScheduledTimestampMs);
-    try {
-      const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
-      return { ...result, waitedMs, ranMs: Date.now() - began };
-    } finally {
-      await session.close();
-    }
+    return await work();
   } finally {
     clearInterval(heartbeat);
+  }
+}
+
+async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
+  const { info, cancellationSignal } = Context.current();
+  const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
+  const who = { ...input, attempt: info.attempt };
+  const session = openSession(deps, who, dataset, cancellationSignal);
+  const began = Date.now();
+  const waitedMs = Math.max(0, began - info.currentAttemptScheduledTimestampMs);
+  try {
+    const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+    return { ...result, waitedMs, ranMs: Date.now() - began };
+  } finally {
+    await session.close();
   }
 }
 
@@ -56,6 +67,9 @@ interface Slice {
   readonly overwrite: boolean;
   readonly session: Session;
 }
+
+/** `key_taken`: nothing is published, and the batch must go through the staging table. */
+type Outcome = BatchDone | SliceFailure | 'key_taken';
 
 async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'ranMs'>> {
   const { who, dataset, input, session } = slice;
@@ -69,20 +83,27 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     const starts = input.batches.flatMap((span) => intervalsOf(dataset, span).map(({ start }) => start));
     const ledger = await ledgerOf(await session.warehouse(), who, dataset, starts);
     for (const span of input.batches) {
+      let outcome: Outcome = 'key_taken';
       // The quick way first: straight into the table. It fails where another partition holds a key, and its connections with it.
       for (const staged of dataset.publish === 'merge' ? [true] : [false, true]) {
+        if (outcome !== 'key_taken') break;
         if (session.cancelled()) return { ...result, yielded: 'cancelled' };
+        const asked = performance.now();
         const turn = await takeTurn(slice.deps, who, dataset, session);
+        slice.deps.metrics.waited(scopeOf(slice), (performance.now() - asked) / 1000);
         result.rateLimited = turn.rate !== null;
         result.slots = turn.slots;
         if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
-        const outcome = await runBatch(slice, span, ledger, staged);
-        if (outcome === 'key_taken') continue;
-        if ('code' in outcome) failed.push(outcome);
-        else done.push(outcome);
-        break;
+        outcome = await runBatch(slice, span, ledger, staged);
       }
       begun++;
+      if (outcome === 'key_taken') throw new Error('a staged batch cannot find its keys taken');
+      if (!('code' in outcome)) done.push(outcome);
+      else {
+        failed.push(outcome);
+        // What follows reads what failed.
+        if (readsItself(dataset)) break;
+      }
     }
     await dropLease(await session.warehouse(), who, dataset.name);
     return { ...result, yielded: null };
@@ -94,6 +115,7 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
     const fault = faultOf(error, 'warehouse');
     const rest = input.batches.slice(begun).map((span) => ({ span, ...fault, ...failedInterval(dataset, span) }));
+    for (const { class: kind } of rest) slice.deps.metrics.failed(scopeOf(slice), kind);
     return { ...result, failed: [...failed, ...rest], yielded: null };
   }
 }
@@ -103,7 +125,7 @@ async function runBatch(
   span: readonly [number, number],
   { ours, known }: BatchInLedger,
   staged: boolean,
-): Promise<BatchDone | SliceFailure | 'key_taken'> {
+): Promise<Outcome> {
   const { who, dataset, session, deps } = slice;
   const partitions = intervalsOf(dataset, span);
   if (partitions.every(({ start }) => ours.has(start))) {
@@ -127,34 +149,37 @@ async function runBatch(
       source,
     );
     const rows = sum(published.map((one) => one.rows));
+    deps.metrics.published(scopeOf(slice), { partitions: published.length, rows, seconds: ms() / 1000 });
     log.debug({ rows, ms: ms() }, 'published');
     return { span: [...span], rows, ms: ms(), skipped: false };
   } catch (error) {
     session.abandon();
     if (error instanceof FencedError || session.cancelled()) throw error;
-    if (!staged && isKeyTaken(error, dataset)) return 'key_taken';
+    // Partitions that read one another can't wait in the staging table together: as poison they come back one by one.
+    const alone = partitions.length === 1 || !readsItself(dataset);
+    if (!staged && alone && isKeyTaken(error, dataset)) return 'key_taken';
     const fault = faultOfBatch(error, dataset);
     if (fault.class === 'fenced') throw new FencedError(fault.message);
     log.warn({ code: fault.code, class: fault.class, ms: ms() }, fault.message);
+    deps.metrics.failed(scopeOf(slice), fault.class);
     await keepFailure(deps, who, dataset, partitions, fault, error);
     return { span: [...span], ...fault, ...failedInterval(dataset, span) };
   }
 }
 
-function intervalsOf(dataset: StoredDataset, [lo, hi]: readonly [number, number]): SqlInterval[] {
-  const runs = runsOfJson(dataset.runs);
-  return Array.from({ length: hi - lo }, (_, i) => {
-    const partition = partitionAt(runs, lo + i);
-    if (!partition) throw new Error(`${dataset.name} has no partition ${lo + i}`);
-    return { start: sqlInstant(partition.start), end: sqlInstant(partition.end) };
-  });
+function readsItself({ name, edges }: StoredDataset): boolean {
+  return edges.some(({ upstream }) => upstream === name);
 }
 
-function failedInterval(dataset: StoredDataset, [lo, hi]: readonly [number, number]): { start: string; end: string } {
-  const runs = runsOfJson(dataset.runs);
-  const start = partitionAt(runs, lo)?.start ?? -Infinity;
-  const end = partitionAt(runs, hi - 1)?.end ?? Infinity;
-  return { start: formatInstant(start), end: formatInstant(end) };
+function scopeOf({ who, dataset }: Slice): MetricScope {
+  return { project: who.project, environment: who.environment, dataset: dataset.name };
+}
+
+function intervalsOf(dataset: StoredDataset, [lo, hi]: readonly [number, number]): SqlInterval[] {
+  return Array.from({ length: hi - lo }, (_, i) => {
+    const { start, end } = intervalOf(dataset, lo + i);
+    return { start: sqlInstant(start), end: sqlInstant(end) };
+  });
 }
 
 function sum(values: Iterable<number>): number {

@@ -1,3 +1,4 @@
+import type { Urgency } from '../src/core/graph/urgency.js';
 import type { BoardCarry } from '../src/core/slice/carry.js';
 import type { FailureRun } from '../src/core/slice/failures.js';
 import type { Profile } from '../src/core/slice/profile.js';
@@ -16,6 +17,9 @@ export interface DatasetInput {
   readonly readers: readonly string[];
   readonly needs: readonly string[];
   readonly maxParallel: number | null;
+  /** The backfill's. */
+  readonly priority: number;
+  readonly urgency: Urgency;
   /** Progress reports that it may send. */
   readonly reports: number;
   readonly paused: boolean;
@@ -39,6 +43,7 @@ export interface DatasetCarry {
   readonly reported: number;
   readonly paused: boolean;
   readonly maxParallel: number | null;
+  readonly priority: number;
   /** Readers that a message has reached. */
   readonly reached?: readonly string[];
   readonly round: number;

@@ -6,7 +6,8 @@ import {
   ParentClosePolicy,
   startChild,
 } from '@temporalio/workflow';
-import type { DatasetOrder, Report } from '../src/contracts/messages.js';
+import { urgencies, type Ranked, type Urgency } from '../src/core/graph/urgency.js';
+import type { DatasetOrder, OpenPlan, Report } from '../src/contracts/messages.js';
 import { lastVersionOf } from '../src/core/slice/upstream.js';
 import { reportBudget } from '../src/core/slice/budget.js';
 import { attributesOf, memoOf } from './attributes.js';
@@ -21,8 +22,9 @@ export async function startDatasets(run: Run): Promise<void> {
   if (!opened) throw new Error('no plan is open');
   run.starting = true;
   run.ending = false;
+  const urgency = urgencies(opened.datasets.map(rankedOf));
   const starts = [...opened.datasets].reverse().map(async (planned) => {
-    const input = inputOf(run, opened, planned);
+    const input = inputOf(run, opened, planned, urgency.get(planned.name) ?? USUAL);
     const values = {
       dataset: planned.name,
       state: 'running',
@@ -52,6 +54,7 @@ function inputOf(
   run: Run,
   opened: NonNullable<Run['opened']>,
   planned: NonNullable<Run['opened']>['datasets'][number],
+  urgency: Urgency,
 ): DatasetInput {
   return {
     ref: run.ref,
@@ -63,11 +66,19 @@ function inputOf(
     readers: planned.readers,
     needs: planned.needs,
     maxParallel: run.maxParallel,
+    priority: run.priority,
+    urgency,
     reports: reportBudget(opened.datasets.length),
     paused: run.paused,
     round: run.round,
     searchAttributes: opened.searchAttributes,
   };
+}
+
+const USUAL: Urgency = { priority: 3, weight: 1 };
+
+function rankedOf({ name, readers, priority, partitionMs, total }: OpenPlan['datasets'][number]): Ranked {
+  return { name, readers, priority, partitions: total, costMs: partitionMs === null ? undefined : partitionMs * total };
 }
 
 /**
@@ -83,7 +94,7 @@ async function ended(run: Run, name: string, result: Promise<Report>): Promise<v
     (error: unknown) =>
       error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error),
   );
-  run.told.set(name, { serial: Infinity, settled: true });
+  run.told.set(name, { serial: Infinity, settled: true, waiting: null });
   const last = run.datasets.get(name);
   if (!last || run.ending || ends(run, name)) return;
   const open = last.total - last.done - last.skipped;
@@ -140,7 +151,12 @@ export async function toDatasets(run: Run, wanted: DatasetOrder): Promise<void> 
     (name) => run.told.get(name)?.serial !== Infinity && !(wanted.kind === 'finish' && ends(run, name)),
   );
   if ('round' in wanted) {
-    for (const name of names) run.told.set(name, { serial: run.told.get(name)?.serial ?? -1, settled: false });
+    for (const name of names)
+      run.told.set(name, {
+        serial: run.told.get(name)?.serial ?? -1,
+        settled: false,
+        waiting: run.told.get(name)?.waiting ?? null,
+      });
   }
   await Promise.all(
     names.map((name) =>

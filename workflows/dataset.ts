@@ -10,6 +10,7 @@ import {
 import type { DatasetOrder, Report } from '../src/contracts/messages.js';
 import { counts, resumeHalted, retryFailed, skip } from '../src/core/slice/board.js';
 import { nextDue } from '../src/core/slice/requeue.js';
+import { followSelf } from '../src/core/slice/self.js';
 import { applyUpstream, beginRound } from '../src/core/slice/upstream.js';
 import type { DatasetInput } from './carry.js';
 import { dispatch, drained, mayDispatch, widensAt } from './dispatch.js';
@@ -69,6 +70,7 @@ export async function dataset(input: DatasetInput): Promise<Report> {
 async function work(input: DatasetInput, state: DatasetState): Promise<void> {
   for (;;) {
     state.wake = false;
+    followSelf(state.board);
     dispatch(input, state);
     tellReaders(input, state);
     showDetails(input, state);
@@ -134,6 +136,7 @@ function obey(input: DatasetInput, state: DatasetState, wanted: DatasetOrder): v
       break;
     case 'adjust':
       state.maxParallel = wanted.maxParallel;
+      state.priority = wanted.priority;
       break;
     case 'retry':
       startRound(state, wanted.round);

@@ -1,14 +1,17 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
-import type { SliceFailure, SliceResult } from '../src/contracts/slice.js';
+import type { Priority } from '@temporalio/common';
+import type { SliceFailure, SliceInput, SliceResult } from '../src/contracts/slice.js';
 import { counts, halt, markDone, release } from '../src/core/slice/board.js';
+import { priorityKey } from '../src/core/graph/urgency.js';
 import { carryOut, decideFailure } from '../src/core/slice/failing.js';
 import { addFailure } from '../src/core/slice/failures.js';
 import { pick, type Slice } from '../src/core/slice/pick.js';
 import { observe } from '../src/core/slice/profile.js';
-import { adaptWidth, WIDEN_AFTER_MS } from '../src/core/slice/width.js';
+import { adaptWidth, WIDTH_MIN, WIDEN_AFTER_MS } from '../src/core/slice/width.js';
 import { ordinalsOf } from '../src/core/slice/spans.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { partitionAt } from '../src/core/interval/runs.js';
+import { runCall } from './call.js';
 import type { DatasetInput } from './carry.js';
 import { sliceOf } from './proxies.js';
 import type { DatasetState } from './state.js';
@@ -19,8 +22,14 @@ const UNCAPPED_SLOTS = 16;
 /** Slices in flight on a queue with a rate: several for each of the four partitions that a server gives a queue by default. */
 const RATED_WIDTH = 20;
 
+/** Bytes; names are ASCII. */
+const FAIRNESS_KEY_MAX = 64;
+
 /** The gate closes before the message that says so arrives, or without one. */
 const REST_MS = 1_000;
+
+/** A call without a worker asks for one again, two calls at a time: some ten events in the history each time, a fresh history every half hour. */
+const LOOK_AGAIN_MS = 5_000;
 
 /** Starts as many slices as there are slots: whatever is beyond waits here, not in a queue. */
 export function dispatch(input: DatasetInput, state: DatasetState): void {
@@ -41,7 +50,8 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
         profile: state.profile,
         breaks: state.breaks,
         hasReaders: input.readers.length > 0,
-        rateLimited: state.rateLimited,
+        // A call is a slice of its own, as a batch is under a rate.
+        rateLimited: state.rateLimited || state.kind === 'call',
       },
       Date.now(),
     );
@@ -63,15 +73,18 @@ export function widensAt(state: DatasetState): number {
 
 /** Whether another slice may begin now, if there is work for it. */
 export function mayDispatch(state: DatasetState): boolean {
-  const { inflight, width, rateLimited } = state;
-  return !stopped(state) && inflight.size < (rateLimited ? width : Math.min(slotsOf(state), width));
+  const { inflight, width, rateLimited, board } = state;
+  const limit = board.self ? 1 : rateLimited ? width : Math.max(WIDTH_MIN, Math.min(slotsOf(state), width));
+  return !stopped(state) && inflight.size < limit;
 }
 
 function stopped({ paused, finish, draining, board }: DatasetState): boolean {
   return paused || finish || draining || board.halted;
 }
 
-function slotsOf({ slots, maxParallel }: DatasetState): number {
+function slotsOf({ slots, maxParallel, board }: DatasetState): number {
+  // What reads itself is built in order, a slice at a time.
+  if (board.self) return 1;
   return Math.max(1, Math.min(slots ?? UNCAPPED_SLOTS, maxParallel ?? Infinity));
 }
 
@@ -82,22 +95,25 @@ export function drained(state: DatasetState): boolean {
 async function run(input: DatasetInput, state: DatasetState, slice: Slice, number: number): Promise<void> {
   try {
     const { project, environment, workflowId, backfillId } = input.ref;
-    const result = await sliceOf(input.ref, input.warehouse).runSlice.executeWithOptions(
-      { summary: summaryOf(input, state, slice) },
-      [
-        {
-          project,
-          environment,
-          workflowId,
-          backfillId,
-          plan: input.plan,
-          dataset: input.dataset,
-          epoch: input.epoch,
-          slice: number,
-          batches: slice.batches.map(({ span: [lo, hi] }) => [lo, hi]),
-        },
-      ],
-    );
+    const order: SliceInput = {
+      project,
+      environment,
+      workflowId,
+      backfillId,
+      plan: input.plan,
+      dataset: input.dataset,
+      epoch: input.epoch,
+      slice: number,
+      batches: slice.batches.map(({ span: [lo, hi] }) => [lo, hi]),
+    };
+    const how = { summary: summaryOf(input, state, slice), priority: priorityOf(input, state) };
+    const result =
+      state.kind === 'call'
+        ? await runCall(input, state, order, how)
+        : await sliceOf(input.ref, input.warehouse, how.priority).runSlice.executeWithOptions(
+            { summary: how.summary },
+            [order],
+          );
     settle(state, slice, result);
   } catch (error) {
     // A cancelled slice that was never begun; or its workers were lost again and again, or it threw: both are tried again, slowly.
@@ -124,6 +140,10 @@ function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
+  if (result.yielded === 'no_worker') {
+    state.restUntil = Date.now() + LOOK_AGAIN_MS;
+    state.width = 1;
+  }
   if (result.yielded === 'fenced') fenced(state, slice);
 }
 
@@ -132,6 +152,15 @@ function fenced(state: DatasetState, slice: Slice): void {
   halt(state.board);
   const [lo, hi] = slice.batches[0]?.span ?? [0, 1];
   state.haltedBy = { code: 'fenced', message: 'another backfill has taken over what this one held', span: [lo, hi] };
+}
+
+/** Where its slices stand in the queue: priority first, then the backfill's share by what waits for the dataset. */
+function priorityOf({ ref, dataset, urgency }: DatasetInput, { priority }: DatasetState): Priority {
+  return {
+    priorityKey: priorityKey(priority, urgency.priority),
+    fairnessKey: `${ref.backfillId}/${dataset}`.slice(-FAIRNESS_KEY_MAX),
+    fairnessWeight: urgency.weight,
+  };
 }
 
 /** What is still running of a slice that ended was not begun. */

@@ -133,7 +133,7 @@ const adjust: Act<'adjust'> = async (run, message) => {
     ...(priority === undefined ? {} : { priority }),
     ...(maxParallel === undefined ? {} : { maxParallel }),
   });
-  if (maxParallel !== undefined) await toDatasets(run, { kind: 'adjust', maxParallel });
+  await toDatasets(run, { kind: 'adjust', maxParallel: run.maxParallel, priority: run.priority });
 };
 
 /** Ended, or held for a person: it is not for a pause to say otherwise. */

@@ -1,5 +1,7 @@
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { Priority } from '@temporalio/common';
+import { ActivityCancellationType, proxyActivities, scheduleActivity } from '@temporalio/workflow';
 import type { ControlActivities, SliceActivities } from '../activities/index.js';
+import type { CallOrder } from '../src/contracts/call.js';
 
 /** `<project>`, or `<project>@<environment>`: what queues and ids are divided by. */
 export function scopeOf(ref: { project: string; environment: string }): string {
@@ -39,13 +41,38 @@ function controlProxy(
 export function sliceOf(
   ref: { project: string; environment: string },
   warehouse: string,
+  priority: Priority,
 ): ReturnType<typeof proxyActivities<SliceActivities>> {
   return proxyActivities<SliceActivities>({
     taskQueue: `sluice.${scopeOf(ref)}.${warehouse}`,
+    priority,
     scheduleToStartTimeout: '10 days',
     startToCloseTimeout: '24 hours',
     heartbeatTimeout: '10s',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s', maximumAttempts: 3 },
+  });
+}
+
+/**
+ * A user's activity, on the user's own queue. One try: the next one is the dataset workflow's, which asks the gate again and counts it. It waits
+ * half a minute for a worker (`TAKEN_WITHIN_MS` of the turn that it holds), then is given back. A cancellation is waited for
+ * where a heartbeat can carry it; an activity without one never hears of it.
+ */
+export function callOf(
+  { activity, taskQueue, timeoutMs, heartbeatMs, input }: CallOrder,
+  summary: string,
+  priority: Priority,
+): Promise<unknown> {
+  return scheduleActivity<unknown>(activity, [input], {
+    taskQueue,
+    summary,
+    priority,
+    scheduleToStartTimeout: '30s',
+    startToCloseTimeout: timeoutMs,
+    ...(heartbeatMs === undefined
+      ? { cancellationType: ActivityCancellationType.TRY_CANCEL }
+      : { heartbeatTimeout: heartbeatMs, cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED }),
+    retry: { maximumAttempts: 1 },
   });
 }

@@ -33,8 +33,8 @@ export interface Run {
   readonly datasets: Map<string, DatasetStatus>;
   /** What a dataset had done under the plans before this one (`retry --with-current`). */
   readonly base: Map<string, { readonly done: number; readonly rows: number }>;
-  /** Serial of each dataset's last report, and whether it is settled. */
-  readonly told: Map<string, { serial: number; settled: boolean }>;
+  /** Serial of each dataset's last report, whether it is settled, and what a person must do for it. */
+  readonly told: Map<string, { serial: number; settled: boolean; waiting: BackfillStatus['waiting'] }>;
   /** Ends of the children that run. */
   readonly children: Map<string, Promise<void>>;
   /** Datasets whose workflow is gone before its time. */
@@ -83,7 +83,7 @@ export function createRun(request: BackfillRequest): Run {
       for (const { name, total, needs } of opened.datasets) {
         const before = run.datasets.get(name);
         run.base.set(name, { done: before?.done ?? 0, rows: before?.rows ?? 0 });
-        run.told.set(name, { serial: -1, settled: false });
+        run.told.set(name, { serial: -1, settled: false, waiting: null });
         run.datasets.set(name, fresh({ ...(before ?? NOTHING), name, needs }, total));
       }
     },
@@ -114,10 +114,10 @@ function fresh(
   };
 }
 
-export function takeReport(run: Run, { status, settled, serial, round }: Report): void {
+export function takeReport(run: Run, { status, settled, serial, round, waiting }: Report): void {
   const last = run.told.get(status.name);
   if (!last || serial <= last.serial) return;
-  run.told.set(status.name, { serial, settled: settled && round >= run.round });
+  run.told.set(status.name, { serial, settled: settled && round >= run.round, waiting });
   const planned = run.opened?.datasets.find(({ name }) => name === status.name)?.total ?? status.total;
   const base = run.base.get(status.name) ?? NOTHING;
   run.datasets.set(status.name, {
@@ -163,6 +163,11 @@ export function enter(run: Run, state: BackfillState, reason: string): void {
   show(run);
 }
 
+/** What the first dataset that lacks something waits for, while work goes on. */
+function lackOf({ state, told }: Run): BackfillStatus['waiting'] {
+  return state === 'running' ? ([...told.values()].find(({ waiting }) => waiting !== null)?.waiting ?? null) : null;
+}
+
 export function documentOf(run: Run): BackfillStatus {
   const datasets = [...run.datasets.values()];
   const sum = (of: (status: DatasetStatus) => number): number =>
@@ -183,7 +188,7 @@ export function documentOf(run: Run): BackfillStatus {
       skipped: sum(({ skipped }) => skipped),
     },
     rows: sum(({ rows }) => rows),
-    waiting: run.waiting,
+    waiting: run.waiting ?? lackOf(run),
     warnings: [...run.warnings],
     datasets,
     ...(run.opened ? { plan: run.opened.plan } : {}),

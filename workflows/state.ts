@@ -1,5 +1,5 @@
 import { LoadedDataset } from '../src/contracts/messages.js';
-import { FAILURES_MAX, type DatasetStatus } from '../src/contracts/status.js';
+import { FAILURES_MAX, type BackfillStatus, type DatasetStatus } from '../src/contracts/status.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { countRuns, partitionAt, runEnd, type Run } from '../src/core/interval/runs.js';
 import { expandAll } from '../src/core/plan/decode.js';
@@ -38,6 +38,7 @@ export interface DatasetState {
   toldAt: number;
   rateLimited: boolean;
   maxParallel: number | null;
+  priority: number;
   paused: boolean;
   finish: boolean;
   draining: boolean;
@@ -46,6 +47,8 @@ export interface DatasetState {
   restUntil: number;
   /** Readers that a message has reached: one that is gone now has ended, and needs no more of them. */
   readonly reached: Set<string>;
+  /** No worker takes its calls: what all of it waits for. */
+  lacks: Lack | null;
   /** Something happened: look again. */
   wake: boolean;
   newsDue: boolean;
@@ -70,6 +73,22 @@ export interface DatasetState {
   };
 }
 
+type Lack = NonNullable<BackfillStatus['waiting']>;
+
+/** Somebody must start a worker for its calls; or, with null, one is there. */
+export function lackWorker(
+  state: DatasetState,
+  called: { readonly activity: string; readonly taskQueue: string } | null,
+): void {
+  const { lacks } = state;
+  state.lacks = called && {
+    for: `a worker on task queue ${called.taskQueue} that takes calls of activity ${called.activity}`,
+    since: lacks?.since ?? new Date().toISOString(),
+    next: `start a worker for activity ${called.activity} on task queue ${called.taskQueue}`,
+  };
+  state.wake = true;
+}
+
 /** The board as the ledger has it by now, or as the execution before left it. */
 export async function loadState(input: DatasetInput): Promise<DatasetState> {
   const { ref, plan, dataset, epoch, carry } = input;
@@ -80,12 +99,15 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     count,
   }));
   const total = countRuns(runs);
-  const edges = loaded.edges.map(({ upstream, mapping, upstreamCount }) => ({
+  const own = loaded.edges.find(({ upstream }) => upstream === dataset);
+  const self = own ? expandAll(own.mapping) : null;
+  const others = loaded.edges.filter((edge) => edge !== own);
+  const edges = others.map(({ upstream, mapping, upstreamCount }) => ({
     upstream,
     upstreamCount,
     ...expandAll(mapping),
   }));
-  const board = carry ? fromCarry(carry.board, total, edges) : createBoard(total, edges);
+  const board = carry ? fromCarry(carry.board, total, edges, self) : createBoard(total, edges, self);
   for (const { upstream, done } of loaded.upstreamDone)
     applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
   if (!carry) adopt(board, loaded.done);
@@ -110,11 +132,13 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     slots: loaded.slots,
     rateLimited: loaded.rateLimited,
     maxParallel: carry ? carry.maxParallel : input.maxParallel,
+    priority: carry ? carry.priority : input.priority,
     paused: carry ? carry.paused : input.paused,
     finish: false,
     draining: false,
     cancelled: false,
     restUntil: 0,
+    lacks: null,
     wake: false,
     newsDue: true,
     telling: 0,
@@ -153,8 +177,21 @@ function breaksOf(runs: readonly Run[]): Set<number> {
 }
 
 export function carryOf(state: DatasetState): DatasetCarry {
-  const { requeue, failures, profile, rows, slices, serial, reported, paused, maxParallel, round, haltedBy, reached } =
-    state;
+  const {
+    requeue,
+    failures,
+    profile,
+    rows,
+    slices,
+    serial,
+    reported,
+    paused,
+    maxParallel,
+    priority,
+    round,
+    haltedBy,
+    reached,
+  } = state;
   return {
     board: toCarry(state.board),
     requeue: [...requeue],
@@ -167,6 +204,7 @@ export function carryOf(state: DatasetState): DatasetCarry {
     reported,
     paused,
     maxParallel,
+    priority,
     round,
     ...(haltedBy ? { haltedBy } : {}),
   };
@@ -237,7 +275,9 @@ function wordFor(state: DatasetState): DatasetStatus['state'] {
 
 function waitsFor(input: DatasetInput, state: DatasetState, ready: number): string | undefined {
   const { running, done, skipped, failed, blocked, total } = state.count();
-  if (done + skipped + failed + blocked === total || running > 0) return undefined;
+  if (done + skipped + failed + blocked === total) return undefined;
+  if (state.lacks && !state.paused) return state.lacks.for;
+  if (running > 0) return undefined;
   if (state.paused) return 'resume';
   if (ready > 0) return state.requeue.length > 0 ? 'its pause before another try' : 'its turn';
   return input.needs.join(', ');

@@ -76,6 +76,7 @@ export function reportOf(input: DatasetInput, state: DatasetState): Report {
     settled: settled(state.board) && state.inflight.size === 0,
     serial: state.serial,
     round: state.round,
+    waiting: state.lacks,
   };
 }
 
@@ -86,7 +87,7 @@ export function reportOf(input: DatasetInput, state: DatasetState): Report {
 export function tellParent(input: DatasetInput, state: DatasetState): void {
   const status = statusOf(input, state);
   const finished = status.done + status.failed + status.skipped + status.blocked;
-  const changed = `${status.state} ${settled(state.board) && state.inflight.size === 0}`;
+  const changed = `${status.state} ${settled(state.board) && state.inflight.size === 0} ${state.lacks?.for ?? ''}`;
   const due =
     changed !== state.shown ||
     (Date.now() - state.reportedAt >= REPORT_MS && shouldReport(state.reported, finished, status.total, input.reports));

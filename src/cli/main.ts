@@ -4,6 +4,7 @@ import { RequestError, SluiceError } from '../contracts/errors.js';
 import type { Io } from './io.js';
 import { errorDocument, errorLines } from './render/errors.js';
 import { COMMANDS } from './commands/index.js';
+import { packageVersion } from '../worker/version.js';
 
 /**
  * The `sluice` command. Each verb loads what it needs when it runs: Temporal's client alone takes 0.7 s to load, and
@@ -30,6 +31,7 @@ async function main(): Promise<number> {
   };
   const program = new Command('sluice')
     .description('A durable backfill engine for data warehouses, on Temporal')
+    .version(packageVersion())
     .showSuggestionAfterError()
     .exitOverride();
   let exitCode = 0;

@@ -3,6 +3,7 @@ import type { StoredPlan } from '../contracts/plan.js';
 import { BackfillRequest, type BackfillInput } from '../contracts/request.js';
 import type { BackfillStatus } from '../contracts/status.js';
 import { planRequest } from '../planning/plan.js';
+import { requireDeployed } from '../planning/protected.js';
 import { buildCount, planDocument } from '../planning/words.js';
 import type { Project } from '../project/project.js';
 import { claimBackfill, endBackfill, findBackfill } from '../store/backfills.js';
@@ -74,16 +75,33 @@ export async function prepare(io: Io, session: Session, asked: BackfillInput, wh
 
 /** The definition to carry out: this folder's, unless it differs from what the workers deploy and nobody said which. */
 async function chosen(db: Db, local: Project, which: Which, io: Io): Promise<Project> {
-  await register(db, local);
   const scope = { project: local.name, environment: local.environment };
-  const deployed = await deployedDefinition(db, scope);
-  if (which.local === true || deployed === undefined || deployed === local.hash) return local;
-  if (which.deployed === true) return createDefinitions(db, () => local, io.env)(deployed);
+  const hash = await deployedDefinition(db, scope);
+  const deployed = hash === undefined ? undefined : await createDefinitions(db, () => local, io.env)(hash);
+  // Who could take the protection away in a folder of their own would not be bound by it.
+  if (local.protected || deployed?.protected === true) return protectedOne(db, local, which, deployed);
+  if (which.local === true || deployed === undefined || deployed.hash === local.hash) {
+    await register(db, local);
+    return local;
+  }
+  if (which.deployed === true) return deployed;
   throw new RequestError(
     'definitions_differ',
-    `this folder is definition ${local.hash}, the workers deploy ${deployed}`,
+    `this folder is definition ${local.hash}, the workers deploy ${deployed.hash}`,
     'carry out this folder’s with --local, or the workers’ with --deployed (`sluice dev` reloads within a second)',
   );
+}
+
+async function protectedOne(db: Db, local: Project, which: Which, deployed: Project | undefined): Promise<Project> {
+  if (which.local === true) {
+    throw new RequestError(
+      'protected_environment',
+      `environment ${local.environment} is protected: --local is refused there`,
+      'deploy this folder first, or carry out what is deployed with --deployed',
+    );
+  }
+  if (which.deployed !== true || deployed === undefined) await requireDeployed(db, local);
+  return deployed ?? local;
 }
 
 /** A backfill that had nothing to do: it is kept, so that its id is taken and `status` knows it. */

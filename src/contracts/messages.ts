@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PlanWarning, type DatasetStatus } from './status.js';
+import { PlanWarning, type BackfillStatus, type DatasetStatus } from './status.js';
 import { SpanJson } from './slice.js';
 import { RunJson, Edge } from './plan.js';
 
@@ -63,6 +63,8 @@ export interface Report {
   readonly serial: number;
   /** The last round of orders that it had heard of: a report from before one says nothing of what follows from it. */
   readonly round: number;
+  /** What a person must do for it: start the worker of its calls. */
+  readonly waiting: BackfillStatus['waiting'];
 }
 
 /**
@@ -79,7 +81,7 @@ export type DatasetOrder =
       readonly dataset: string;
       readonly span: readonly [number, number];
     }
-  | { readonly kind: 'adjust'; readonly maxParallel: number | null }
+  | { readonly kind: 'adjust'; readonly maxParallel: number | null; readonly priority: number }
   | { readonly kind: 'finish' };
 
 /** What `openBackfill` answers: the plan is made, reserved and stored, or something stands in its way. */
@@ -99,6 +101,8 @@ export const Opened = z.discriminatedUnion('kind', [
         readers: z.array(z.string()),
         owner: z.string().optional(),
         priority: z.int(),
+        /** What it cost per partition so far, in ms; null where nobody knows. */
+        partitionMs: z.number().nullable(),
         what: z.string(),
       }),
     ),

@@ -13,14 +13,18 @@ export type RunJson = z.infer<typeof RunJson>;
 export const PlannedInterval = z.object({ start: z.string(), end: z.string(), why: z.string() });
 export type PlannedInterval = z.infer<typeof PlannedInterval>;
 
-/**
- * Which ordinals of `upstream` (in this plan) each ordinal of the reader waits for, run-length encoded: of `count`
- * successive reader ordinals the i-th waits for `[lo + i·step, hi + i·step)`. An empty span waits for nothing.
- */
-export const MappingRun = z.object({ count: z.int().min(1), lo: count, hi: count, step: count });
-export type MappingRun = z.infer<typeof MappingRun>;
+/** `count` successive values: the i-th is `at + ⌊i / every⌋ · step`. */
+const StepRun = z.object({ count: z.int().min(1), at: count, step: count, every: z.int().min(1) });
 
-export const Edge = z.object({ upstream: z.string(), mapping: z.array(MappingRun) });
+/**
+ * Which ordinals of `upstream` (in this plan) each ordinal of the reader waits for: the i-th waits for `[lo, hi)`, each run-length encoded,
+ * so that ten years of hours that read days, or all hours before them, are a few runs. An empty span waits for nothing. A dataset
+ * that reads itself is its own upstream.
+ */
+export const Edge = z.object({
+  upstream: z.string(),
+  mapping: z.object({ lo: z.array(StepRun), hi: z.array(StepRun) }),
+});
 export type Edge = z.infer<typeof Edge>;
 
 export const ColumnSpec = z.object({ name: z.string(), type: z.string() });
@@ -48,6 +52,10 @@ export const ExtractSpec = z.object({
 });
 export type ExtractSpec = z.infer<typeof ExtractSpec>;
 
+/** Whether one statement builds adjacent partitions of a transform; where not, `code` and `reason` say what speaks against it. */
+export const Coalescing = z.object({ joined: z.boolean(), code: z.string(), reason: z.string() });
+export type Coalescing = z.infer<typeof Coalescing>;
+
 export const TransformSpec = z.object({
   kind: z.literal('transform'),
   /** The SELECT, every dataset replaced by its table; `$1` is `:start`, `$2` is `:end`. */
@@ -56,8 +64,22 @@ export const TransformSpec = z.object({
   usesEnd: z.boolean(),
   /** What `:start` and `:end` are for `grain: none`: from its upstreams' start to the first gap. */
   window: z.object({ start: z.string(), end: z.string() }).optional(),
+  /** Absent for `grain: none`, which has one partition. */
+  coalescing: Coalescing.optional(),
 });
 export type TransformSpec = z.infer<typeof TransformSpec>;
+
+/** An activity of the user's own: nothing of it is SQL, and there is no table. */
+export const CallSpec = z.object({
+  kind: z.literal('call'),
+  activity: z.string(),
+  taskQueue: z.string(),
+  timeoutMs: z.int(),
+  heartbeatMs: z.int().optional(),
+  /** As of a transform. */
+  window: z.object({ start: z.string(), end: z.string() }).optional(),
+});
+export type CallSpec = z.infer<typeof CallSpec>;
 
 /** All that a slice needs to know of a dataset: immutable, stored in the warehouse, named by the plan's fingerprint. */
 export const StoredDataset = z.object({
@@ -89,7 +111,7 @@ export const StoredDataset = z.object({
   mask: z.array(z.string()),
   /** DDL still to run before the first batch, in order: shown in the plan, run once by `prepareDataset`. */
   ddl: z.array(z.string()),
-  spec: z.discriminatedUnion('kind', [ExtractSpec, TransformSpec]),
+  spec: z.discriminatedUnion('kind', [ExtractSpec, TransformSpec, CallSpec]),
 });
 export type StoredDataset = z.infer<typeof StoredDataset>;
 
@@ -99,6 +121,10 @@ export const LeavesStale = z.object({
   command: z.string(),
 });
 export type LeavesStale = z.infer<typeof LeavesStale>;
+
+/** A dataset that the environment has not built, and reads where the one of `defer:` did. */
+export const DeferredDataset = z.object({ dataset: z.string(), environment: z.string(), table: TableRef });
+export type DeferredDataset = z.infer<typeof DeferredDataset>;
 
 export const StoredPlan = z.object({
   project: z.string(),
@@ -111,6 +137,7 @@ export const StoredPlan = z.object({
   order: z.enum(ORDER),
   overwrite: z.boolean(),
   datasets: z.array(StoredDataset),
+  deferred: z.array(DeferredDataset).optional(),
   leavesStale: z.array(LeavesStale),
   warnings: z.array(PlanWarning),
 });
@@ -137,8 +164,12 @@ export const PlanDocument = z.object({
       upToDate: count,
       intervals: z.array(PlannedInterval),
       ddl: z.array(z.string()),
+      /** Of a partitioned transform that this plan builds. */
+      coalescing: Coalescing.optional(),
     }),
   ),
+  /** Only where something is read in another environment. */
+  deferred: z.array(DeferredDataset).optional(),
   leavesStale: z.array(LeavesStale),
   warnings: z.array(PlanWarning),
   /** What to type next, when this plan builds nothing but something is stale. */

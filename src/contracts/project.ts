@@ -93,7 +93,16 @@ export const ExtractYaml = z.strictObject({
 export const PartialExtractYaml = ExtractYaml.partial();
 export type PartialExtractYaml = z.output<typeof PartialExtractYaml>;
 
-export const CallYaml = z.strictObject({ activity: nonEmpty, taskQueue: nonEmpty, timeout: duration });
+export const CallYaml = z.strictObject({
+  activity: nonEmpty,
+  taskQueue: nonEmpty,
+  timeout: duration,
+  /** How long the activity may be silent before it counts as lost; without one only `timeout` tells. */
+  heartbeat: duration.optional(),
+});
+/** What can be read of a call that has mistakes. */
+export const PartialCallYaml = CallYaml.partial();
+export type PartialCallYaml = z.output<typeof PartialCallYaml>;
 
 /** Settings of a transform: the first block comment of a `.sql` file. */
 export const TransformYaml = z.strictObject(own);

@@ -40,8 +40,8 @@ export type BatchDone = z.infer<typeof BatchDone>;
 export const SliceResult = z.object({
   done: z.array(BatchDone),
   failed: z.array(SliceFailure),
-  /** Why it gave back the rest: its turn did not come, somebody paused or cancelled, or its reservation is gone. */
-  yielded: z.enum(['gate', 'paused', 'cancelled', 'fenced']).nullable(),
+  /** Why it gave back the rest: its turn did not come, somebody paused or cancelled, its reservation is gone, or nobody takes its call. */
+  yielded: z.enum(['gate', 'paused', 'cancelled', 'fenced', 'no_worker']).nullable(),
   /** Whether the slice queue has a rate: then a slice is one batch, so that the rate is in batches. */
   rateLimited: z.boolean(),
   /** How long it waited for a worker, and how long it ran. */

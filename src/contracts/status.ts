@@ -73,7 +73,7 @@ export const BackfillStatus = z.object({
   endedAt: z.string().nullable(),
   partitions: z.object({ total: count, done: count, failed: count, blocked: count, skipped: count }),
   rows: count,
-  /** What all of it waits for, and what to type; null when it waits for nothing. */
+  /** What it waits for that a person must do, and what to type; null when it waits for nothing. */
   waiting: z.object({ for: z.string(), since: z.string(), next: z.string() }).nullable().default(null),
   warnings: z.array(PlanWarning),
   datasets: z.array(DatasetStatus),

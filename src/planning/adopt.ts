@@ -34,6 +34,12 @@ export async function adoptInterval(
   asker: Asker,
 ): Promise<LedgerChange> {
   const { project, db } = deps;
+  if (dataset.body.kind === 'call')
+    throw new RequestError(
+      'call_has_no_table',
+      `${dataset.file}: a call has no table to adopt`,
+      `call it: sluice backfill ${dataset.name}`,
+    );
   const { runs, notes } = adoptablePartitions(dataset, asked, deps.now);
   const partitions = [...partitionsOf(runs)];
   const [first, last] = [partitions[0], partitions.at(-1)];

@@ -1,8 +1,15 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
+import type { TableName } from '../contracts/table.js';
 import type { Dataset, Project } from '../project/project.js';
 import { quoteTable, quoteIdent } from '../postgres/quote.js';
 import { addColumnDdl, createDdl, schemaDrift, type Grantee, type TargetState } from '../warehouse/postgres/target.js';
+
+interface Owner {
+  readonly project: string;
+  readonly environment: string;
+  readonly dataset: string;
+}
 
 /**
  * The DDL that a target still lacks.
@@ -89,14 +96,10 @@ export function grantDdl({ file, table }: Dataset, grantees: readonly Grantee[],
     ]);
 }
 
-function requireOwner(project: Project, { file, name, table }: Dataset, { owner }: TargetState): void {
+function requireOwner(project: Project, { name, table }: Dataset, { owner }: TargetState): void {
   if (!owner || (owner.project === project.name && owner.environment === project.environment && owner.dataset === name))
     return;
-  throw new RequestError(
-    'table_owned',
-    `${file}: table ${quoteTable(table)} belongs to dataset ${owner.dataset} of project ${owner.project} (environment ${owner.environment})`,
-    'give this dataset another table: `table: schema.name`',
-  );
+  throw tableOwned(table, { project: project.name, environment: project.environment, dataset: name }, owner);
 }
 
 function notOne({ file, table }: Dataset, wanted: 'table' | 'view'): RequestError {
@@ -104,6 +107,17 @@ function notOne({ file, table }: Dataset, wanted: 'table' | 'view'): RequestErro
     `not_a_${wanted}`,
     `${file}: ${quoteTable(table)} is there, but is not a ${wanted}`,
     'give this dataset another table: `table: schema.name`',
+  );
+}
+
+/** Two that would write one table: two datasets, two environments or two projects. */
+export function tableOwned(table: TableName, wanted: Owner, owner: Owner | undefined): RequestError {
+  const named = ({ project, environment, dataset }: Owner): string =>
+    `dataset ${dataset} of project ${project}, environment ${environment}`;
+  return new RequestError(
+    'table_owned',
+    `table ${quoteTable(table)} belongs to ${owner ? named(owner) : 'another dataset'}: ${named(wanted)} cannot write it too`,
+    'give one of them another table (`table: schema.name`), or its environment another schema (`environments: { …: { schema } }`)',
   );
 }
 

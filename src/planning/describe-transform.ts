@@ -9,11 +9,13 @@ import { resolveTypes } from '../source/postgres/describe.js';
 import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
+import { coalescingOf } from './coalescing.js';
 import { requireSafeFunctions } from './functions.js';
 import { withParams } from './params.js';
 import type { Scratch } from './scratch.js';
+import { readsItself, withOwnTable } from './own-table.js';
 import { requireReads } from './reads.js';
-import { requireZonedComparisons } from './zoneless.js';
+import { requireZonedComparisons, requireZonedTime } from './zoneless.js';
 
 export async function describeTransform(
   deps: PlanningDeps,
@@ -26,12 +28,15 @@ export async function describeTransform(
   const sqlOf = (statement: Rendered): string =>
     withParams(statement, ({ start, end }) => statement.text.slice(start, end));
   const sql = sqlOf(statementOf(deps, body, new Map()));
-  const statement = statementOf(deps, body, scratch.standIns);
-  const tried = sqlOf(statement);
-  const columns = await describeQuery(client, dataset, tried);
-  await requireSafeFunctions(client, dataset, body.statement);
-  await requireReads(client, deps.project, dataset);
-  await requireZonedComparisons(client, dataset, statement);
+  const { columns, tried } = await withOwnTable(scratch, dataset, async () => {
+    const statement = statementOf(deps, body, scratch.standIns);
+    const text = sqlOf(statement);
+    const found = await describeQuery(client, dataset, text);
+    await requireSafeFunctions(client, dataset, body.statement);
+    await requireReads(client, deps.project, dataset);
+    await requireZonedComparisons(client, dataset, statement);
+    return { columns: found, tried: text };
+  });
   const type = columns.find(({ name }) => name === dataset.time)?.type;
   if (dataset.time !== null && type !== undefined && !canBeTime(type, undefined)) {
     throw new RequestError(
@@ -40,6 +45,8 @@ export async function describeTransform(
       'select a timestamptz, timestamp or date as `time`',
     );
   }
+  if (dataset.time !== null && type !== undefined) requireZonedTime(dataset, type);
+  const coalescing = dataset.publish === 'view' ? undefined : coalescingOf(dataset, body, type ?? '');
   return {
     spec: {
       kind: 'transform',
@@ -47,6 +54,7 @@ export async function describeTransform(
       usesStart: body.statement.params.some(({ name }) => name === 'start'),
       usesEnd: body.statement.params.some(({ name }) => name === 'end'),
       ...(window === undefined ? {} : { window: { start: sqlInstant(window.start), end: sqlInstant(window.end) } }),
+      ...(coalescing === undefined ? {} : { coalescing }),
     },
     columns,
     tried,
@@ -87,10 +95,14 @@ async function describeQuery(
     if (!isRefusedStatement(sqlstate)) throw error;
     const place = position === undefined ? '' : `:${lineAt(sql, Number(position) - 1 - head.length)}`;
     const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'sql_error';
+    const own =
+      code === 'missing_column' && readsItself(dataset)
+        ? '; a column that it reads of itself is declared, with its type: `columns: { total: bigint }`'
+        : '';
     throw new RequestError(
       code,
       `${dataset.file}${place}: ${message}`,
-      'correct the SQL; `sluice validate --connect` checks every statement',
+      `correct the SQL; \`sluice validate --connect\` checks every statement${own}`,
       { cause: error },
     );
   }

@@ -1,16 +1,17 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
-import type { Interval } from '../core/interval/interval.js';
+import { formatInstant, type Interval } from '../core/interval/interval.js';
 import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
-import type { Dataset } from '../project/project.js';
+import type { CallBody, Dataset } from '../project/project.js';
 import { describeGrants, describeTarget, type TargetState } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
 import { describeExtract } from './describe-extract.js';
 import { describeTransform } from './describe-transform.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
+import { readsItself } from './own-table.js';
 import { standInTable, standInView, type Scratch } from './scratch.js';
 
 export interface DescribeOptions {
@@ -59,7 +60,7 @@ export async function describeOne(
   options: DescribeOptions,
 ): Promise<Described> {
   const { body } = dataset;
-  if (body.kind === 'call') throw new RequestError('not_supported_yet', `${dataset.file}: call datasets`);
+  if (body.kind === 'call') return describeCall(body, options.windows.get(dataset.name));
   const found: Omit<Described, 'ddl'> & { readonly tried?: string } =
     body.kind === 'extract'
       ? await describeExtract(deps, dataset, body)
@@ -109,6 +110,13 @@ async function planView(
   { columns, sql, tried }: { columns: readonly ColumnSpec[]; sql: string; tried: string },
   state: TargetState,
 ): Promise<string[]> {
+  if (readsItself(dataset)) {
+    throw new RequestError(
+      'not_for_view',
+      `${dataset.file}: a view cannot read itself`,
+      'use publish: replace, which builds it partition after partition',
+    );
+  }
   const ddl = viewDdl(project, dataset, columns, state, sql);
   const same = await standInView(scratch, dataset, tried, state).catch((error: unknown) => {
     throw tableError(error, dataset);
@@ -128,6 +136,13 @@ async function requireUpsert(client: PgClient, { file, table, key }: Dataset): P
       `run, then plan again:\nCREATE UNIQUE INDEX ON ${target} (${list});`,
     );
   });
+}
+
+/** A call has no statement and no table; whether its worker is there is seen as it begins. */
+function describeCall(body: CallBody, window: Interval | undefined): Described {
+  const asked =
+    window === undefined ? {} : { window: { start: formatInstant(window.start), end: formatInstant(window.end) } };
+  return { spec: { ...body, ...asked }, columns: [], time: null, ddl: [], warnings: [] };
 }
 
 /** Columns of one name, of a type that no table can hold, a key that cannot be indexed: found by making the table. */

@@ -33,7 +33,10 @@ export async function forgetInterval(
       action: 'forget',
       detail: { ...change, from: sqlInstant(asked.start), to: sqlInstant(asked.end) },
     });
-    const again = `the rows stay in the table: \`sluice adopt ${name}\` takes them back, \`sluice backfill ${name} --overwrite\` replaces them`;
+    const again =
+      dataset.body.kind === 'call'
+        ? `\`sluice backfill ${name}\` calls it again`
+        : `the rows stay in the table: \`sluice adopt ${name}\` takes them back, \`sluice backfill ${name} --overwrite\` replaces them`;
     return {
       ...change,
       notes: [

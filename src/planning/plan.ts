@@ -11,6 +11,7 @@ import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
+import { deferredOf, viewOf, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { runToJson } from './json.js';
@@ -28,12 +29,15 @@ export async function planRequest(
   request: BackfillRequest,
   exclude: Exclude = new Map(),
 ): Promise<StoredPlan> {
-  const { project, now } = deps;
-  const selected = selectDatasets(project, request);
+  const { now } = deps;
+  const selected = selectDatasets(deps.project, request);
+  const view = await viewOf(deps.db, deps.project, selected);
+  const { project } = view;
   const resolved = resolveRange(request, { zone: project.timezone, now });
   if ('problem' in resolved)
     throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
   const nodes = [...project.datasets.values()];
+  const ledger = await readLedger(deps.db, view, nodes);
   const result = planBackfill({
     nodes,
     selected,
@@ -41,15 +45,16 @@ export async function planRequest(
     rebuild: request.rebuild,
     now,
     exclude,
-    ledger: await readLedger(deps, nodes),
+    ledger,
   });
-  refuse(project, request, result);
+  refuse(view, request, result);
   const building = result.datasets.filter(({ runs }) => countRuns(runs) > 0);
   const windows = new Map(
     building.flatMap(({ name, window }) => (window === undefined ? [] : [[name, window] as const])),
   );
-  const described = await describeDatasets(deps, inOrder(project, building), { overwrite: request.overwrite, windows });
-  return assemble(deps, request, result, described);
+  const seen = { ...deps, project };
+  const described = await describeDatasets(seen, inOrder(project, building), { overwrite: request.overwrite, windows });
+  return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
 }
 
 function selectDatasets(project: Project, request: BackfillRequest): ReadonlySet<string> {
@@ -58,11 +63,14 @@ function selectDatasets(project: Project, request: BackfillRequest): ReadonlySet
   return found.selected;
 }
 
-async function readLedger({ db, project }: PlanningDeps, nodes: readonly Dataset[]): Promise<Map<string, LedgerRun[]>> {
-  const scope = { project: project.name, environment: project.environment };
+async function readLedger(
+  db: PlanningDeps['db'],
+  { scopeOf }: View,
+  nodes: readonly Dataset[],
+): Promise<Map<string, LedgerRun[]>> {
   const runs = new Map<string, LedgerRun[]>();
   // One after the other: a backfill plans on one connection, under its lock.
-  for (const node of nodes) runs.set(node.name, await ledgerRuns(db, scope, { ...node, zone: node.axis.zone }));
+  for (const node of nodes) runs.set(node.name, await ledgerRuns(db, scopeOf, { ...node, zone: node.axis.zone }));
   return runs;
 }
 
@@ -71,7 +79,7 @@ function inOrder(project: Project, building: readonly PlannedDataset[]): Dataset
   return [...project.datasets.values()].filter(({ name }) => names.has(name));
 }
 
-function refuse(project: Project, request: BackfillRequest, result: PlanResult): void {
+function refuse({ project, deferred }: View, request: BackfillRequest, result: PlanResult): void {
   if (result.empty) {
     const starts = result.datasets.map(
       ({ name }) => `${name} starts ${formatInstant(project.datasets.get(name)?.start ?? 0)}`,
@@ -87,18 +95,21 @@ function refuse(project: Project, request: BackfillRequest, result: PlanResult):
   const intervals = gap.intervals.slice(0, 3).map(formatInterval).join(', ');
   throw new RequestError(
     'upstream_not_covered',
-    `${gap.reader} reads ${gap.dataset}, which is not selected and lacks ${intervals}${gap.intervals.length > 3 ? ', …' : ''}`,
+    `${gap.reader} reads ${gap.dataset}${deferred.has(gap.dataset) ? ` of ${project.defer}` : ''}, which is not selected and lacks ${intervals}${gap.intervals.length > 3 ? ', …' : ''}`,
     `select it too: ${backfillCommand(selectorFor(request.select, gap.reader), { ...request, environment: project.environment })}`,
   );
 }
 
+interface Answer extends ReturnType<typeof deferredOf> {
+  readonly result: PlanResult;
+  readonly described: ReadonlyMap<string, Described>;
+}
+
 function assemble(
-  deps: PlanningDeps,
+  project: Project,
   request: BackfillRequest,
-  result: PlanResult,
-  described: ReadonlyMap<string, Described>,
+  { result, described, deferred, otherDefinitions }: Answer,
 ): StoredPlan {
-  const { project } = deps;
   const datasets = result.datasets.map((planned) => storedDataset(project, planned, described.get(planned.name)));
   const content = {
     project: project.name,
@@ -107,6 +118,7 @@ function assemble(
     rebuild: request.rebuild,
     overwrite: request.overwrite,
     datasets,
+    ...(deferred.length === 0 ? {} : { deferred }),
   };
   const { from, to, last, on, select: selectors, exclude } = request;
   return {
@@ -132,7 +144,7 @@ function assemble(
         rebuild: 'stale',
       }),
     })),
-    warnings: [...result.notices, ...[...described.values()].flatMap(({ warnings }) => warnings)],
+    warnings: [...result.notices, ...otherDefinitions, ...[...described.values()].flatMap(({ warnings }) => warnings)],
   };
 }
 
@@ -149,7 +161,10 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
     priority: dataset.priority,
     needs: dataset.needs.map((need) => need.dataset),
-    edges: planned.edges.map(({ upstream, mapping }) => ({ upstream, mapping: mapping.map((run) => ({ ...run })) })),
+    edges: planned.edges.map(({ upstream, mapping: { lo, hi } }) => ({
+      upstream,
+      mapping: { lo: [...lo], hi: [...hi] },
+    })),
     runs: planned.runs.map(runToJson),
     from: formatInstant(hull.start),
     to: formatInstant(hull.end),

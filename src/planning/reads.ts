@@ -24,7 +24,8 @@ export async function requireReads(
       'correct the name, or leave it out',
     );
   }
-  const byTable = new Map([...datasets.values()].map(({ name, table }) => [showTable(table), name]));
+  const tables = [...datasets.values()].filter(({ body }) => body.kind !== 'call');
+  const byTable = new Map(tables.map(({ name, table }) => [showTable(table), name]));
   const known = new Set([dataset.name, ...dataset.needs.map((need) => need.dataset)]);
   for (const { read, schema, name } of found) {
     const hidden = byTable.get(showTable({ schema, name }));

@@ -1,12 +1,12 @@
-import { RequestError } from '../contracts/errors.js';
 import type { StoredPlan } from '../contracts/plan.js';
 import type { Project } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
+import { tableOwned } from './ddl.js';
 
 /** Makes what the plan's tables still lack, and their owner, in the transaction that reserves them. */
 export async function deployTargets(tx: Db, project: Project, plan: StoredPlan): Promise<void> {
-  for (const { name, target, ddl, runs } of plan.datasets) {
-    if (runs.length === 0) continue;
+  for (const { name, kind, target, ddl, runs } of plan.datasets) {
+    if (runs.length === 0 || kind === 'call') continue;
     for (const statement of ddl) await tx.raw(statement.replaceAll('?', '\\?'));
     await own(tx, project, name, target, ddl.length > 0);
   }
@@ -35,8 +35,5 @@ export async function own(
     [target.schema, target.name],
   );
   if (owner?.project === scope.project && owner.environment === scope.environment && owner.dataset === dataset) return;
-  throw new RequestError(
-    'table_owned',
-    `table ${target.schema}.${target.name} belongs to dataset ${owner?.dataset} of project ${owner?.project}`,
-  );
+  throw tableOwned(target, { ...scope, dataset }, owner);
 }

@@ -10,6 +10,7 @@ import { allHeld } from '../store/reservations.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { ChangedInput, HeldInterval, KeptFailure, PublishedPartition, WhyFacts } from './why-types.js';
 import { hullsOf, type WhyDataset } from './why-inputs.js';
+import { viewOf } from './defer.js';
 import { scopeOfProject } from './ledger-change.js';
 
 /** Asks how a running backfill stands; undefined where nobody answers. */
@@ -34,7 +35,8 @@ export async function gatherFacts(
   partition: Interval,
 ): Promise<WhyFacts> {
   const scope = scopeOfProject(project);
-  const { datasets } = project;
+  const view = await viewOf(db, project, new Set([dataset]));
+  const { datasets } = view.project;
   const hulls = hullsOf(datasets, dataset, partition, now);
   const nodes = [...datasets.values()].filter(({ name }) => hulls.has(name));
   const verdicts = new Map<string, readonly LedgerRun[]>();
@@ -42,10 +44,12 @@ export async function gatherFacts(
   const changed: ChangedInput[] = [];
   for (const node of nodes) {
     const hull = hulls.get(node.name) ?? partition;
-    const runs = await ledgerRuns(db, scope, { ...node, zone: node.axis.zone });
+    published.set(node.name, await publishedIn(db, view.scopeOf(node.name), node.name, hull));
+    // Whether another environment should build it again is not for this one to say.
+    if (view.deferred.has(node.name)) continue;
+    const runs = await ledgerRuns(db, view.scopeOf, { ...node, zone: node.axis.zone });
     verdicts.set(node.name, runs);
-    published.set(node.name, await publishedIn(db, scope, node.name, hull));
-    changed.push(...(await changedInputs(db, scope, node, staleIn(runs, hull))));
+    changed.push(...(await changedInputs(db, view.scopeOf, node, staleIn(runs, hull))));
   }
   return {
     now,
@@ -55,6 +59,7 @@ export async function gatherFacts(
     changed,
     timezone: project.timezone,
     environment: project.environment,
+    environmentOf: (name) => view.scopeOf(name).environment,
     held: await heldIn(db, scope, hulls, statusOf),
     failures: await failuresIn(db, scope, hulls),
   };
@@ -98,11 +103,12 @@ function staleIn(runs: readonly LedgerRun[], hull: Interval): Interval[] {
 /** By visibility, as `ledgerRuns` decides: an input whose content changed in a transaction that the reader did not see. */
 async function changedInputs(
   db: Db,
-  scope: Scope,
+  scopeOf: (dataset: string) => Scope,
   node: WhyDataset,
   stale: readonly Interval[],
 ): Promise<ChangedInput[]> {
   if (stale.length === 0) return [];
+  const scope = scopeOf(node.name);
   const found: ChangedInput[] = [];
   for (const need of node.needs) {
     if (need.stale === 'ignore' || need.dataset === node.name) continue;
@@ -112,7 +118,7 @@ async function changedInputs(
       `SELECT r.n::int AS n, extract(epoch FROM u.starts_at)::float8 * 1000 AS starts_at, extract(epoch FROM u.ends_at)::float8 * 1000 AS ends_at
        FROM unnest(?::timestamptz[], ?::timestamptz[], ?::timestamptz[]) WITH ORDINALITY AS r(reader, lo, hi, n)
        JOIN sluice.partitions p ON p.project = ? AND p.environment = ? AND p.dataset = ? AND p.starts_at = r.reader
-       JOIN sluice.partitions u ON u.project = p.project AND u.environment = p.environment AND u.dataset = ?
+       JOIN sluice.partitions u ON u.project = p.project AND u.environment = ? AND u.dataset = ?
          AND u.starts_at < r.hi AND u.ends_at > r.lo AND NOT pg_visible_in_snapshot(u.changed_xid, p.snapshot)
        ORDER BY r.n, u.starts_at LIMIT ${CHANGED_MAX}`,
       [
@@ -122,6 +128,7 @@ async function changedInputs(
         scope.project,
         scope.environment,
         node.name,
+        scopeOf(need.dataset).environment,
         need.dataset,
       ],
     );

@@ -53,6 +53,8 @@ export interface WhyFacts {
   /** Zone in which `--on` without one is read. */
   readonly timezone: string;
   readonly environment: string;
+  /** Whose ledger has a dataset: what is deferred is another's. */
+  readonly environmentOf?: (dataset: string) => string;
   readonly datasets: ReadonlyMap<string, WhyDataset>;
   readonly verdicts: ReadonlyMap<string, readonly LedgerRun[]>;
   /** By dataset, then by start. */

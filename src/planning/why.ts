@@ -50,7 +50,9 @@ function causeOf(walk: Walk, dataset: WhyDataset, partition: Interval, depth: nu
 
 function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition, depth: number): Verdict {
   const { facts } = walk;
-  const by = row.backfillId === 'adopt' ? 'Adopted' : `Published by backfill ${row.backfillId}`;
+  const environment = facts.environmentOf?.(dataset.name) ?? facts.environment;
+  const where = environment === facts.environment ? '' : ` in ${environment}`;
+  const by = row.backfillId === 'adopt' ? `Adopted${where}` : `Published${where} by backfill ${row.backfillId}`;
   const what = `${by} at ${row.publishedAt}: ${row.rows} rows, definition ${row.version.slice(0, 8)}.`;
   const held = holderOf(facts, dataset, row);
   // What it has published it goes on holding until it ends.

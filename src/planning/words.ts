@@ -54,8 +54,9 @@ export function planDocument(plan: StoredPlan): PlanDocument {
     upToDate: dataset.upToDate,
     intervals: dataset.intervals,
     ddl: dataset.ddl,
+    ...(dataset.spec.kind === 'transform' && dataset.spec.coalescing ? { coalescing: dataset.spec.coalescing } : {}),
   }));
-  const { project, environment, fingerprint, definition, leavesStale, warnings } = plan;
+  const { project, environment, fingerprint, definition, deferred, leavesStale, warnings } = plan;
   const onlyStale = datasets.every(({ build }) => build === 0) && datasets.some(({ stale }) => stale > 0);
   return {
     project,
@@ -64,6 +65,7 @@ export function planDocument(plan: StoredPlan): PlanDocument {
     fingerprint,
     definition,
     datasets,
+    ...(deferred === undefined ? {} : { deferred }),
     leavesStale,
     warnings,
     ...(onlyStale ? { next: rebuildCommand(plan) } : {}),

@@ -1,7 +1,9 @@
 import { RequestError } from '../contracts/errors.js';
+import type { Grain } from '../core/time/axis.js';
 import { changesClocks } from '../core/time/zone.js';
 import { errorFacts, isRefusedStatement } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
+import { isZoneless } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
 import type { Rendered } from '../project/render.js';
 import { withParams } from './params.js';
@@ -24,6 +26,22 @@ export async function requireZonedComparisons(client: PgClient, dataset: Dataset
     'zoneless_comparison',
     `${dataset.file}${place}: compares :${param} with a ${type}, which has no zone: where clocks change (${dataset.axis.zone}) rows get lost`,
     `compare in its own terms: \`:${param}::timestamp\` is the wall-clock time of ${dataset.axis.zone}`,
+  );
+}
+
+const CLOCK_GRAINS: readonly Grain[] = ['5m', '15m', 'hour'];
+
+/**
+ * Refuses a `time` without a zone where partitions follow the clock and clocks change: of the hour that is shown twice, two partitions
+ * would claim the same rows.
+ * @throws RequestError zoneless_time
+ */
+export function requireZonedTime({ axis, file, time }: Dataset, type: string): void {
+  if (!isZoneless(type) || !CLOCK_GRAINS.includes(axis.grain) || !changesClocks(axis.zone)) return;
+  throw new RequestError(
+    'zoneless_time',
+    `${file}: time column ${JSON.stringify(time)} is ${type}, which has no zone: where clocks change (${axis.zone}) it shows an hour twice`,
+    `select it as timestamptz: \`${time} AT TIME ZONE '${axis.zone}'\` if it comes without one; or \`timezone: UTC\`, or \`grain: day\``,
   );
 }
 

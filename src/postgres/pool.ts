@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { faultOf } from './error.js';
+import { requireOwnSession, SECOND_SESSION_MS } from './pooler.js';
 import { retryable } from '../core/retry.js';
 
 /**
@@ -64,12 +65,15 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
     return current.pool;
   };
   const fresh = new WeakSet<object>();
+  const judged = new WeakSet<pg.Pool>();
   const acquire = async (): Promise<PgClient> => {
     const pool = await poolFor();
     const client = await pool.connect();
     if (!fresh.has(client)) {
       client.on('error', () => undefined);
       try {
+        if (!judged.has(pool)) await requireOwnSession(client, async () => connectOnce(await urlOf()));
+        judged.add(pool);
         await client.query(SET_SESSION, [Object.keys(SESSION), Object.values(SESSION)]);
       } catch (error) {
         client.release(true);
@@ -97,6 +101,24 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
       current = undefined;
     },
   };
+}
+
+/** A connection outside of any pool; nothing on it is waited for long. */
+export async function connectOnce(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: 10_000,
+    query_timeout: SECOND_SESSION_MS,
+    application_name: 'sluice/probe',
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Retries what a retry can help (a server that is starting), at once gives up on the rest. */

@@ -55,6 +55,15 @@ export function instantOf({ column, type, unit, timezone }: TimeColumn, table: s
   return isZoneless(type) ? `(${value}::timestamp AT TIME ZONE ${quoteLiteral(timezone)})` : value;
 }
 
+/**
+ * The number, from 1, of the partition that a row belongs to: of those that begin at `starts`, an SQL array of ascending timestamptz.
+ * The bounds are brought into the column's own type once, and found by bisection: cheap beside an insert.
+ */
+export function partitionOf(time: TimeColumn, table: string, starts: string): string {
+  const bounds = `SELECT array_agg(${boundOf(time, 's')} ORDER BY n) FROM unnest(${starts}) WITH ORDINALITY AS u(s, n)`;
+  return `width_bucket(${table}.${quoteIdent(time.column)}, (${bounds}))`;
+}
+
 /** A timestamptz literal, for where nothing can be bound. */
 export function instantLiteral(text: string): string {
   return `${quoteLiteral(text)}::timestamptz`;

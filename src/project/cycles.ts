@@ -1,13 +1,15 @@
 import type { Problem } from '../contracts/errors.js';
 import { topological } from '../core/graph/order.js';
+import type { Need } from '../core/graph/need.js';
 import type { Draft } from './draft.js';
 import type { Statement } from './project.js';
 import { problemAt } from './text.js';
 
-/** A draft with the tables that it reads. */
+/** A draft with the tables that it reads, and all that it waits for. */
 export interface Resolved {
   readonly draft: Draft;
   readonly statement: Statement | undefined;
+  readonly needs: readonly Need[];
 }
 
 export interface Ordered {
@@ -20,7 +22,7 @@ export interface Ordered {
 export function orderDatasets(datasets: ReadonlyMap<string, Resolved>): Ordered {
   const left = new Set(datasets.keys());
   const problems: Problem[] = [];
-  const upstreams = new Map([...datasets].map(([name, { statement }]) => [name, readBy(statement)]));
+  const upstreams = new Map([...datasets].map(([name, { needs }]) => [name, needs.map(({ dataset }) => dataset)]));
   for (;;) {
     const result = topological(left, (name) => (upstreams.get(name) ?? []).filter((other) => left.has(other)));
     if ('order' in result) return { order: result.order, problems };
@@ -30,17 +32,14 @@ export function orderDatasets(datasets: ReadonlyMap<string, Resolved>): Ordered 
   }
 }
 
-function readBy(statement: Statement | undefined): string[] {
-  return (statement?.relations ?? []).flatMap(({ dataset }) => (dataset === undefined ? [] : [dataset]));
-}
-
 function cycleProblem(cycle: readonly string[], datasets: ReadonlyMap<string, Resolved>): Problem | undefined {
   const [first = '', second = ''] = cycle;
   const resolved = datasets.get(first);
   if (!resolved) return undefined;
-  const place = resolved.statement?.relations.find(({ dataset }) => dataset === second);
+  const read = resolved.statement?.relations.find(({ dataset }) => dataset === second);
+  const place = read ? { line: read.line, column: read.column } : resolved.draft.source?.placeOfKey(['needs', second]);
   const files = cycle.slice(0, -1).map((name) => datasets.get(name)?.draft.file ?? name);
-  return problemAt(resolved.draft.file, place && { line: place.line, column: place.column }, {
+  return problemAt(resolved.draft.file, place, {
     code: 'cycle',
     message: `datasets read each other in a circle: ${cycle.join(' → ')} (${files.join(', ')})`,
     remedy: 'one of them must read something else',

@@ -1,5 +1,6 @@
-import { CallYaml, DatasetYaml, PartialExtractYaml, TransformYaml } from '../contracts/project.js';
+import { DatasetYaml, PartialCallYaml, PartialExtractYaml, TransformYaml } from '../contracts/project.js';
 import type { Problem } from '../contracts/errors.js';
+import { checkCall, readCall } from './call.js';
 import type { Config } from './config.js';
 import { draftOf, report } from './draft.js';
 import type { DatasetFile, Draft } from './draft.js';
@@ -105,37 +106,43 @@ function readYamlDataset(file: DatasetFile, config: Config): DatasetRead {
   const read = readYaml(file.file, file.text);
   if (!('source' in read)) return { problems: read.problems };
   const { source } = read;
-  const partial = DatasetYaml.extend({ extract: PartialExtractYaml.optional(), call: CallYaml.partial().optional() });
+  const partial = DatasetYaml.extend({ extract: PartialExtractYaml.optional(), call: PartialCallYaml.optional() });
   const { value, problems: shapeProblems } = shape(DatasetYaml, partial, source);
   const problems = [...shapeProblems];
   const at = { file: file.file, source, problems };
   if (!value) return { problems };
-  if (value.call) {
-    report(at, ['call'], {
-      code: 'not_supported_yet',
-      message: 'call: datasets that call an activity are not supported yet',
-      remedy: 'remove this file for now',
-    });
-    return { problems };
+  const { extract: written, call: called, ...own } = value;
+  const common = { own, source, parsed: undefined, locate: locator(file.text), problems };
+  if (called) {
+    if (written)
+      report(at, ['extract'], {
+        code: 'extract_and_call',
+        message: 'a dataset is an extract or a call, not both',
+        remedy: 'write two files: the call may need the extract',
+      });
+    const call = readCall(called, at);
+    const draft = draftOf(file, { ...common, kind: 'call', extract: undefined, call }, config);
+    checkCall(draft);
+    checkSettings(draft, config);
+    return { draft, problems };
   }
-  if (!value.extract) {
-    const known = typeof source.value === 'object' && source.value !== null && 'extract' in source.value;
+  if (!written) {
+    const known =
+      typeof source.value === 'object' &&
+      source.value !== null &&
+      ('extract' in source.value || 'call' in source.value);
     if (!known && shapeProblems.every(({ code }) => code === 'unknown_key')) {
       report(at, [], {
         code: 'missing_key',
         message: 'extract is missing',
-        remedy: 'a .yaml dataset needs extract: { from, table }; a transform is a .sql file',
+        remedy:
+          'a .yaml dataset needs extract: { from, table } or call: { activity, taskQueue, timeout }; a transform is a .sql file',
       });
     }
     return { problems };
   }
-  const { extract: written, call: _call, ...rest } = value;
   const extract = readExtract(written, at, config);
-  const draft = draftOf(
-    file,
-    { kind: 'extract', own: rest, source, parsed: undefined, locate: locator(file.text), extract, problems },
-    config,
-  );
+  const draft = draftOf(file, { ...common, kind: 'extract', extract }, config);
   checkSettings(draft, config);
   return { draft, problems };
 }

@@ -2,7 +2,7 @@ import type { DatasetYaml, DefaultsYaml } from '../contracts/project.js';
 import type { Problem } from '../contracts/errors.js';
 import type { Axis } from '../core/time/axis.js';
 import type { Config } from './config.js';
-import type { ExtractBody } from './project.js';
+import type { CallBody, ExtractBody } from './project.js';
 import type { Parsed } from './sql/statement.js';
 import { problemAt } from './text.js';
 import type { Locate, Mistake } from './text.js';
@@ -17,7 +17,7 @@ export interface DatasetFile {
 
 /** A dataset while it is being read. What is wrong in it has been reported and is absent. */
 export interface Draft extends DatasetFile {
-  readonly kind: 'extract' | 'transform';
+  readonly kind: 'extract' | 'transform' | 'call';
   /** Its own settings, wrong ones left out. */
   readonly own: DatasetYaml;
   /** Its own settings over the project's defaults. */
@@ -29,12 +29,15 @@ export interface Draft extends DatasetFile {
   readonly parsed: Parsed | undefined;
   readonly locate: Locate;
   readonly extract: ExtractBody | undefined;
+  readonly call?: CallBody | undefined;
   readonly problems: Problem[];
 }
 
 export function draftOf(
   { name, file, text }: DatasetFile,
-  parts: Pick<Draft, 'kind' | 'source' | 'parsed' | 'locate' | 'extract' | 'problems'> & { readonly own: DatasetYaml },
+  parts: Pick<Draft, 'kind' | 'source' | 'parsed' | 'locate' | 'extract' | 'call' | 'problems'> & {
+    readonly own: DatasetYaml;
+  },
   { defaults, timezone }: Config,
 ): Draft {
   const settings = { ...defaults, ...parts.own };

@@ -5,7 +5,7 @@ import { ZERO } from '../core/time/duration.js';
 import { readTime } from '../core/time/text.js';
 import type { Draft } from './draft.js';
 import { parseTableName } from './names.js';
-import type { Dataset, ExtractBody, Statement, TransformBody } from './project.js';
+import type { CallBody, Dataset, ExtractBody, Statement, TransformBody } from './project.js';
 import { definitionVersion } from './version.js';
 
 /** A draft without mistakes as a dataset, defaults filled in. */
@@ -55,12 +55,16 @@ function startOf({ axis, settings }: Draft): number {
 }
 
 function timeOf({ axis, kind, extract, settings }: Draft): string | null {
-  if (axis.grain === 'none') return null;
+  if (axis.grain === 'none' || kind === 'call') return null;
   return (kind === 'extract' ? extract?.time?.column : settings.time) ?? null;
 }
 
-function bodyOf({ extract, name }: Draft, statement: Statement | undefined): ExtractBody | TransformBody {
-  if (extract) return extract;
+function bodyOf(
+  { extract, call, name }: Draft,
+  statement: Statement | undefined,
+): ExtractBody | TransformBody | CallBody {
+  const body = extract ?? call;
+  if (body) return body;
   if (statement) return { kind: 'transform', statement };
   throw new TypeError(`dataset ${name} passed the checks without a body`);
 }

@@ -15,12 +15,14 @@ export type Catalog = ReadonlyMap<string, TableName>;
 export interface Lookup {
   readonly catalog: Catalog;
   readonly byTable: ReadonlyMap<string, string>;
+  /** Datasets without a table: they can be waited for, and not read. */
+  readonly calls: ReadonlySet<string>;
   readonly config: Config;
 }
 
-export function lookupOf(catalog: Catalog, config: Config): Lookup {
+export function lookupOf(catalog: Catalog, calls: ReadonlySet<string>, config: Config): Lookup {
   const byTable = new Map([...catalog].map(([name, table]) => [showTable(table), name]));
-  return { catalog, byTable, config };
+  return { catalog, byTable, calls, config };
 }
 
 /** The dataset that a table's name in SQL means: by its table, or by its own name, bare or under the project's schema. */
@@ -45,8 +47,12 @@ export function resolveTables(draft: Draft, lookup: Lookup): Statement | undefin
   );
   const relations = statement.relations.map((relation, index): Relation => {
     const database = databases.get(index);
-    const dataset = database === undefined ? datasetOf(relation, lookup) : undefined;
-    const mistake = mistakeOf(relation, { database, dataset, declared, self: draft.name, lookup });
+    const named = database === undefined ? datasetOf(relation, lookup) : undefined;
+    // A call may fill a table of its own name, which then is declared as any other outside the project.
+    const outside = named !== undefined && lookup.calls.has(named) && declared.has(shownIn('public', relation));
+    const dataset = outside ? undefined : named;
+    const timeless = draft.axis.grain === 'none';
+    const mistake = mistakeOf(relation, { database, dataset, declared, self: draft.name, timeless, lookup });
     if (mistake) draft.problems.push(problemAt(draft.file, relation, mistake));
     return dataset === undefined ? relation : { ...relation, dataset };
   });
@@ -59,11 +65,14 @@ interface Context {
   readonly dataset: string | undefined;
   readonly declared: ReadonlySet<string>;
   readonly self: string;
+  readonly timeless: boolean;
   readonly lookup: Lookup;
 }
 
-function mistakeOf(relation: Relation, { database, dataset, declared, self, lookup }: Context): Mistake | undefined {
-  const { schema = 'public', name } = relation;
+function mistakeOf(
+  relation: Relation,
+  { database, dataset, declared, self, timeless, lookup }: Context,
+): Mistake | undefined {
   const shown = showTable(relation);
   if (database !== undefined)
     return {
@@ -71,15 +80,22 @@ function mistakeOf(relation: Relation, { database, dataset, declared, self, look
       message: `${database}.${shown}: a transform reads its own warehouse only`,
       remedy: OTHER_DATABASE,
     };
-  if (dataset === self) {
+  if (dataset === self && timeless) {
     return {
-      code: 'not_supported_yet',
-      message: `${self} reads itself: that is not supported yet`,
-      remedy: 'read its upstreams instead',
+      code: 'reads_itself_whole',
+      message: `${self} reads itself, but with grain: none it has no partition before its own`,
+      remedy: 'choose a grain: each partition then reads the one before; or leave itself out',
     };
   }
-  if (dataset !== undefined || declared.has(showTable({ schema, name })) || isSystem(relation)) return undefined;
-  const table = showTable({ schema, name });
+  const table = shownIn('public', relation);
+  if (dataset !== undefined && lookup.calls.has(dataset)) {
+    return {
+      code: 'call_has_no_table',
+      message: `${dataset} is a call: it has no table to read`,
+      remedy: `wait for it under needs:, and declare the table that it fills: reads: [${table}]`,
+    };
+  }
+  if (dataset !== undefined || declared.has(table) || isSystem(relation)) return undefined;
   const declare = `declare it: reads: [${table.includes('"') ? `'${table}'` : table}]`;
   if (relation.schema !== undefined && lookup.config.connections?.has(relation.schema)) {
     return {
@@ -88,9 +104,13 @@ function mistakeOf(relation: Relation, { database, dataset, declared, self, look
       remedy: `${OTHER_DATABASE}; or ${declare}`,
     };
   }
-  const near = nearest(name, lookup.catalog.keys());
+  const near = nearest(relation.name, lookup.catalog.keys());
   const remedy = near === undefined ? declare : `did you mean ${near}? Or ${declare}`;
   return { code: 'undeclared_table', message: `${shown} is neither a dataset nor declared under reads`, remedy };
+}
+
+function shownIn(fallback: string, { schema = fallback, name }: Relation): string {
+  return showTable({ schema, name });
 }
 
 const OTHER_DATABASE = 'another database is read by an extract: a .yaml dataset with extract: { from, table }';
@@ -123,11 +143,15 @@ function refuseQualifiedColumns(
   }
 }
 
-/** What a dataset reads, by name, refined by its `needs:`; reports those that name what is not read. */
-export function needsOf(draft: Draft, statement: Statement | undefined, { catalog }: Lookup): Need[] {
+/**
+ * What a dataset reads, by name, refined by its `needs:`; reports those that name what is not read. A call reads nothing that sluice can
+ * see, and nobody can read a call: there, `needs` alone says who waits for whom.
+ */
+export function needsOf(draft: Draft, statement: Statement | undefined, { catalog, calls }: Lookup): Need[] {
   const read = new Set((statement?.relations ?? []).flatMap(({ dataset }) => (dataset === undefined ? [] : [dataset])));
   const refined = draft.settings.needs ?? {};
   for (const name of Object.keys(refined)) {
+    if (name !== draft.name && (draft.kind === 'call' ? catalog.has(name) : calls.has(name))) read.add(name);
     // SQL that can't be parsed reads who knows what.
     if (read.has(name) || (draft.kind === 'transform' && !statement)) continue;
     const place = draft.source?.placeOfKey(['needs', name]);
@@ -139,15 +163,22 @@ export function needsOf(draft: Draft, statement: Statement | undefined, { catalo
   });
 }
 
-function unreadNeed(name: string, { kind }: Draft, catalog: Catalog, read: ReadonlySet<string>): Mistake {
+function unreadNeed(name: string, { kind, ...draft }: Draft, catalog: Catalog, read: ReadonlySet<string>): Mistake {
+  if (kind === 'call' && name === draft.name)
+    return {
+      code: 'not_supported_yet',
+      message: `${name} needs itself: that is not supported yet`,
+      remedy: 'leave it out of needs',
+    };
   if (kind === 'extract')
     return {
       code: 'needs_unread',
       message: `needs: an extract reads no dataset such as ${name}`,
-      remedy: 'leave needs out',
+      remedy: `leave ${name} out of needs: an extract can wait for calls only`,
     };
   if (!catalog.has(name)) {
-    const remedy = didYouMean(name, read.size > 0 ? read : catalog.keys(), 'needs: holds datasets that the SQL reads');
+    const known = kind !== 'call' && read.size > 0 ? read : catalog.keys();
+    const remedy = didYouMean(name, known, 'needs: holds datasets that the SQL reads, and calls');
     return { code: 'unknown_dataset', message: `needs: there is no dataset ${name}`, remedy };
   }
   return {

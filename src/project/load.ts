@@ -35,11 +35,14 @@ export async function loadProject(files: Readonly<Record<string, string>>, optio
   const found = datasetFiles(files);
   const reads = found.files.map((file) => readDataset(file, config));
   const drafts = reads.flatMap(({ draft }) => (draft ? [draft] : []));
-  const lookup = lookupOf(catalogOf(found.files, drafts, config), config);
+  const calls = new Set(drafts.filter(({ kind }) => kind === 'call').map(({ name }) => name));
+  const lookup = lookupOf(catalogOf(found.files, drafts, config), calls, config);
   const resolved = new Map<string, Resolved>(
-    drafts.map((draft) => [draft.name, { draft, statement: resolveTables(draft, lookup) }]),
+    drafts.map((draft) => {
+      const statement = resolveTables(draft, lookup);
+      return [draft.name, { draft, statement, needs: needsOf(draft, statement, lookup) }];
+    }),
   );
-  const needs = new Map([...resolved].map(([name, { draft, statement }]) => [name, needsOf(draft, statement, lookup)]));
   const { order, problems: cycles } = orderDatasets(resolved);
   const problems = [
     configProblems,
@@ -52,9 +55,9 @@ export async function loadProject(files: Readonly<Record<string, string>>, optio
 
   const datasets = new Map<string, Dataset>();
   for (const name of order) {
-    const { draft, statement } = resolved.get(name) ?? {};
+    const { draft, statement, needs = [] } = resolved.get(name) ?? {};
     const table = lookup.catalog.get(name);
-    if (draft && table) datasets.set(name, finishDataset(draft, statement, needs.get(name) ?? [], table));
+    if (draft && table) datasets.set(name, finishDataset(draft, statement, needs, table));
   }
   return projectOf(config, options.environment, datasets, relevant(files, found.files));
 }
@@ -100,7 +103,7 @@ function sharedTables(drafts: readonly Draft[], catalog: Catalog): Problem[] {
   const owners = new Map<string, Draft>();
   return drafts.flatMap((draft) => {
     const table = catalog.get(draft.name);
-    if (!table) return [];
+    if (!table || draft.kind === 'call') return [];
     const shown = showTable(table);
     const owner = owners.get(shown);
     owners.set(shown, owner ?? draft);

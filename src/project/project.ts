@@ -67,11 +67,13 @@ export interface TransformBody {
   readonly statement: Statement;
 }
 
+/** An activity of the user's own, on the user's own worker; the dataset has no table, and `Dataset.table` is never made. */
 export interface CallBody {
   readonly kind: 'call';
   readonly activity: string;
   readonly taskQueue: string;
   readonly timeoutMs: number;
+  readonly heartbeatMs?: number;
 }
 
 /** One checked dataset. */

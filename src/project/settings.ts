@@ -10,7 +10,6 @@ import type { Path } from './yaml.js';
 /** Checks the settings of one dataset against each other: what its grain needs, what this version cannot do yet, its names. */
 export function checkSettings(draft: Draft, config: Config): void {
   checkTimeAxis(draft, config);
-  checkSupported(draft);
   checkPublish(draft);
   checkIdentifiers(draft);
 }
@@ -46,7 +45,7 @@ function checkTimeAxis(draft: Draft, config: Config): void {
       remedy: 'an extract says extract.time',
     });
   }
-  // An extract that can't be read has been reported, whatever its time.
+  // An extract that can't be read has been reported, whatever its time; a call has none.
   if (time === undefined && (kind === 'transform' || extract) && !wrote(draft, timePath)) {
     const remedy =
       kind === 'extract'
@@ -98,18 +97,9 @@ function notForGrainNone(key: string): { code: string; message: string; remedy: 
   };
 }
 
-function checkSupported(draft: Draft): void {
-  const { settings } = draft;
-  const unsupported = (path: Path, what: string, remedy: string): void =>
-    report(draft, path, { code: 'not_supported_yet', message: `${what} is not supported yet`, remedy });
-  for (const [name, need] of Object.entries(settings.needs ?? {})) {
-    if (need?.window !== undefined)
-      unsupported(['needs', name, 'window'], 'needs.window: all', 'use lookback: with a length that is enough');
-  }
-}
-
 function checkPublish(draft: Draft): void {
   const { settings, own, kind } = draft;
+  if (kind === 'call') return;
   if (settings.publish === 'view') {
     const refuse = (path: Path, message: string, remedy: string): void =>
       report(draft, path, { code: 'not_for_view', message, remedy });

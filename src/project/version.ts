@@ -10,21 +10,23 @@ const FORMAT = 1;
 
 /**
  * The definition version: 16 hex digits over what decides a dataset's content. Its query as PostgreSQL's parser sees it, so
- * neither blanks nor comments count; what is read, axis, time, key, mappings and masks. Owner, tags, budgets, `start` and such do not.
+ * neither blanks nor comments count; what is read or called, axis, time, key, mappings and masks. Owner, tags, budgets, `start` and such do not.
  */
 export function definitionVersion(draft: Draft, needs: readonly Need[]): string {
-  const { axis, settings, kind, parsed, extract } = draft;
+  const { axis, settings, kind, parsed, extract, call } = draft;
   const definition = {
     format: FORMAT,
     kind,
     axis: { grain: axis.grain, zone: axis.zone },
     time: settings.time,
     key: settings.key,
-    publish: settings.publish === 'replace' ? undefined : settings.publish,
-    mask: settings.mask === undefined ? undefined : [...settings.mask].sort(),
+    publish: settings.publish === 'replace' || kind === 'call' ? undefined : settings.publish,
+    mask: settings.mask === undefined || kind === 'call' ? undefined : [...settings.mask].sort(),
     needs: needs.map(({ dataset, lookback, window }) => ({ dataset, lookback, window })),
     sql: parsed && withoutLocations(parsed.tree),
     extract: extract && extractDefinition(extract),
+    // Where and for how long it runs does not change what it does.
+    call: call && { activity: call.activity },
   };
   return sha256(canonicalJson(definition)).slice(0, 16);
 }

@@ -1,31 +1,19 @@
-import type { Need } from '../core/graph/need.js';
 import type { Instant } from '../core/interval/interval.js';
 import type { LedgerRun } from '../core/plan/types.js';
+import { staleCase, type LedgerNode, type ScopeOf } from './stale.js';
 import { keysOf, rowsOf, type Db, type Scope } from './store.js';
 
-/** What staleness needs to know of a dataset. */
-export interface LedgerNode {
-  readonly name: string;
-  readonly version: string;
-  readonly zone: string;
-  readonly needs: readonly Need[];
-}
-
-/**
- * What the ledger holds of a dataset, as runs of adjacent partitions of one length and one verdict.
- *
- * Stale is decided here, in SQL, by visibility: an input counts as changed if the transaction that last changed its
- * *content* is not in the snapshot that this partition read. Neither time nor sequence could tell: an upstream
- * that commits after our snapshot can carry an earlier number of either.
- */
-export async function ledgerRuns(db: Db, scope: Scope, node: LedgerNode): Promise<LedgerRun[]> {
-  const { sql, bindings } = staleCase(scope, node);
+/** What the ledger holds of a dataset, as runs of adjacent partitions of one length and one verdict. */
+export async function ledgerRuns(db: Db, scopeOf: ScopeOf, node: LedgerNode): Promise<LedgerRun[]> {
+  const { verdict, joins } = staleCase(scopeOf, node);
+  const scope = scopeOf(node.name);
   const rows = await rowsOf<RunRow>(
     db,
     // Materialized: inlined, the verdict would be worked out again wherever it is named. Infinities can't be subtracted before 17.
     `WITH p AS MATERIALIZED (
-       SELECT starts_at, ends_at, CASE WHEN isfinite(starts_at) THEN ends_at - starts_at END AS step, published_at, ${sql} AS stale
-       FROM sluice.partitions p WHERE project = ? AND environment = ? AND dataset = ?
+       SELECT p.starts_at, p.ends_at, CASE WHEN isfinite(p.starts_at) THEN p.ends_at - p.starts_at END AS step, p.published_at,
+         ${verdict.sql} AS stale
+       FROM sluice.partitions p ${joins.sql} WHERE p.project = ? AND p.environment = ? AND p.dataset = ?
      ), marked AS (
        SELECT *, (starts_at, step, stale) IS DISTINCT FROM
          (lag(ends_at) OVER w, lag(step) OVER w, lag(stale) OVER w) AS begins
@@ -34,7 +22,7 @@ export async function ledgerRuns(db: Db, scope: Scope, node: LedgerNode): Promis
      SELECT isfinite(min(starts_at)) AS finite, extract(epoch FROM min(starts_at)) * 1000 AS starts, extract(epoch FROM max(ends_at)) * 1000 AS ends,
             count(*)::int AS count, min(stale) AS stale, extract(epoch FROM max(published_at)) * 1000 AS published
      FROM grouped GROUP BY run ORDER BY min(starts_at)`,
-    [...bindings, scope.project, scope.environment, node.name],
+    [...verdict.bindings, ...joins.bindings, scope.project, scope.environment, node.name],
   );
   return rows.map(runOf);
 }
@@ -53,58 +41,6 @@ function runOf({ finite, starts, ends, count, stale, published }: RunRow): Ledge
   if (!finite) return { start: -Infinity, step: Infinity, count: 1, stale, publishedAt };
   return { start: Number(starts), step: (Number(ends) - Number(starts)) / count, count, stale, publishedAt };
 }
-
-function staleCase(scope: Scope, node: LedgerNode): { sql: string; bindings: (string | number)[] } {
-  const bindings: (string | number)[] = [node.version];
-  const exists = (need: Need, column: 'first_xid' | 'changed_xid'): string => {
-    const lookback = need.lookback ?? { months: 0, days: 0, ms: 0 };
-    const calendar = lookback.months > 0 || lookback.days > 0;
-    const from =
-      need.window === 'all'
-        ? `'-infinity'::timestamptz`
-        : calendar
-          ? `(${FIRST_SHOWN} - make_interval(secs => ?))`
-          : `(p.starts_at - make_interval(secs => ?))`;
-    const zoned = calendar ? [node.zone, lookback.months, lookback.days, node.zone] : [];
-    const fromBindings = need.window === 'all' ? [] : [...zoned, lookback.ms / 1000];
-    const keys = [scope.project, scope.environment, need.dataset];
-    const same = need.window !== 'all' && lookback.months === 0 && lookback.days === 0 && lookback.ms === 0;
-    bindings.push(...keys, ...(same ? keys : []), ...fromBindings, ...keys, ...keys);
-    // Mostly one of two quick looks will do: nothing there changed since before the oldest transaction that the snapshot could not
-    // see (asked once), or the one row of the same interval is seen (one probe).
-    const unchanged = `(SELECT n.${column} FROM sluice.partitions n WHERE n.project = ? AND n.environment = ? AND n.dataset = ?
-      ORDER BY n.${column} DESC LIMIT 1) < pg_snapshot_xmin(p.snapshot)`;
-    const twin = same
-      ? `WHEN (SELECT pg_visible_in_snapshot(t.${column}, p.snapshot) FROM sluice.partitions t WHERE t.project = ? AND t.environment = ?
-          AND t.dataset = ? AND t.starts_at = p.starts_at AND t.ends_at = p.ends_at) THEN false`
-      : '';
-    // Rows of a dataset do not overlap, so the first that can reach into [lo, …) is the last that starts at or before lo:
-    // two index probes a partition instead of a scan of all earlier ones.
-    return `CASE WHEN ${unchanged} THEN false ${twin} ELSE EXISTS (SELECT 1 FROM (SELECT ${from} AS lo) AS b, sluice.partitions u
-      WHERE u.project = ? AND u.environment = ? AND u.dataset = ?
-        AND u.starts_at >= coalesce((SELECT max(b4.starts_at) FROM sluice.partitions b4
-              WHERE b4.project = ? AND b4.environment = ? AND b4.dataset = ? AND b4.starts_at <= b.lo), b.lo)
-        AND u.starts_at < p.ends_at AND u.ends_at > b.lo AND NOT pg_visible_in_snapshot(u.${column}, p.snapshot)) END`;
-  };
-  const watched = node.needs.filter((need) => need.stale !== 'ignore' && need.dataset !== node.name);
-  const unseen = watched.map((need) => exists(need, 'first_xid'));
-  const changed = watched.map((need) => exists(need, 'changed_xid'));
-  const whens = [
-    `WHEN p.version <> ? THEN 'definition'`,
-    `WHEN p.moved THEN 'moved'`,
-    ...(unseen.length > 0 ? [`WHEN p.starts_at = '-infinity' AND (${unseen.join(' OR ')}) THEN 'unseen'`] : []),
-    ...(changed.length > 0 ? [`WHEN ${changed.join(' OR ')} THEN 'inputs'`] : []),
-  ];
-  return { sql: `CASE ${whens.join(' ')} END`, bindings };
-}
-
-/**
- * The instant whose wall clock in a zone shows `p.starts_at` less months and days. Shown twice (clocks went back), PostgreSQL
- * takes the second; a lookback begins at the first, as everywhere in `core/time`.
- */
-const FIRST_SHOWN = `(SELECT CASE WHEN (s.t - interval '1 hour') AT TIME ZONE s.zone = s.local THEN s.t - interval '1 hour' ELSE s.t END
-  FROM (SELECT l.local, l.zone, l.local AT TIME ZONE l.zone AS t
-    FROM (SELECT (p.starts_at AT TIME ZONE ?) - make_interval(months => ?, days => ?) AS local, ?::text AS zone) AS l) AS s)`;
 
 /** One row of `sluice ledger`. */
 export interface LedgerRow {

@@ -103,6 +103,16 @@ CREATE TABLE sluice.leases (
   PRIMARY KEY (epoch, dataset, slice, attempt, lo)
 );
 
+-- The turn of a call under way, which no session holds: it goes with its lease, and counts no longer than until.
+CREATE TABLE sluice.calls (
+  epoch bigint, dataset text, slice int, attempt int, lo int,
+  slot int, own int,                 -- of the database, and of the backfill's max_parallel
+  until timestamptz NOT NULL,
+  snapshot pg_snapshot NOT NULL,     -- from before the call: what it may not have seen of its inputs
+  PRIMARY KEY (epoch, dataset, slice, attempt, lo),
+  FOREIGN KEY (epoch, dataset, slice, attempt, lo) REFERENCES sluice.leases ON DELETE CASCADE
+);
+
 -- Read by the gate before every batch, so that control acts within one.
 CREATE TABLE sluice.control (
   workflow_id text PRIMARY KEY,
@@ -150,6 +160,9 @@ CREATE TABLE sluice.profiles (
 `,
   },
 ];
+
+/** Names of the versions, oldest first: what `sluice.migrations` holds when all of them ran. */
+export const VERSION_NAMES: readonly string[] = VERSIONS.map(({ name }) => name);
 
 const source: Knex.MigrationSource<(typeof VERSIONS)[number]> = {
   getMigrations: () => Promise.resolve([...VERSIONS]),

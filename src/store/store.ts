@@ -1,8 +1,8 @@
 import knexFactory, { type Knex } from 'knex';
-import pg from 'pg';
 import { migrate } from './migrations.js';
 import { systemError } from '../postgres/error.js';
-import { withRetries, type UrlOf } from '../postgres/pool.js';
+import { connectOnce, withRetries, type UrlOf } from '../postgres/pool.js';
+import { requireOwnSession } from '../postgres/pooler.js';
 
 /** The `sluice` schema of one warehouse. Its modules are functions over this. */
 export type Db = Knex;
@@ -58,14 +58,9 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
 }
 
 async function probe(urlOf: UrlOf): Promise<void> {
-  const client = new pg.Client({
-    connectionString: await urlOf(),
-    connectionTimeoutMillis: 10_000,
-    application_name: 'sluice/probe',
-  });
-  client.on('error', () => undefined);
+  const client = await connectOnce(await urlOf());
   try {
-    await client.connect();
+    await requireOwnSession(client, async () => connectOnce(await urlOf()));
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -7,7 +7,7 @@ import type { Db } from '../store/store.js';
 export const DEFAULT_SLOTS = 4;
 
 /** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
-const ACTIVITY_QUEUE = 2;
+export const ACTIVITY_QUEUE = 2;
 
 /** The queue of a project's slices: rate-limited by the Temporal server; nothing else runs there. */
 export function sliceQueue(project: Project): string {

@@ -1,6 +1,8 @@
-import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, type MetricsExporterConfig } from '@temporalio/worker';
 import pg from 'pg';
 import { pino, type Logger } from 'pino';
+import { BUCKETS } from '../../activities/index.js';
+import { SystemError } from '../contracts/errors.js';
 import { faultOf } from '../postgres/error.js';
 
 /** JSON lines on stderr: stdout belongs to what a command answers. */
@@ -23,15 +25,47 @@ export function shownError(error: unknown): unknown {
 
 let installed = false;
 
-/** Temporal's own log lines go through ours. Once a process: the runtime is one. */
-export function quietRuntime(log: Logger): void {
+/**
+ * Sets up the SDK's runtime, once a process: its log lines go through ours, and with a port its metrics and ours are served there.
+ *
+ * @throws SystemError metrics_port where that port cannot be had
+ */
+export function installRuntime(log: Logger, metricsPort: number | undefined): void {
   if (installed) return;
+  const metrics = metricsPort === undefined ? {} : { metrics: exporter(metricsPort) };
+  try {
+    Runtime.install({
+      logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+        log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message);
+      }),
+      telemetryOptions: {
+        logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
+        ...metrics,
+      },
+      shutdownSignals: [],
+    });
+  } catch (error) {
+    if (metricsPort === undefined) throw error;
+    throw new SystemError(
+      'metrics_port',
+      `metrics cannot be served on port ${metricsPort}`,
+      'another process may have it: give each worker of a machine its own --metrics-port',
+      { cause: error },
+    );
+  }
   installed = true;
-  Runtime.install({
-    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message);
-    }),
-    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} } },
-    shutdownSignals: [],
-  });
+}
+
+/** Names as Prometheus wants them: `_total`, seconds, the unit in the name. */
+function exporter(port: number): MetricsExporterConfig {
+  return {
+    attachServiceName: false,
+    prometheus: {
+      bindAddress: `0.0.0.0:${port}`,
+      countersTotalSuffix: true,
+      unitSuffix: true,
+      useSecondsForDurations: true,
+      histogramBucketOverrides: { ...BUCKETS },
+    },
+  };
 }

@@ -1,22 +1,26 @@
-import { existsSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createControlActivities, createSliceActivities } from '../../activities/index.js';
+import { createControlActivities, createMetrics, createSliceActivities } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
 import { createDefinitions, deploy } from './definitions.js';
 import { applyBudgets, DEFAULT_SLOTS, sliceQueue } from './limits.js';
-import { quietRuntime } from './logging.js';
+import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
+import { isPolled } from './pollers.js';
 import { registerSearchAttributes } from './search-attributes.js';
+import { bundlePath, workerIdentity } from './version.js';
 
 export interface WorkerOptions extends Place {
   /** Slices at work at once in this process; by default the warehouse's slots and one, so that a slot is never idle. */
   readonly concurrency?: number | undefined;
   readonly log: Logger;
+  /** Where metrics are served, on every address of this machine; nowhere without it. */
+  readonly metricsPort?: number | undefined;
   /** Reload the project when a file of it changes. */
   readonly watch: boolean;
   readonly onReady: () => void;
@@ -32,7 +36,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const { log, signal } = options;
   const opened = await openProject(options);
   const target = opened.temporal();
-  quietRuntime(log);
+  installRuntime(log, options.metricsPort);
   const connection = await connect(target);
   try {
     const db = await opened.db();
@@ -101,8 +105,10 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
   const slices = createSliceActivities({
     db,
     log,
+    metrics: createMetrics(Runtime.instance().metricMeter),
     pool: opened.pool,
     warehouse: project.warehouse,
+    isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
     planDataset: (fingerprint, dataset) => {
       const key = `${fingerprint}/${dataset}`;
       const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
@@ -121,7 +127,13 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
   });
-  const common = { connection, namespace, shutdownGraceTime: '30s', shutdownForceTime: '45s' } as const;
+  const common = {
+    connection,
+    namespace,
+    identity: workerIdentity(),
+    shutdownGraceTime: '30s',
+    shutdownForceTime: '45s',
+  } as const;
   const slots = project.connections.get(project.warehouse)?.budget.slots ?? DEFAULT_SLOTS;
   return Promise.all([
     Worker.create({
@@ -151,10 +163,8 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
 
 /** The bundle that the build made ahead; from source it is made here. */
 async function bundle(): Promise<WorkflowBundle | { codePath: string }> {
-  for (const ahead of ['../../workflow-bundle.js', '../../dist/workflow-bundle.js']) {
-    const codePath = fileURLToPath(new URL(ahead, import.meta.url));
-    if (existsSync(codePath)) return { codePath };
-  }
+  const codePath = bundlePath();
+  if (codePath !== undefined) return { codePath };
   return bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../../workflows/index.js', import.meta.url)) });
 }
 

@@ -1,7 +1,14 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
-const NAMES = ['SluiceProject', 'SluiceEnvironment', 'SluiceDataset', 'SluiceState', 'SluiceOwner'] as const;
+/** What CONTRACT §4 names, all of them keywords. */
+export const SEARCH_ATTRIBUTES = [
+  'SluiceProject',
+  'SluiceEnvironment',
+  'SluiceDataset',
+  'SluiceState',
+  'SluiceOwner',
+] as const;
 /** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API. */
 const KEYWORD = 2;
 
@@ -13,13 +20,13 @@ export async function registerSearchAttributes(
 ): Promise<boolean> {
   const present = async (): Promise<boolean> => {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    return NAMES.every((name) => name in customAttributes);
+    return SEARCH_ATTRIBUTES.every((name) => name in customAttributes);
   };
   try {
     if (await present()) return true;
     await connection.operatorService.addSearchAttributes({
       namespace,
-      searchAttributes: Object.fromEntries(NAMES.map((name) => [name, KEYWORD])),
+      searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, KEYWORD])),
     });
     return await present();
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { Need } from '../../src/core/graph/need.js';
-import { readInterval } from '../../src/core/graph/mapping.js';
+import { readInterval, readIntervalOfSelf } from '../../src/core/graph/mapping.js';
 import { FOREVER } from '../../src/core/interval/interval.js';
 import type { Interval } from '../../src/core/interval/interval.js';
 import { partitionsOf } from '../../src/core/interval/runs.js';
@@ -29,8 +29,9 @@ export interface Model {
   readonly reads: (reader: Cell, need: Need) => Cell[];
 }
 
-/** What a dataset reads of itself is not planned for. */
-const needsOf = ({ name, needs }: PlanNode): Need[] => needs.filter(({ dataset }) => dataset !== name);
+/** A `grain: none` dataset has no partition before its own. */
+const needsOf = ({ name, needs, axis }: PlanNode): Need[] =>
+  needs.filter(({ dataset }) => dataset !== name || axis.grain !== 'none');
 const overlap = (a: Interval, b: Interval): boolean => a.start < b.end && b.start < a.end;
 
 /**
@@ -107,8 +108,9 @@ function solve(input: PlanInput, cells: Model['cells'], unread: ReadonlySet<Plan
       const end = windowEnd({ cells, build }, input, reader.node);
       return list.filter((cell) => cell.start < end);
     }
-    const interval = readInterval(need, reader.node.axis, reader);
-    return list.filter((cell) => overlap(cell, interval));
+    const self = need.dataset === reader.node.name;
+    const interval = (self ? readIntervalOfSelf : readInterval)(need, reader.node.axis, reader);
+    return interval === undefined ? [] : list.filter((cell) => overlap(cell, interval));
   };
   const reads = (reader: Cell, need: Need): Cell[] => {
     if (none(reader.node)) return exactly(reader, need);

@@ -42,13 +42,13 @@ function nodeNumber(index: number): fc.Arbitrary<PlanNode> {
       readyAfter: fc.constantFrom(ZERO, ZERO, HOURS(3), DAYS(1)),
       needs: fc.subarray(names, { minLength: Math.min(index, 1) }).chain((picked) => fc.tuple(...picked.map(needTo))),
       refresh: fc.constantFrom('never' as const, 'never' as const, 'always' as const),
-      selfRead: fc.boolean(),
+      self: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, needTo(`d${index}`)),
     })
-    .map(({ axis, start, needs, selfRead, ...rest }) => ({
+    .map(({ axis, start, needs, self, ...rest }) => ({
       ...rest,
       axis,
       name: `d${index}`,
-      needs: selfRead && index === 1 ? [...needs, { dataset: 'd1' }] : needs,
+      needs: self === undefined || axis.grain === 'none' ? needs : [...needs, self],
       start: axis.grain === 'none' ? -Infinity : floorTo(axis, start),
     }));
 }
@@ -120,15 +120,13 @@ function cut(model: Model, name: string, intervals: readonly Interval[]): string
 function checkEdges(dataset: PlannedDataset, { nodes }: PlanInput, model: Model): void {
   const mine = inPlan(model, dataset.name);
   const needs = nodes.find(({ name }) => name === dataset.name)?.needs ?? [];
-  const expected = needs.filter(
-    (need) => need.dataset !== dataset.name && mine.length > 0 && inPlan(model, need.dataset).length > 0,
-  );
+  const expected = needs.filter((need) => mine.length > 0 && inPlan(model, need.dataset).length > 0);
   assert.deepEqual(
     dataset.edges.map(({ upstream }) => upstream),
     expected.map((need) => need.dataset),
   );
   for (const [e, need] of expected.entries()) {
-    const mapping = dataset.edges[e]?.mapping ?? [];
+    const mapping = dataset.edges[e]?.mapping ?? { lo: [], hi: [] };
     const { lo, hi } = expandAll(mapping);
     assert.equal(lo.length, mine.length);
     const theirs = inPlan(model, need.dataset);
@@ -198,11 +196,12 @@ it('is tried on every kind of plan', () => {
   const seen = new Set<string>();
   for (const input of fc.sample(inputs, { numRuns: 500, seed: 3 })) {
     const { datasets, leavesStale, uncovered, notices } = planBackfill(input);
-    for (const { intervals, edges, window } of datasets) {
+    for (const { name, intervals, edges, window } of datasets) {
       for (const { why } of intervals) seen.add(why.replace(/ .*/, ''));
       if (window !== undefined && intervals.length > 0) seen.add('window');
-      if (edges.some(({ mapping }) => mapping.some(({ step, count }) => step > 1 && count > 1))) seen.add('coarser');
-      if (edges.some(({ mapping }) => mapping.some(({ step, count }) => step === 0 && count > 1))) seen.add('finer');
+      if (edges.some(({ upstream }) => upstream === name)) seen.add('itself');
+      if (edges.some(({ mapping }) => mapping.hi.some(({ step }) => step > 1))) seen.add('coarser');
+      if (edges.some(({ mapping }) => mapping.hi.some(({ every, step }) => every > 1 && step > 0))) seen.add('finer');
     }
     if (leavesStale.length > 0) seen.add('leavesStale');
     if (uncovered.length > 0) seen.add('uncovered');
@@ -215,6 +214,7 @@ it('is tried on every kind of plan', () => {
     'needed',
     'reads',
     'window',
+    'itself',
     'coarser',
     'finer',
     'leavesStale',

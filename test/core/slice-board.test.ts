@@ -49,7 +49,7 @@ function after(board: Board, act: (board: Board) => unknown): Board {
 /** The table, written out a second time: a step added or lost must be meant. */
 const LEGAL: Record<State, readonly State[]> = {
   waiting: ['ready', 'blocked', 'skipped'],
-  ready: ['running', 'done', 'skipped'],
+  ready: ['running', 'done', 'blocked', 'skipped'],
   running: ['ready', 'done', 'failed'],
   done: [],
   failed: ['ready', 'done', 'skipped'],

@@ -216,6 +216,7 @@ test('a session gives its connection back as it found it: no turn, no name, no l
       pool: () => pool,
       warehouse: 'warehouse',
       log: pino({ level: 'silent' }),
+      isPolled: () => Promise.resolve(true),
       planDataset: () => Promise.reject(new Error('not asked for')),
     };
     const session = openSession(deps, who, dataset, new AbortController().signal);

@@ -375,20 +375,6 @@ const CASES: readonly Case[] = [
     at: `${CLEAN}:3:8`,
     says: /moves needs a key/,
   },
-  {
-    name: 'window: all',
-    files: settings('needs: { raw: { window: all } }'),
-    code: 'not_supported_yet',
-    at: `${CLEAN}:3:25`,
-    says: /lookback/,
-  },
-  {
-    name: 'a call',
-    files: raw('call: { activity: a, taskQueue: q, timeout: 10m }\n'),
-    code: 'not_supported_yet',
-    at: `${RAW}:1`,
-    says: /call/,
-  },
   // extracts
   {
     name: 'neither extract nor call',

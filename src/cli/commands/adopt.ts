@@ -5,6 +5,7 @@ import { askedInterval, namedDataset, requireRange } from '../../planning/asked.
 import type { PlanningDeps } from '../../planning/deps.js';
 import { forgetInterval } from '../../planning/forget.js';
 import type { Asker, LedgerChange } from '../../planning/ledger-change.js';
+import { requireDeployed } from '../../planning/protected.js';
 import type { Dataset } from '../../project/project.js';
 import { print, type Io } from '../io.js';
 import { addCommon, addRange, addReason, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
@@ -51,10 +52,12 @@ async function change(io: Io, name: string, options: Options, how: How): Promise
     const dataset = namedDataset(project, name);
     const range = rangeInput(options);
     requireRange(dataset, range, how.verb);
+    const db = await opened.db();
+    if (project.protected) await requireDeployed(db, project);
     const now = io.now();
     const asked = askedInterval(project, dataset, range, now);
     const asker = { actor: requestedBy(io), ...(options.reason === undefined ? {} : { reason: options.reason }) };
-    const document = await how.act({ project, db: await opened.db(), pool: opened.pool, now }, dataset, asked, asker);
+    const document = await how.act({ project, db, pool: opened.pool, now }, dataset, asked, asker);
     const { partitions, rows, notes } = document;
     print(io, options.json, document, () => [
       partitions === 0

@@ -1,8 +1,10 @@
 import type { Verb } from '../verb.js';
 import { adopt, forget } from './adopt.js';
 import { backfill } from './backfill.js';
+import { completion } from './completion.js';
 import { adjust, cancel, pause, resume, retry, skip } from './control.js';
 import { dev } from './dev.js';
+import { doctor } from './doctor.js';
 import { graph } from './graph.js';
 import { init } from './init.js';
 import { ledger } from './ledger.js';
@@ -18,6 +20,7 @@ export const COMMANDS: readonly Verb[] = [
   dev,
   worker,
   validate,
+  doctor,
   graph,
   plan,
   backfill,
@@ -34,4 +37,5 @@ export const COMMANDS: readonly Verb[] = [
   ledger,
   adopt,
   forget,
+  completion,
 ];

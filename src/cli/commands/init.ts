@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { RequestError } from '../../contracts/errors.js';
 import { DAY_MS } from '../../core/time/calendar.js';
 import { PROJECT_FILE } from '../../project/config.js';
 import { isReserved, NAME } from '../../project/names.js';
-import { print } from '../io.js';
+import { convertDbt } from '../../project/dbt/convert.js';
+import { readManifest } from '../../project/dbt/manifest.js';
+import { print, type Io } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import { shellWord } from '../render/command.js';
 import { exampleFiles } from '../templates/example.js';
@@ -18,17 +20,55 @@ const EXAMPLE_DAYS = 90;
 /** `sluice init DIR`: a small project that works as it is. */
 export const init: Verb = {
   make: (io) =>
-    addCommon(new Command('init').description('write a small working project').argument('<dir>')).action(
-      async (dir: string, options: CommonOptions) => {
+    addCommon(new Command('init').description('write a small working project').argument('<dir>'))
+      .option('--from-dbt <manifest>', 'make it of the models that dbt compiled: target/manifest.json')
+      .action(async (dir: string, options: CommonOptions & { readonly fromDbt?: string }) => {
         const folder = resolve(options.project, dir);
         const project = projectName(basename(folder));
+        if (options.fromDbt !== undefined) {
+          await fromDbt(io, { folder, project, manifest: options.fromDbt, json: options.json });
+          return;
+        }
         const start = new Date(io.now() - EXAMPLE_DAYS * DAY_MS).toISOString().slice(0, 10);
         const { written, kept } = await writeProject(folder, exampleFiles({ project, start }));
         const document = { project, directory: folder, files: written, kept };
         print(io, options.json, document, () => lines(folder, project, written, kept));
-      },
-    ),
+      }),
 };
+
+interface FromDbt {
+  readonly folder: string;
+  readonly project: string;
+  readonly manifest: string;
+  readonly json: boolean;
+}
+
+/** A project made of dbt's compiled models; what is not in it is said here, and in a file beside it. */
+async function fromDbt(io: Io, { folder, project, manifest, json }: FromDbt): Promise<void> {
+  const text = await readFile(manifest, 'utf8').catch((cause: unknown) => {
+    throw new RequestError(
+      'bad_manifest',
+      `cannot read ${manifest}`,
+      'run `dbt compile`, and name target/manifest.json',
+      {
+        cause,
+      },
+    );
+  });
+  const { files, datasets, notCarried } = await convertDbt(readManifest(text, manifest), project);
+  const listed = notCarried.map(({ id, reason }) => `- ${id}: ${reason}`);
+  const report = `# Not carried over from dbt\n\n${listed.join('\n')}\n`;
+  const { written, kept } = await writeProject(folder, { ...files, 'NOT_CARRIED.md': report });
+  print(io, json, { project, directory: folder, files: written, kept, datasets, notCarried }, () => [
+    `project ${project} in ${folder}: ${datasets.length} datasets of dbt’s models`,
+    ...(listed.length === 0 ? [] : ['', 'not carried over, or not as it was (also in NOT_CARRIED.md):', ...listed]),
+    '',
+    'type next:',
+    '  export WAREHOUSE_URL=postgres://…',
+    `  sluice validate --connect -p ${shellWord(folder)}`,
+    '  sluice adopt DATASET --from … --to …   # takes the rows that dbt wrote into the ledger',
+  ]);
+}
 
 /** A folder's name as a project's: what is not allowed in one becomes `_`. */
 export function projectName(folder: string): string {

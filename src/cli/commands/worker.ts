@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { RequestError } from '../../contracts/errors.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import type { Verb } from '../verb.js';
@@ -8,6 +8,7 @@ interface Options extends CommonOptions {
   readonly concurrency?: string;
   readonly watch: boolean;
   readonly logLevel: string;
+  readonly metricsPort?: string;
 }
 
 /** `sluice worker`: runs until SIGTERM or Ctrl-C, then drains. */
@@ -15,6 +16,11 @@ export const worker: Verb = {
   make: (io) =>
     addCommon(new Command('worker').description('run a worker for the project; SIGTERM drains it'))
       .option('--concurrency <n>', 'slices at work at once in this process')
+      .addOption(
+        new Option('--metrics-port <n>', 'serve metrics for Prometheus at this port, /metrics').env(
+          'SLUICE_METRICS_PORT',
+        ),
+      )
       .option('--watch', 'reload the project when a file of it changes', false)
       .option('--log-level <level>', 'trace, debug, info, warn or error', 'info')
       .action(async (options: Options) => {
@@ -27,7 +33,8 @@ export const worker: Verb = {
           environment: options.env,
           dataDir: options.dataDir,
           env: io.env,
-          concurrency: concurrencyOf(options.concurrency),
+          concurrency: wholeOf('--concurrency', options.concurrency, 1_000),
+          metricsPort: wholeOf('--metrics-port', options.metricsPort || undefined, 65_535),
           watch: options.watch,
           log: createLogger(options.logLevel),
           signal: draining.signal,
@@ -36,13 +43,13 @@ export const worker: Verb = {
       }),
 };
 
-function concurrencyOf(text: string | undefined): number | undefined {
+function wholeOf(name: string, text: string | undefined, max: number): number | undefined {
   if (text === undefined) return undefined;
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= 1000) return number;
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+  if (number >= 1 && number <= max) return number;
   throw new RequestError(
     'bad_option',
-    `--concurrency ${JSON.stringify(text)} is not possible`,
-    'Write a whole number from 1 to 1000.',
+    `${name} ${JSON.stringify(text)} is not possible`,
+    `Write a whole number from 1 to ${max}.`,
   );
 }

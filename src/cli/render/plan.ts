@@ -29,7 +29,9 @@ export function planLines(plan: PlanDocument, screen: Screen): string[] {
     titleLines(plan, screen),
     plan.datasets.length === 0 ? [] : countLines(plan, screen),
     whyLines(plan, screen),
+    statementLines(plan, screen),
     ddlLines(plan, screen),
+    deferredLines(plan, screen),
     leavesStaleLines(plan, screen),
     plan.warnings
       .flatMap((warning) => wrap(warningText(warning), screen.width))
@@ -81,6 +83,21 @@ function whyLines({ datasets }: PlanDocument, screen: Screen): string[] {
   return titled('WHY', lines, screen);
 }
 
+/** How many statements the partitions of a transform take: worth a line where there are several. */
+function statementLines({ datasets }: PlanDocument, screen: Screen): string[] {
+  const lines = datasets.flatMap(({ name, build, coalescing }): Line[] => {
+    if (build < 2 || coalescing === undefined) return [];
+    const how = coalescing.joined ? 'joined' : 'partition by partition';
+    const told = `${how}: ${coalescing.reason}`;
+    const [first = '', ...more] = wrap(told, screen.width - name.length - 4);
+    return [
+      joined([[span(`  ${name}`, 'strong')], span(first)]),
+      ...more.map((line): Line => [span(`  ${' '.repeat(name.length + 2)}${line}`)]),
+    ];
+  });
+  return titled('STATEMENTS, adjacent partitions joined or not', lines, screen);
+}
+
 /** DDL is shown whole: someone may have to approve it. */
 function ddlLines({ datasets }: PlanDocument, screen: Screen): string[] {
   const lines = datasets.flatMap(({ ddl }) =>
@@ -94,6 +111,13 @@ function ddlLines({ datasets }: PlanDocument, screen: Screen): string[] {
     ),
   );
   return titled('DDL, run before the first batch', lines, screen);
+}
+
+function deferredLines({ deferred = [] }: PlanDocument, screen: Screen): string[] {
+  const lines = deferred.map(({ dataset, environment, table: { schema, name } }) =>
+    joined([span(`  ${dataset}`, 'strong'), span(`${schema}.${name} of ${environment}`)]),
+  );
+  return titled('READ ELSEWHERE, because not built here', lines, screen);
 }
 
 function leavesStaleLines({ leavesStale }: PlanDocument, screen: Screen): string[] {

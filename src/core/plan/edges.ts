@@ -1,8 +1,8 @@
+import { encodeMapping } from './encode.js';
 import { readSpan } from './reading.js';
 import { ascending } from './search.js';
-import type { Span } from './search.js';
 import type { Track } from './track.js';
-import type { MappingRunOut, PlannedDataset } from './types.js';
+import type { PlannedDataset } from './types.js';
 
 /** What the plan builds of a dataset. */
 export interface Built {
@@ -39,21 +39,4 @@ export function edgesOf(reader: Track, builtBy: (track: Track) => Built): Planne
     });
     return [{ upstream: input.upstream.node.name, mapping: encodeMapping(waits) }];
   });
-}
-
-/** Run-length encodes spans, greedily: a run goes on as long as both ends move by its step, which is never negative. */
-export function encodeMapping(spans: readonly Span[]): MappingRunOut[] {
-  const runs: { count: number; lo: number; hi: number; step: number }[] = [];
-  for (const { lo, hi } of spans) {
-    const run = runs.at(-1);
-    if (run?.count === 1 && lo >= run.lo && lo - run.lo === hi - run.hi) {
-      run.step = lo - run.lo;
-      run.count = 2;
-    } else if (run !== undefined && lo === run.lo + run.count * run.step && hi === run.hi + run.count * run.step) {
-      run.count++;
-    } else {
-      runs.push({ count: 1, lo, hi, step: 0 });
-    }
-  }
-  return runs;
 }

@@ -37,9 +37,11 @@ export function grow(tracks: readonly Track[], rebuild: PlanInput['rebuild']): U
   const pending = (): boolean => tracks.some((track, index) => track.build.length > at(widened, index));
   while (pending()) {
     for (const track of tracks.toReversed()) {
-      const from = at(widened, track.index);
-      widened[track.index] = track.build.length;
-      for (const edge of edges[track.index] ?? []) widen(edge, track.build.slice(from));
+      // Once, or where it reads itself until that adds nothing.
+      for (let from = at(widened, track.index); from < track.build.length; from = at(widened, track.index)) {
+        widened[track.index] = track.build.length;
+        for (const edge of edges[track.index] ?? []) widen(edge, track.build.slice(from));
+      }
     }
     for (const track of tracks) if (track.selected) for (const edge of edges[track.index] ?? []) ripple(edge);
   }
@@ -105,11 +107,14 @@ function ripple(edge: Edge): void {
   const { input, reader } = edge;
   const { build } = input.upstream;
   if (input.need.stale === 'ignore') return;
-  // The window of a `grain: none` reader may have grown over what was built before: it looks at all of it again.
-  const news = reader.timeless ? build : build.slice(edge.rippled);
-  edge.rippled = build.length;
   const open = (index: number): boolean => reader.published[index] !== Published.no && !reader.reason[index];
-  forEachReader(reader, input, [...news].sort(ascending), open, (index) => {
-    add(reader, index, Reason.ripple);
-  });
+  // Once, or where it reads itself until that adds nothing.
+  do {
+    // The window of a `grain: none` reader may have grown over what was built before: it looks at all of it again.
+    const news = reader.timeless ? build : build.slice(edge.rippled);
+    edge.rippled = build.length;
+    forEachReader(reader, input, [...news].sort(ascending), open, (index) => {
+      add(reader, index, Reason.ripple);
+    });
+  } while (edge.rippled < build.length);
 }

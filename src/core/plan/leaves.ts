@@ -2,7 +2,7 @@ import { intervalsAt } from './borders.js';
 import { forEachReader } from './reading.js';
 import { ascending } from './search.js';
 import { Published } from './track.js';
-import type { Track } from './track.js';
+import type { Input, Track } from './track.js';
 import type { PlanResult } from './types.js';
 
 /**
@@ -18,11 +18,24 @@ export function leavesStale(tracks: readonly Track[]): PlanResult['leavesStale']
       if (input.need.stale === 'ignore') continue;
       const changed = [...input.upstream.build, ...(stale.get(input.upstream) ?? [])].sort(ascending);
       forEachReader(track, input, changed, open, (index) => left.add(index));
+      // Last of the inputs: what that leaves stale leaves more of it stale in turn.
+      if (input.upstream === track) leaveAfterItself(track, input, open, left);
     }
     if (left.size > 0) stale.set(track, [...left].sort(ascending));
   }
   return [...stale].map(([{ node, borders }, indexes]) => ({
     dataset: node.name,
     intervals: intervalsAt(borders, indexes),
+    partitions: indexes.length,
   }));
+}
+
+function leaveAfterItself(track: Track, input: Input, open: (index: number) => boolean, left: Set<number>): void {
+  for (let news = [...left]; news.length > 0;) {
+    const more: number[] = [];
+    const fresh = (index: number): boolean => open(index) && !left.has(index);
+    forEachReader(track, input, news.sort(ascending), fresh, (index) => more.push(index));
+    for (const index of more) left.add(index);
+    news = more;
+  }
 }

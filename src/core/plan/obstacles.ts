@@ -1,7 +1,8 @@
 import type { Interval } from '../interval/interval.js';
 import { overlapping } from './borders.js';
-import { forEachReader } from './reading.js';
-import { Obstacle, type Track } from './track.js';
+import { forEachReader, readSpan } from './reading.js';
+import { firstWithin } from './search.js';
+import { Obstacle, type Input, type Track } from './track.js';
 
 /**
  * Marks what this plan cannot build, from upstream to downstream: what is not complete yet or excluded, and whatever reads
@@ -21,7 +22,9 @@ export function markObstacles(
     obstacle.fill(Obstacle.incomplete, track.complete);
     if (unread.has(node.name)) obstacle.fill(Obstacle.unread);
     markReaders(track);
+    const self = track.inputs.find(({ upstream }) => upstream === track);
     for (let index = 0; index < track.count; index++) {
+      if (self && !obstacle[index]) markAfterItself(track, self, index);
       if (obstacle[index] && !published[index]) track.unavailable.push(index);
     }
   }
@@ -30,11 +33,18 @@ export function markObstacles(
 function markReaders(track: Track): void {
   for (const input of track.inputs) {
     const { upstream } = input;
+    if (upstream === track) continue;
     const open = (index: number): boolean => track.obstacle[index] === Obstacle.none;
     forEachReader(track, input, upstream.unavailable, open, (index, read) => {
       track.obstacle[index] = passedOn(upstream.obstacle[read]);
     });
   }
+}
+
+/** All that is unavailable before `index` is known by now. */
+function markAfterItself(track: Track, self: Input, index: number): void {
+  const read = firstWithin(track.unavailable, readSpan(track, self, index));
+  if (read !== undefined) track.obstacle[index] = passedOn(track.obstacle[read]);
 }
 
 function passedOn(obstacle: number | undefined): number {

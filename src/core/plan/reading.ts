@@ -1,4 +1,4 @@
-import { readInterval, readersInterval } from '../graph/mapping.js';
+import { readInterval, readIntervalOfSelf, readersInterval, readersIntervalOfSelf } from '../graph/mapping.js';
 import type { Interval } from '../interval/interval.js';
 import { intervalAt, overlapping } from './borders.js';
 import { at, firstWithin, stretches } from './search.js';
@@ -13,7 +13,9 @@ export function readSpan(reader: Track, input: Input, index: number): Span {
   const { upstream, need } = input;
   if (upstream.timeless) return { lo: 0, hi: 1 };
   if (!reader.timeless) {
-    const interval = readInterval(need, reader.node.axis, intervalAt(reader.borders, index));
+    const read = upstream === reader ? readIntervalOfSelf : readInterval;
+    const interval = read(need, reader.node.axis, intervalAt(reader.borders, index));
+    if (interval === undefined) return { lo: 0, hi: 0 };
     return (input.near = overlapping(upstream.borders, interval, input.near));
   }
   const window = windowOf(reader);
@@ -74,7 +76,10 @@ function candidates(reader: Track, { need, upstream }: Input, indexes: readonly 
   let done = 0;
   for (const { lo, hi } of stretches(indexes)) {
     const changed = { start: at(upstream.borders, lo), end: at(upstream.borders, hi) };
-    const span = overlapping(reader.borders, readersInterval(need, reader.node.axis, changed));
+    const readers = upstream === reader ? readersIntervalOfSelf : readersInterval;
+    const interval = readers(need, reader.node.axis, changed);
+    if (interval === undefined) continue;
+    const span = overlapping(reader.borders, interval);
     if (span.hi > done) spans.push({ lo: Math.max(done, span.lo), hi: span.hi });
     done = Math.max(done, span.hi);
   }

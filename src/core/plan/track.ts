@@ -58,7 +58,7 @@ export interface Track {
   readonly count: number;
   /** Partitions below this index are complete: their end plus `readyAfter` has passed. */
   readonly complete: number;
-  /** What it reads, itself left out. */
+  /** What it reads; last, where it reads itself, the track itself. */
   readonly inputs: readonly Input[];
   readonly published: Uint8Array;
   readonly obstacle: Uint8Array;
@@ -86,6 +86,8 @@ export function tracksOf(input: PlanInput): Track[] {
       return upstream === undefined ? [] : [{ need, upstream, near: { lo: 0, hi: 0 } }];
     });
     const track = trackOf(input, node, index, borders[index] ?? new Float64Array(1), inputs);
+    const self = node.needs.find(({ dataset }) => dataset === node.name);
+    if (self !== undefined && !track.timeless) inputs.push({ need: self, upstream: track, near: { lo: 0, hi: 0 } });
     byName.set(node.name, track);
     return track;
   });

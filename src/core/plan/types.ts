@@ -44,11 +44,18 @@ export interface PlanInput {
   readonly exclude: ReadonlyMap<string, readonly Interval[]>;
 }
 
-export interface MappingRunOut {
+/** `count` successive values: the i-th is `at + ⌊i / every⌋ · step`. */
+export interface StepRun {
   readonly count: number;
-  readonly lo: number;
-  readonly hi: number;
+  readonly at: number;
   readonly step: number;
+  readonly every: number;
+}
+
+/** What the i-th partition that a reader builds waits for, in ordinals of one upstream: `[lo, hi)`, each a run-length encoded staircase. */
+export interface Mapping {
+  readonly lo: readonly StepRun[];
+  readonly hi: readonly StepRun[];
 }
 
 export interface PlannedDataset {
@@ -63,7 +70,7 @@ export interface PlannedDataset {
   readonly missing: number;
   readonly stale: number;
   readonly upToDate: number;
-  readonly edges: readonly { readonly upstream: string; readonly mapping: readonly MappingRunOut[] }[];
+  readonly edges: readonly { readonly upstream: string; readonly mapping: Mapping }[];
   /** `grain: none`: what its upstreams cover from their start to the first gap. */
   readonly window?: Interval;
 }
@@ -85,7 +92,11 @@ export interface PlanResult {
    * Published partitions that read what is rebuilt, directly or through others, and are not rebuilt: of unselected datasets,
    * and of selected ones that are excluded or read through an unselected one.
    */
-  readonly leavesStale: readonly { readonly dataset: string; readonly intervals: readonly Interval[] }[];
+  readonly leavesStale: readonly {
+    readonly dataset: string;
+    readonly intervals: readonly Interval[];
+    readonly partitions: number;
+  }[];
   readonly notices: readonly PlanNotice[];
   /** Unselected upstreams that a partition to build reads and the ledger lacks: the request is refused. */
   readonly uncovered: readonly {

@@ -30,6 +30,17 @@ export interface EdgeState extends UpstreamEdge {
   readonly verdict: Uint8Array;
 }
 
+/** What each ordinal `i` reads of its own dataset: ordinals `[lo[i], hi[i])`, all below `i`; empty where it reads none of this plan. */
+export interface SelfReads {
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+}
+
+export interface SelfState extends SelfReads {
+  /** Per ordinal: the code of `ready`, `blocked` or `skipped` that its own dataset alone would give. Waiting for one's turn is no state. */
+  readonly verdict: Uint8Array;
+}
+
 export interface Board {
   readonly count: number;
   /** Per ordinal: a code of `states.ts`. Written by {@link move} alone. */
@@ -39,6 +50,8 @@ export interface Board {
   /** Per state code: how many ordinals are in it. */
   readonly totals: Int32Array;
   readonly edges: readonly EdgeState[];
+  /** Where the dataset reads itself. */
+  readonly self: SelfState | null;
   /** Grows whenever what readers are told changes otherwise than by more being done. */
   version: number;
   /** A fatal error stopped the dataset: nothing is picked, and what is not begun counts as blocked. */
@@ -52,8 +65,9 @@ export const NO_VERSION = -1;
  * A board on which nothing has happened: partitions without inputs are ready, the others wait.
  * Throws RangeError for a mapping of another length than `count`, or that points outside its upstream.
  */
-export function createBoard(count: number, edges: readonly UpstreamEdge[]): Board {
+export function createBoard(count: number, edges: readonly UpstreamEdge[], self: SelfReads | null = null): Board {
   for (const edge of edges) checkEdge(edge, count);
+  if (self) checkSelf(self, count);
   const board: Board = {
     count,
     states: new Uint8Array(count),
@@ -66,6 +80,7 @@ export function createBoard(count: number, edges: readonly UpstreamEdge[]): Boar
       bad: new Uint8Array(edge.upstreamCount),
       verdict: new Uint8Array(count).map((_, i) => (at(edge.lo, i) < at(edge.hi, i) ? CODE.waiting : CODE.ready)),
     })),
+    self: self && { ...self, verdict: new Uint8Array(count).fill(CODE.ready) },
     version: 0,
     halted: false,
   };
@@ -77,6 +92,11 @@ export function createBoard(count: number, edges: readonly UpstreamEdge[]): Boar
 function checkEdge({ upstream, lo, hi, upstreamCount }: UpstreamEdge, count: number): void {
   if (lo.length !== count || hi.length !== count) throw new RangeError(`mapping to ${upstream}: not ${count} ordinals`);
   for (let i = 0; i < count; i++) if (at(lo, i) < at(hi, i)) checkSpan([at(lo, i), at(hi, i)], upstreamCount);
+}
+
+function checkSelf({ lo, hi }: SelfReads, count: number): void {
+  if (lo.length !== count || hi.length !== count) throw new RangeError(`mapping to itself: not ${count} ordinals`);
+  for (let i = 0; i < count; i++) if (at(lo, i) < at(hi, i)) checkSpan([at(lo, i), at(hi, i)], i);
 }
 
 /** Where a reader puts a partition: the failed and the skipped ones are told by whole lists, so a change there is a new version. */
@@ -115,7 +135,7 @@ export function follow(board: Board, ordinal: number): boolean {
 function inputsSay(board: Board, ordinal: number): number {
   if (at(board.skips, ordinal) === 1) return CODE.skipped;
   let result: number = CODE.ready;
-  for (const { verdict } of board.edges) {
+  for (const { verdict } of board.self ? [...board.edges, board.self] : board.edges) {
     const code = at(verdict, ordinal);
     if (code === CODE.skipped) return code;
     if (code === CODE.blocked || (code === CODE.waiting && result === CODE.ready)) result = code;

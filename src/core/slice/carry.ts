@@ -2,8 +2,9 @@
  * What continue-as-new carries of a board: plain JSON, in spans. Only facts go (done, failed, skipped here, what upstreams told); every
  * other state follows from them. Mappings stay behind: the plan has them, and they are the bulk.
  */
-import type { Board, News, UpstreamEdge } from './board.js';
+import type { Board, News, SelfReads, UpstreamEdge } from './board.js';
 import { createBoard, follow, markDone, markFailed, markRunning } from './board.js';
+import { followSelf } from './self.js';
 import { fillSpans, spansOf } from './spans.js';
 import type { Span } from './spans.js';
 import { CODE } from './states.js';
@@ -42,10 +43,15 @@ export function toCarry(board: Board): BoardCarry {
 }
 
 /** The board again, over the same plan. Throws if `count` or `edges` are those of another plan. */
-export function fromCarry(carry: BoardCarry, count: number, edges: readonly UpstreamEdge[]): Board {
+export function fromCarry(
+  carry: BoardCarry,
+  count: number,
+  edges: readonly UpstreamEdge[],
+  self: SelfReads | null = null,
+): Board {
   if (carry.count !== count || carry.told.length !== edges.length)
     throw new Error('the carried board is of another plan');
-  const board = createBoard(count, edges);
+  const board = createBoard(count, edges, self);
   for (const told of carry.told) applyUpstream(board, told.upstream, told);
   // In this order: what is done or failed had all of its inputs done, so it is ready by now, whatever was skipped later.
   markDone(board, carry.done);
@@ -53,6 +59,7 @@ export function fromCarry(carry: BoardCarry, count: number, edges: readonly Upst
   markFailed(board, carry.failed);
   fillSpans(board.skips, carry.skips, 1);
   for (let ordinal = 0; ordinal < count; ordinal++) follow(board, ordinal);
+  followSelf(board);
   board.halted = carry.halted;
   board.version = carry.version;
   return board;

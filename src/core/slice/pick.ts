@@ -5,6 +5,7 @@ import type { Board } from './board.js';
 import { markRunning } from './board.js';
 import { batchSize, estimateMs } from './profile.js';
 import type { Profile } from './profile.js';
+import { inOrder, isNext } from './self.js';
 import { REQUEUE_MAX, takeDue } from './requeue.js';
 import type { Batch, Requeue } from './requeue.js';
 import { at, countSpans } from './spans.js';
@@ -46,8 +47,7 @@ export interface Slice {
  */
 export function pick(board: Board, requeue: Requeue, policy: PickPolicy, now: number): Slice | null {
   if (board.halted) return null;
-  const due = takeDue(board, requeue, now, limits(policy, Infinity));
-  const batches = due.length > 0 ? due : pickFresh(board, requeue, policy);
+  const batches = board.self ? pickInOrder(board, requeue, policy, now) : pickAny(board, requeue, policy, now);
   if (batches.length === 0) return null;
   markRunning(
     board,
@@ -56,11 +56,34 @@ export function pick(board: Board, requeue: Requeue, policy: PickPolicy, now: nu
   return { batches };
 }
 
-function pickFresh(board: Board, requeue: Requeue, policy: PickPolicy): Batch[] {
-  if (requeue.length >= REQUEUE_MAX) return [];
-  const states = withoutRequeued(board, requeue);
-  const ready =
-    requeue.length === 0 ? at(board.totals, CODE.ready) : states.filter((code) => code === CODE.ready).length;
+function pickAny(board: Board, requeue: Requeue, policy: PickPolicy, now: number): Batch[] {
+  const due = takeDue(board, requeue, now, limits(policy, Infinity));
+  if (due.length > 0 || requeue.length >= REQUEUE_MAX) return due;
+  const ready = requeue.length === 0 ? at(board.totals, CODE.ready) : undefined;
+  return pickFresh(withoutRequeued(board, requeue), policy, ready);
+}
+
+/** Where a dataset reads itself: nothing beside what runs, what failed before what is fresh, and the oldest first. */
+function pickInOrder(board: Board, requeue: Requeue, policy: PickPolicy, now: number): Batch[] {
+  if (at(board.totals, CODE.running) > 0) return [];
+  requeue.sort((a, b) => a.span[0] - b.span[0]);
+  for (let first = requeue[0]; first; first = requeue[0]) {
+    const { notBefore } = first;
+    if (notBefore > now && isNext(board, first.span[0])) {
+      // Those behind it wait as long, or we would be woken for them in vain.
+      requeue.forEach((one, i) => (requeue[i] = { ...one, notBefore: Math.max(one.notBefore, notBefore) }));
+      return [];
+    }
+    requeue.shift();
+    // What is not next any more, because something before it is to be built first, counts as fresh.
+    const [batch] = isNext(board, first.span[0]) ? takeDue(board, [first], now, () => true) : [];
+    if (batch) return [batch];
+  }
+  return pickFresh(inOrder(board), { ...policy, order: 'oldest' });
+}
+
+function pickFresh(states: Uint8Array, policy: PickPolicy, known?: number): Batch[] {
+  const ready = known ?? states.filter((code) => code === CODE.ready).length;
   const slots = Math.max(1, policy.slots);
   // No batch takes what another slot could do at the same time.
   const size = Math.min(batchSize(policy.profile, policy.perBatchMax), Math.ceil(ready / slots));

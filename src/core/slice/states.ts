@@ -3,6 +3,7 @@
  *
  * `waiting`, `ready`, `blocked` and `skipped` (where nobody skipped it here) follow from what the upstreams told; `running`,
  * `done` and `failed` are this dataset's own doing. An input that is done stays done, so nothing that was ready goes back to waiting.
+ * `ready` says nothing of the order in which a dataset that reads itself is built.
  */
 export const STATES = ['waiting', 'ready', 'running', 'done', 'failed', 'blocked', 'skipped'] as const;
 export type State = (typeof STATES)[number];
@@ -28,7 +29,8 @@ export const TRANSITIONS = {
   ready: {
     running: 'It was picked into a slice.',
     done: 'An attempt given up for lost had published it; its report came late.',
-    skipped: 'A person skipped it.',
+    blocked: 'It reads its own dataset, and an earlier partition failed.',
+    skipped: 'A person skipped it, or an earlier partition of its own dataset that it reads.',
   },
   running: {
     ready: 'Its batch was given back or failed, and will be tried again, whole or in halves.',

@@ -14,8 +14,11 @@ const WAITED_MIN_MS = 100;
 /** Slices that ran this long without a word say nothing of who waits: one more is tried, so that hour-long statements do not leave slots empty. */
 export const WIDEN_AFTER_MS = 2_000;
 
-/** One runs while the next is on its way: with a single one the dataset would stand still for each round trip of its workflow. */
-const WIDTH_MIN = 2;
+/**
+ * One runs while the next is on its way, even where there is a single slot: else the dataset would stand still for each round trip of its
+ * workflow, and a less urgent one would take its turn.
+ */
+export const WIDTH_MIN = 2;
 
 /** The width after one more slice, which waited `waitedMs` for a worker and then ran `ranMs`; never over `slots`. */
 export function adaptWidth(
@@ -24,5 +27,5 @@ export function adaptWidth(
   { waitedMs, ranMs }: { waitedMs: number; ranMs: number },
 ): number {
   const next = waitedMs > Math.max(WAITED_MIN_MS, WAITED_PART * ranMs) ? width - 1 : width + 1;
-  return Math.min(slots, Math.max(WIDTH_MIN, next));
+  return Math.max(WIDTH_MIN, Math.min(slots, next));
 }

@@ -6,7 +6,7 @@ import type { Publisher } from './publish.js';
  *
  * A slot is an advisory lock (SLOTS, i) on the working connection itself, one of the first `slots` numbers: it is freed by the
  * database when the connection dies, so a killed worker cannot keep it, and everybody who works on that database
- * (other workers, backfills, projects) takes from the same numbers.
+ * (other workers, backfills, projects) takes from the same numbers. A call holds its number in `sluice.calls` instead.
  */
 const SLOTS = 0x736c7565;
 
@@ -14,6 +14,9 @@ export interface Verdict {
   readonly kind: 'go' | 'full' | 'paused' | 'cancelled' | 'fenced';
   readonly slots: number | null;
   readonly rate: number | null;
+  /** On `go`, the numbers that are held: of the database's slots, and of the backfill's own. */
+  readonly slot: number | null;
+  readonly own: number | null;
 }
 
 /** The heartbeat goes with it, a few times a minute: who holds a reservation and asks for turns is alive, whatever Temporal knows. */
@@ -21,13 +24,15 @@ const ASK = `
   WITH beat AS (UPDATE sluice.control SET heartbeat_at = clock_timestamp()
     WHERE workflow_id = (SELECT workflow_id FROM sluice.reservations WHERE epoch = $4) AND heartbeat_at < clock_timestamp() - interval '10 s')
   , given AS MATERIALIZED (SELECT pg_advisory_unlock_all())   -- the slots below depend on joined rows: taken after it
+  , calls AS MATERIALIZED (SELECT array_agg(slot) AS slots, array_agg(own) FILTER (WHERE epoch = $4) AS owns
+      FROM sluice.calls WHERE until > clock_timestamp())
   SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR l.slots IS NULL THEN NULL
-      ELSE (SELECT i FROM generate_series(0, l.slots - 1) AS i WHERE pg_try_advisory_lock($5, i) LIMIT 1) END AS slot,
+      ELSE (SELECT i FROM generate_series(0, l.slots - 1) AS i WHERE CASE WHEN i = ANY (calls.slots) THEN false ELSE pg_try_advisory_lock($5, i) END LIMIT 1) END AS slot,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR c.max_parallel IS NULL THEN NULL
-      ELSE (SELECT i FROM generate_series(0, c.max_parallel - 1) AS i WHERE pg_try_advisory_lock($4 * 1000 + i) LIMIT 1) END AS own,
+      ELSE (SELECT i FROM generate_series(0, c.max_parallel - 1) AS i WHERE CASE WHEN i = ANY (calls.owns) THEN false ELSE pg_try_advisory_lock($4 * 1000 + i) END LIMIT 1) END AS own,
     c.max_parallel IS NOT NULL AS capped
-  FROM given
+  FROM given CROSS JOIN calls
   LEFT JOIN sluice.reservations r ON r.epoch = $4
   LEFT JOIN sluice.control c ON c.workflow_id = r.workflow_id
   LEFT JOIN sluice.limits l ON l.project = $1 AND l.environment = $2 AND l.connection = $3`;
@@ -52,13 +57,14 @@ export async function askTurn(client: PgClient, who: Publisher, connection: stri
   });
   const [row] = rows;
   if (!row) throw new Error('the gate answered without a row');
-  const { slots, rate } = row;
-  if (row.fenced) return { kind: 'fenced', slots, rate };
-  if (row.cancelled) return { kind: 'cancelled', slots, rate };
-  if (row.paused) return { kind: 'paused', slots, rate };
-  const full = (slots !== null && row.slot === null) || (row.capped && row.own === null);
-  if (full && (row.slot !== null || row.own !== null)) await giveTurn(client);
-  return { kind: full ? 'full' : 'go', slots, rate };
+  const { slots, rate, slot, own } = row;
+  const verdict = { slots, rate, slot, own };
+  if (row.fenced) return { ...verdict, kind: 'fenced' };
+  if (row.cancelled) return { ...verdict, kind: 'cancelled' };
+  if (row.paused) return { ...verdict, kind: 'paused' };
+  const full = (slots !== null && slot === null) || (row.capped && own === null);
+  if (full && (slot !== null || own !== null)) await giveTurn(client);
+  return { ...verdict, kind: full ? 'full' : 'go' };
 }
 
 /** Asks for a slot on a database that is only read: its number of slots is known, its control is the warehouse's. */

@@ -4,7 +4,7 @@ import type { TableName } from '../../contracts/table.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { digestOf, rowHash } from './digest.js';
-import { within, type TimeColumn } from '../../postgres/time.js';
+import { partitionOf, within, type TimeColumn } from '../../postgres/time.js';
 
 /** Instants as SQL reads them. */
 interface SpanOfTime {
@@ -117,7 +117,7 @@ async function openInterval(
 }
 
 /** Prepared once a connection: a dataset runs the same few statements for every partition. */
-function named(text: string, values: string[]): { name: string; text: string; values: string[] } {
+function named<Values>(text: string, values: Values): { name: string; text: string; values: Values } {
   return { name: `sluice_${createHash('sha1').update(text).digest('hex')}`, text, values };
 }
 
@@ -139,15 +139,28 @@ async function isPublished(
   return (rowCount ?? 0) > 0;
 }
 
-/** One statement: builds the interval, and judges it. Rows outside it and their count come back with the digest. */
+/** What a statement built of one partition. */
+interface Built {
+  readonly rows: number;
+  readonly digest: string;
+  readonly outside: number;
+}
+
+/** Of a partition without rows: the digest is that of no row. */
+const NOTHING: Built = { rows: 0, digest: '0/0', outside: 0 };
+
+/**
+ * One statement: builds an interval, and judges it. Rows, digest and rows outside the interval come back for each of the partitions that
+ * begin at `starts`, which tile the interval; a row belongs to the last one that begins at or before its time.
+ */
 export async function insertSelect(
   client: PgClient,
   dataset: StoredDataset,
   into: TableName,
   statement: string,
-  start: string,
-  end: string,
-): Promise<{ rows: number; digest: string; outside: number }> {
+  { start, end }: SpanOfTime,
+  starts: readonly string[],
+): Promise<Built[]> {
   const time = targetTime(dataset);
   const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
   const outside =
@@ -156,22 +169,34 @@ export async function insertSelect(
     'sluice_t',
     dataset.columns.map(({ type }) => type),
   );
+  const joined = starts.length > 1 && time !== null;
+  const part = joined ? partitionOf(time, 'sluice_t', '$3::timestamptz[]') : '1';
   const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(into)} AS sluice_t (${columns})\n${statement}
-    RETURNING ${hash} AS hash, ${outside} AS outside)
-    SELECT count(*)::float8 AS rows, ${digestOf('hash')} AS digest, count(*) FILTER (WHERE outside)::float8 AS outside,
-      $1::timestamptz IS NULL OR $2::timestamptz IS NULL AS unused FROM sluice_i`;
-  const { rows } = await client.query<{ rows: number; digest: string; outside: number }>(named(text, [start, end]));
-  const [result] = rows;
-  if (!result) throw new Error('INSERT … SELECT answered without a row');
-  return result;
+    RETURNING ${hash} AS hash, ${outside} AS outside, ${part} AS part)
+    SELECT part, count(*)::float8 AS rows, ${digestOf('hash')} AS digest, count(*) FILTER (WHERE outside)::float8 AS outside,
+      $1::timestamptz IS NULL OR $2::timestamptz IS NULL AS unused FROM sluice_i GROUP BY part`;
+  const { rows } = await client.query<Built & { part: number | null }>(
+    named(text, [start, end, ...(joined ? [starts] : [])]),
+  );
+  // Without a time, or before the first partition: outside of every one.
+  const astray = rows.filter(({ part: n }) => n === null || n === 0).reduce((sum, one) => sum + one.rows, 0);
+  const found = new Map(rows.map((row) => [row.part, row]));
+  return starts.map((_, i) => {
+    const built = found.get(i + 1) ?? NOTHING;
+    return i === 0 ? { ...built, outside: built.outside + astray } : built;
+  });
 }
 
-/** The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go. */
+/**
+ * The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go.
+ * @param snapshot - what the batch saw of its inputs, where that was not in this transaction
+ */
 export async function writeLedger(
   client: PgClient,
   who: Publisher,
   dataset: Versioned,
   published: readonly Published[],
+  snapshot: string | null = null,
 ): Promise<void> {
   const starts = published.map(({ start }) => start);
   const ends = published.map(({ end }) => end);
@@ -185,7 +210,7 @@ export async function writeLedger(
       INSERT INTO sluice.partitions AS p (project, environment, dataset, starts_at, ends_at, rows, digest,
         backfill_id, version, epoch, first_xid, changed_xid, xid, snapshot)
       SELECT $1, $2, $3, u.starts_at, u.ends_at, u.rows, u.digest, $8, $9, $10,
-        pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), pg_current_snapshot()
+        pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), coalesce($13::pg_snapshot, pg_current_snapshot())
       FROM unnest($4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[]) AS u(starts_at, ends_at, rows, digest)
       ON CONFLICT (project, environment, dataset, starts_at) DO UPDATE SET
         ends_at = excluded.ends_at, rows = excluded.rows, digest = excluded.digest, backfill_id = excluded.backfill_id,
@@ -203,6 +228,7 @@ export async function writeLedger(
       who.epoch,
       starts[0],
       ends.at(-1),
+      snapshot,
     ],
   });
 }

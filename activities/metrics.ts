@@ -1,0 +1,57 @@
+import type { MetricMeter } from '@temporalio/common';
+import type { FaultClass } from '../src/core/fault.js';
+
+/** Every label of our metrics but `class`: as many as a project has datasets, whatever runs. */
+export interface MetricScope {
+  readonly project: string;
+  readonly environment: string;
+  readonly dataset: string;
+}
+
+/** What slices count. A batch is counted after its commit: one that is killed in between is in the ledger, and counted nowhere. */
+export interface Metrics {
+  readonly published: (scope: MetricScope, batch: { partitions: number; rows: number; seconds: number }) => void;
+  readonly failed: (scope: MetricScope, kind: FaultClass) => void;
+  readonly waited: (scope: MetricScope, seconds: number) => void;
+}
+
+/** Buckets of our histograms, by name. A batch aims at half a second; a wait for a turn gives up after 30 s. */
+export const BUCKETS: Readonly<Record<string, number[]>> = {
+  sluice_batch_seconds: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 60, 600],
+  sluice_turn_wait_seconds: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30],
+};
+
+/** Our metrics on the SDK's own meter, so that one endpoint serves both. docs/metrics.md lists them. */
+export function createMetrics(meter: MetricMeter): Metrics {
+  const partitions = meter.createCounter('sluice_partitions_published', undefined, 'Partitions published');
+  const rows = meter.createCounter('sluice_rows_published', undefined, 'Rows published');
+  const batches = meter.createCounter('sluice_batches_published', undefined, 'Batches committed');
+  const took = meter.createHistogram('sluice_batch_seconds', 'float', undefined, 'Time that a published batch took');
+  const failures = meter.createCounter('sluice_batch_failures', undefined, 'Batches that failed, by class of fault');
+  const wait = meter.createHistogram(
+    'sluice_turn_wait_seconds',
+    'float',
+    undefined,
+    'Time that a batch waited for its turn at the gate',
+  );
+  return {
+    published: (scope, batch) => {
+      const tags = tagsOf(scope);
+      partitions.add(batch.partitions, tags);
+      rows.add(batch.rows, tags);
+      batches.add(1, tags);
+      took.record(batch.seconds, tags);
+    },
+    failed: (scope, kind) => {
+      failures.add(1, { ...tagsOf(scope), class: kind });
+    },
+    waited: (scope, seconds) => {
+      wait.record(seconds, tagsOf(scope));
+    },
+  };
+}
+
+/** These three and no others: a backfill's id as a label would grow for ever. */
+function tagsOf({ project, environment, dataset }: MetricScope): Record<string, string> {
+  return { project, environment, dataset };
+}

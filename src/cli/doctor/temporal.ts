@@ -1,0 +1,164 @@
+import { Connection, type ConnectionOptions } from '@temporalio/client';
+import { scopeOf, type Project } from '../../project/project.js';
+import { sliceQueue } from '../../worker/limits.js';
+import type { TemporalTarget } from '../../worker/temporal-env.js';
+import { SEARCH_ATTRIBUTES } from '../../worker/search-attributes.js';
+import { codeVersion, versionOfIdentity } from '../../worker/version.js';
+import { fail, ok, warn, type Check } from './check.js';
+
+/** A worker's long poll takes a minute at most: whoever asked for work this lately is there. */
+const POLLED_WITHIN_MS = 90_000;
+/** Types of task queues in Temporal's API. */
+const KIND = { workflow: 1, activity: 2 } as const;
+/** NOT_FOUND and PERMISSION_DENIED of gRPC. */
+const GRPC = { notFound: 5, permissionDenied: 7 } as const;
+
+/** Whether Temporal says that a workflow goes on; undefined where it cannot be asked. */
+export type IsOpen = (workflowId: string) => Promise<boolean | undefined>;
+
+/** Looks at the Temporal server; `then` is given a way to ask for workflows, while the connection is open. */
+export async function checkTemporal(
+  target: TemporalTarget,
+  project: Project,
+  now: () => number,
+  then: (isOpen: IsOpen) => Promise<Check[]>,
+): Promise<Check[]> {
+  const { address, namespace, apiKey, tls } = target;
+  const options: ConnectionOptions = { address, connectTimeout: '3s', ...(apiKey && { apiKey }), ...(tls && { tls }) };
+  let connection: Connection;
+  try {
+    connection = await Connection.connect(options);
+  } catch {
+    const unreachable = `no Temporal server answers at ${address}`;
+    return [
+      fail('temporal', unreachable, 'start one with `sluice dev`, or correct TEMPORAL_ADDRESS'),
+      ...(await then(() => Promise.resolve(undefined))),
+    ];
+  }
+  try {
+    const server = await checkNamespace(connection, namespace, address);
+    if (server.state === 'fail') return [server, ...(await then(() => Promise.resolve(undefined)))];
+    return [
+      server,
+      await checkAttributes(connection, namespace),
+      ...(await checkQueues(connection, namespace, project, now())),
+      ...(await then((workflowId) => isOpen(connection, namespace, workflowId))),
+    ];
+  } finally {
+    await connection.close();
+  }
+}
+
+async function checkNamespace({ workflowService }: Connection, namespace: string, address: string): Promise<Check> {
+  try {
+    await workflowService.describeNamespace({ namespace });
+    const { serverVersion } = await workflowService.getSystemInfo({});
+    return ok('temporal', `${serverVersion || 'reached'} at ${address}, namespace ${namespace}`);
+  } catch (error) {
+    if (codeOf(error) === GRPC.notFound) {
+      const create = `temporal operator namespace create -n ${namespace}`;
+      return fail('temporal', `no namespace ${namespace} at ${address}`, `correct TEMPORAL_NAMESPACE, or: ${create}`);
+    }
+    if (codeOf(error) === GRPC.permissionDenied)
+      return fail('temporal', `refused at ${address}`, 'do TEMPORAL_NAMESPACE and TEMPORAL_API_KEY fit together?');
+    return fail('temporal', `${address}: ${messageOf(error)}`, 'is it up, and does TEMPORAL_TLS fit it?');
+  }
+}
+
+async function checkAttributes({ operatorService }: Connection, namespace: string): Promise<Check> {
+  const name = 'search attributes';
+  const create = (names: readonly string[]): string =>
+    `temporal operator search-attribute create -n ${namespace} ${names.map((one) => `--name ${one} --type Keyword`).join(' ')}`;
+  try {
+    const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+    const missing = SEARCH_ATTRIBUTES.filter((one) => !(one in customAttributes));
+    if (missing.length === 0) return ok(name, `${SEARCH_ATTRIBUTES.length} registered`);
+    return warn(
+      name,
+      `not registered: ${missing.join(', ')}`,
+      `a worker that may does it when it starts; or: ${create(missing)}`,
+    );
+  } catch (error) {
+    return warn(name, `could not be listed: ${messageOf(error)}`, create(SEARCH_ATTRIBUTES));
+  }
+}
+
+async function checkQueues(
+  { workflowService }: Connection,
+  namespace: string,
+  project: Project,
+  now: number,
+): Promise<Check[]> {
+  const queues = [
+    { name: 'sluice', taskQueueType: KIND.workflow },
+    { name: `sluice.${scopeOf(project)}`, taskQueueType: KIND.activity },
+    { name: sliceQueue(project), taskQueueType: KIND.activity },
+  ];
+  return Promise.all(
+    queues.map(async ({ name, taskQueueType }) => {
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to depend on
+      const { pollers } = await workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType });
+      return judgeQueue(
+        name,
+        pollers.map(({ identity, lastAccessTime }) => ({
+          identity: identity ?? '',
+          polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
+        })),
+        { now, version: codeVersion() },
+      );
+    }),
+  );
+}
+
+export interface Poller {
+  readonly identity: string;
+  readonly polledAt: number;
+}
+
+/** Whether somebody serves a queue, with the code that this command is of. */
+export function judgeQueue(queue: string, pollers: readonly Poller[], here: { now: number; version: string }): Check {
+  const name = `queue ${queue}`;
+  const start = 'start one: sluice worker';
+  const alive = new Map(
+    pollers
+      .filter(({ polledAt }) => here.now - polledAt < POLLED_WITHIN_MS)
+      .map(({ identity }) => [identity, versionOfIdentity(identity)]),
+  );
+  if (alive.size === 0) return fail(name, 'no worker polls it', start);
+  const strange = [...alive].filter(([, version]) => version !== here.version);
+  if (strange.length === 0) return ok(name, `${alive.size} ${alive.size === 1 ? 'worker polls' : 'workers poll'} it`);
+  const which = strange.map(([identity, version]) =>
+    version === undefined ? `${identity}, of an unknown version` : identity,
+  );
+  return warn(
+    name,
+    `workers of other code than this command's ${here.version}: ${which.join('; ')}`,
+    'bring command line and workers to one version, then start those workers again',
+  );
+}
+
+async function isOpen(
+  { workflowService }: Connection,
+  namespace: string,
+  workflowId: string,
+): Promise<boolean | undefined> {
+  try {
+    const { workflowExecutionInfo } = await workflowService.describeWorkflowExecution({
+      namespace,
+      execution: { workflowId },
+    });
+    return !workflowExecutionInfo?.closeTime;
+  } catch (error) {
+    return codeOf(error) === GRPC.notFound ? false : undefined;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error && 'details' in error && typeof error.details === 'string'
+    ? error.details
+    : String(error);
+}

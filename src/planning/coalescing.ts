@@ -1,0 +1,36 @@
+import type { Coalescing } from '../contracts/plan.js';
+import { changesClocks } from '../core/time/zone.js';
+import { isZoneless } from '../postgres/time.js';
+import { isLong } from '../project/coalesce/bucket.js';
+import { REASONS } from '../project/coalesce/refusal.js';
+import { whyNotJoined } from '../project/coalesce/judge.js';
+import type { Dataset, TransformBody } from '../project/project.js';
+import { parseTree } from '../project/sql/parser.js';
+
+type Asked = Pick<Dataset, 'name' | 'axis' | 'time' | 'coalesce'>;
+
+const refused = (code: string, reason: string): Coalescing => ({ joined: false, code, reason });
+const joined = (code: string, reason: string): Coalescing => ({ joined: true, code, reason });
+
+/**
+ * Whether one statement may build adjacent partitions of a transform: as its author says, or the judge; undefined where there is but one.
+ * `timeType` is the type of its time column. What cannot be joined is not, whatever its author says.
+ */
+export function coalescingOf(dataset: Asked, { statement }: TransformBody, timeType: string): Coalescing | undefined {
+  const { name, axis, time, coalesce } = dataset;
+  if (time === null) return undefined;
+  if (coalesce === 'never') return refused('never', 'its settings say coalesce: never');
+  if (statement.relations.some((relation) => relation.dataset === name))
+    return refused('reads_itself', REASONS.reads_itself());
+  if (isZoneless(timeType) && !isLong(axis.grain) && changesClocks(axis.zone))
+    return refused(
+      'zoneless_time',
+      `${time} is a ${timeType}: when clocks go back it does not tell two partitions apart`,
+    );
+  if (coalesce === 'always') return joined('always', 'its settings say coalesce: always');
+  const tree = parseTree(statement.text);
+  const [parsed] = 'code' in tree ? [] : tree.statements;
+  if (!parsed) throw new TypeError(`${name}: a statement that was parsed before has no tree`);
+  const refusal = whyNotJoined({ tree: parsed.node, grain: axis.grain, time });
+  return refusal ? refused(refusal.code, refusal.reason) : joined('proven', 'no row depends on another partition');
+}

@@ -1,0 +1,161 @@
+import type { Need } from '../core/graph/need.js';
+import type { Scope } from './store.js';
+
+/** What staleness needs to know of a dataset. */
+export interface LedgerNode {
+  readonly name: string;
+  readonly version: string;
+  readonly zone: string;
+  readonly needs: readonly Need[];
+}
+
+/** Whose rows: what an environment defers is another's. */
+export type ScopeOf = (dataset: string) => Scope;
+
+function keysOf(scopeOf: ScopeOf, dataset: string): [string, string, string] {
+  const { project, environment } = scopeOf(dataset);
+  return [project, environment, dataset];
+}
+
+/** A piece of SQL, and what it binds in the order of its `?`. */
+export interface Sql {
+  readonly sql: string;
+  readonly bindings: readonly (string | number)[];
+}
+
+/** The verdict on row `p` of the ledger: an expression, and what has to be joined to `p` for it. */
+export interface StaleCase {
+  readonly verdict: Sql;
+  readonly joins: Sql;
+}
+
+/**
+ * Whether a partition is stale is decided in SQL, by visibility: an input counts as changed if the transaction that last changed its
+ * *content* is not in the snapshot that this partition read. Neither time nor sequence could tell: an upstream
+ * that commits after our snapshot can carry an earlier number of either.
+ */
+export function staleCase(scopeOf: ScopeOf, node: LedgerNode): StaleCase {
+  const watched = node.needs.filter((need) => need.stale !== 'ignore');
+  const others = watched.filter((need) => need.dataset !== node.name);
+  const unseen = others.map((need) => notSeen(scopeOf, node, need, 'first_xid'));
+  const changed = watched.map((need, i) =>
+    need.window === 'all'
+      ? changedBefore(scopeOf, node, need, `all_${i}`)
+      : notSeen(scopeOf, node, need, 'changed_xid'),
+  );
+  const joins = watched.flatMap((need, i) =>
+    need.window === 'all' ? [latestBefore(scopeOf, node, need, `all_${i}`)] : [],
+  );
+  const whens: Sql[] = [
+    { sql: `WHEN p.version <> ? THEN 'definition'`, bindings: [node.version] },
+    { sql: `WHEN p.moved THEN 'moved'`, bindings: [] },
+    ...(unseen.length > 0 ? [join(`WHEN p.starts_at = '-infinity' AND (`, unseen, ' OR ', `) THEN 'unseen'`)] : []),
+    ...(changed.length > 0 ? [join('WHEN ', changed, ' OR ', ` THEN 'inputs'`)] : []),
+  ];
+  return { verdict: join('CASE ', whens, ' ', ' END'), joins: join('', joins, ' ', '') };
+}
+
+function join(head: string, parts: readonly Sql[], between: string, tail: string): Sql {
+  return {
+    sql: head + parts.map(({ sql }) => sql).join(between) + tail,
+    bindings: parts.flatMap(({ bindings }) => bindings),
+  };
+}
+
+type Xid = 'first_xid' | 'changed_xid';
+
+/** Whether `p` reads a partition whose `xid` its snapshot did not see. */
+function notSeen(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql {
+  const keys = keysOf(scopeOf, need.dataset);
+  const lookback = need.lookback ?? { months: 0, days: 0, ms: 0 };
+  const same =
+    need.dataset !== node.name && !need.window && lookback.months === 0 && lookback.days === 0 && lookback.ms === 0;
+  // Mostly one of two quick looks will do: nothing there changed since before the oldest transaction that the snapshot could not
+  // see (asked once), or the one row of the same interval is seen (one probe).
+  const unchanged = `(SELECT n.${xid} FROM sluice.partitions n WHERE n.project = ? AND n.environment = ? AND n.dataset = ?
+    ORDER BY n.${xid} DESC LIMIT 1) < pg_snapshot_xmin(p.snapshot)`;
+  const twin = same
+    ? `WHEN (SELECT pg_visible_in_snapshot(t.${xid}, p.snapshot) FROM sluice.partitions t WHERE t.project = ? AND t.environment = ?
+        AND t.dataset = ? AND t.starts_at = p.starts_at AND t.ends_at = p.ends_at) THEN false`
+    : '';
+  const read = readRows(scopeOf, node, need, xid);
+  return {
+    sql: `CASE WHEN ${unchanged} THEN false ${twin} ELSE ${read.sql} END`,
+    bindings: [...keys, ...(same ? keys : []), ...read.bindings],
+  };
+}
+
+/**
+ * The same by looking at each row that `p` reads. Rows of a dataset do not overlap, so the first that can reach into `[lo, …)` is the last
+ * that starts at or before `lo`: two index probes a partition instead of a scan of all earlier ones.
+ */
+function readRows(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql {
+  const keys = keysOf(scopeOf, need.dataset);
+  const self = need.dataset === node.name;
+  const from = readFrom(node, need);
+  // What was published in one transaction was built in order: each partition saw those before it, though its snapshot did not.
+  const until = self ? 'p.starts_at AND u.changed_xid <> p.xid' : 'p.ends_at';
+  return {
+    sql: `EXISTS (SELECT 1 FROM (SELECT ${from.sql} AS lo) AS b, sluice.partitions u
+      WHERE u.project = ? AND u.environment = ? AND u.dataset = ?
+        AND u.starts_at >= coalesce((SELECT max(b4.starts_at) FROM sluice.partitions b4
+              WHERE b4.project = ? AND b4.environment = ? AND b4.dataset = ? AND b4.starts_at <= b.lo), b.lo)
+        AND u.ends_at > b.lo AND NOT pg_visible_in_snapshot(u.${xid}, p.snapshot) AND u.starts_at < ${until})`,
+    bindings: [...from.bindings, ...keys, ...keys],
+  };
+}
+
+/** The instant from which `p` reads. */
+function readFrom(node: LedgerNode, { dataset, window, lookback }: Need): Sql {
+  if (window === 'all') return { sql: `'-infinity'::timestamptz`, bindings: [] };
+  // The partition before holds the instant before the start.
+  if (dataset === node.name && lookback === undefined)
+    return { sql: `(p.starts_at - interval '1 microsecond')`, bindings: [] };
+  const { months, days, ms } = lookback ?? { months: 0, days: 0, ms: 0 };
+  if (months === 0 && days === 0) return { sql: '(p.starts_at - make_interval(secs => ?))', bindings: [ms / 1000] };
+  return {
+    sql: `(${FIRST_SHOWN} - make_interval(secs => ?))`,
+    bindings: [node.zone, months, days, node.zone, ms / 1000],
+  };
+}
+
+/**
+ * The instant whose wall clock in a zone shows `p.starts_at` less months and days. Shown twice (clocks went back), PostgreSQL
+ * takes the second; a lookback begins at the first, as everywhere in `core/time`.
+ */
+const FIRST_SHOWN = `(SELECT CASE WHEN (s.t - interval '1 hour') AT TIME ZONE s.zone = s.local THEN s.t - interval '1 hour' ELSE s.t END
+  FROM (SELECT l.local, l.zone, l.local AT TIME ZONE l.zone AS t
+    FROM (SELECT (p.starts_at AT TIME ZONE ?) - make_interval(months => ?, days => ?) AS local, ?::text AS zone) AS l) AS s)`;
+
+/**
+ * `window: all`, where looking at each row read would be quadratic. Of all that it reads the latest change ({@link latestBefore}) decides:
+ * older than anything the snapshot could miss, or newer than anything it could see. Only in between are the rows looked at.
+ */
+function changedBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: string): Sql {
+  const read = readRows(scopeOf, node, need, 'changed_xid');
+  return {
+    sql: `CASE WHEN ${alias}.latest IS NULL OR ${alias}.latest < pg_snapshot_xmin(p.snapshot) THEN false
+      WHEN ${alias}.latest >= pg_snapshot_xmax(p.snapshot) THEN true ELSE ${read.sql} END`,
+    bindings: read.bindings,
+  };
+}
+
+/**
+ * Joins to every `p` the latest change among all that begins before its end, in one sort. Where a dataset reads itself: before its start,
+ * and before the first of those that its own transaction published, which it saw.
+ */
+function latestBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: string): Sql {
+  const own = keysOf(scopeOf, node.name);
+  const self = need.dataset === node.name;
+  const latest = self ? 'first_value(latest) OVER (PARTITION BY xid ORDER BY at)' : 'latest';
+  return {
+    sql: `LEFT JOIN (SELECT starts_at, ${latest} AS latest FROM (
+        SELECT starts_at, at, xid, max(changed_xid) OVER (ORDER BY at, starts_at IS NULL) AS latest FROM (
+          SELECT starts_at, ${self ? 'starts_at' : 'ends_at'} AS at, xid, NULL::xid8 AS changed_xid FROM sluice.partitions
+            WHERE project = ? AND environment = ? AND dataset = ?
+          UNION ALL SELECT NULL, starts_at, NULL, changed_xid FROM sluice.partitions
+            WHERE project = ? AND environment = ? AND dataset = ?) AS event) AS seen
+      WHERE starts_at IS NOT NULL) AS ${alias} ON ${alias}.starts_at = p.starts_at`,
+    bindings: [...own, ...keysOf(scopeOf, need.dataset)],
+  };
+}

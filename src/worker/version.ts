@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+const Manifest = z.object({ version: z.string() });
+
+/** The version of the package. */
+export function packageVersion(): string {
+  return Manifest.parse(createRequire(import.meta.url)('sluice/package.json')).version;
+}
+
+/** The workflows that the build bundled ahead; undefined where the code runs from source and was never built. */
+export function bundlePath(): string | undefined {
+  return ['../../workflow-bundle.js', '../../dist/workflow-bundle.js']
+    .map((ahead) => fileURLToPath(new URL(ahead, import.meta.url)))
+    .find((path) => existsSync(path));
+}
+
+/** `0.1.0+1a2b3c4d`: the version, and what tells two builds of it apart, a digest of the bundled workflows. */
+export function codeVersion(): string {
+  const path = bundlePath();
+  if (path === undefined) return packageVersion();
+  return `${packageVersion()}+${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 8)}`;
+}
+
+const MARK = ' sluice/';
+
+/** How a worker calls itself at Temporal, which shows it wherever it shows a worker: `4711@host sluice/0.1.0+1a2b3c4d`. */
+export function workerIdentity(): string {
+  return `${process.pid}@${hostname()}${MARK}${codeVersion()}`;
+}
+
+/** The code version in an identity; undefined for a worker that is none of ours. */
+export function versionOfIdentity(identity: string): string | undefined {
+  const [, version] = identity.split(MARK);
+  return version;
+}
