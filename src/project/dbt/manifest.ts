@@ -45,7 +45,7 @@ const Source = z.looseObject({
   schema: text,
   config: Config.nullish(),
 });
-export type DbtSource = z.output<typeof Source>;
+type DbtSource = z.output<typeof Source>;
 
 const Manifest = z.looseObject({
   metadata: z.looseObject({ dbt_schema_version: text, adapter_type: maybe, project_name: text.nullish() }),
