@@ -61,8 +61,9 @@ async function askFor(
   deps: SliceDeps,
   { input, who, dataset, spec, session }: Asked,
 ): Promise<Partial<SliceResult> & { call?: CallOrder }> {
-  const [span] = input.batches;
-  if (!span) return {};
+  const [span, ...others] = input.batches;
+  if (!span || others.length > 0 || span[1] - span[0] !== 1)
+    throw new Error(`a call of ${dataset.name} is for one partition`);
   const client = await session.warehouse();
   await takeLease(client, who, dataset.name, [span]);
   const { start, end } = intervalOf(dataset, span[0]);
@@ -71,7 +72,8 @@ async function askFor(
   const turn = await takeTurn(deps, who, dataset, session);
   const limits = { slots: turn.slots, rateLimited: turn.rate !== null };
   if (turn.kind !== 'go') return { ...limits, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
-  await holdTurn(client, who, dataset.name, span[0], turn, TAKEN_WITHIN_MS + spec.timeoutMs + GRACE_MS);
+  const untilMs = TAKEN_WITHIN_MS + spec.timeoutMs + GRACE_MS;
+  if (!(await holdTurn(client, who, dataset.name, span[0], turn, untilMs))) return { ...limits, yielded: 'gate' };
   const { activity, taskQueue, timeoutMs, heartbeatMs } = spec;
   const call: CallOrder = {
     activity,

@@ -34,7 +34,7 @@ export async function loadDataset(
         done: (await publishedSpans(deps, ref, epoch, upstream)).spans,
       })),
     ),
-    perBatchMax: dataset.grain === 'none' || mergesItself(dataset) ? 1 : BATCH_MAX,
+    perBatchMax: oneByOne(dataset) ? 1 : BATCH_MAX,
     slots: limit.slots,
     rateLimited: limit.rate !== null,
     profile: await readProfile(deps.db, ref, name),
@@ -77,4 +77,9 @@ async function publishedSpans(
     ordinal++;
   }
   return { spans, rows: total };
+}
+
+/** A whole table is one partition, and a call is made for one. */
+function oneByOne(dataset: StoredDataset): boolean {
+  return dataset.grain === 'none' || dataset.kind === 'call' || mergesItself(dataset);
 }

@@ -342,7 +342,7 @@ describe('--json: one document on stdout from every verb', () => {
         /^ {2}(.*),$/gm,
       ),
     ].flatMap(([, line = '']) => line.split(', '));
-    assert.equal(verbs.length, 20);
+    assert.equal(verbs.length, 22);
     for (const verb of verbs) assert.match((await stack.sluice([verb, '--help'])).out, /--json/);
   });
 });

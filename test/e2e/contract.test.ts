@@ -15,7 +15,7 @@ const FILES = {
 time: day
 key: [day]
 */
-SELECT date_trunc('day', t.at) AS day, count(*) AS n, max(t.secret) AS s, max(pg_sleep(0.2)::text) AS z
+SELECT date_trunc('day', t.at) AS day, count(*) AS n, max(t.secret) AS s, max(pg_sleep(0.6)::text) AS z
 FROM trades t WHERE t.at >= :start AND t.at < :end GROUP BY 1
 `,
   'datasets/broken.sql': `/*
