@@ -50,7 +50,7 @@ export async function flightsEngine(
     await client.query('DELETE FROM sluice.partitions WHERE dataset = $1', [name]);
   }
   await client.end();
-  const words = [...FIVE_DATASETS, '--from', '2013-01-01', '--to', '2014-01-01', '--wait', '--json'];
+  const words = [...FIVE_DATASETS, '--from', '2013-01-01', '--to', '2014-01-01', '--wait', '--json', '--local'];
   const began = performance.now();
   const { stdout } = await promisify(execFile)(
     process.execPath,
