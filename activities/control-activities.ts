@@ -66,7 +66,7 @@ async function closed<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof SluiceError)) throw retryable(faultOf(error, 'warehouse').class) ? error : bug(error);
+    if (!(error instanceof SluiceError)) throw mayPass(error) ? error : bug(error);
     throw ApplicationFailure.create({
       type: error.code,
       message: error.message.slice(0, 4000),
@@ -76,6 +76,19 @@ async function closed<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     clearInterval(beat);
   }
+}
+
+/** What a person mends without us: a password that was changed in the database before it was in its file, a GRANT that is to come. */
+const MENDED_OUTSIDE: ReadonlySet<string> = new Set([
+  'login_refused',
+  'wrong_password',
+  'unknown_database',
+  'no_permission',
+]);
+
+function mayPass(error: unknown): boolean {
+  const fault = faultOf(error, 'warehouse');
+  return retryable(fault.class) || MENDED_OUTSIDE.has(fault.code);
 }
 
 /** What no retry mends fails at once, with the driver's words: they hold no data, for control touches none. */

@@ -5,7 +5,7 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { BackfillStatus } from '../contracts/status.js';
 import {
   BackfillCancelledError,
@@ -41,7 +41,8 @@ function translated(id: string, error: unknown): unknown {
   if (error instanceof WorkflowUpdateFailedError)
     return new MessageRefusedError(error.cause?.message ?? error.message, { cause: error });
   if (!(error instanceof WorkflowFailedError)) return error;
-  const { cause } = error;
+  // Where the workflow had no words of its own, those of the activity that it could not go on without.
+  const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
   if (cause instanceof CancelledFailure || cause instanceof TerminatedFailure) return new BackfillCancelledError(id);
   if (!(cause instanceof ApplicationFailure)) return error;
   if (cause.type === 'backfill_failed') {

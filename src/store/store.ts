@@ -7,7 +7,7 @@ import { requireOwnSession } from '../postgres/pooler.js';
 /** The `sluice` schema of one warehouse. Its modules are functions over this. */
 export type Db = Knex;
 
-const RESOLVE_AGAIN_MS = 5_000;
+const RESOLVE_AGAIN_MS = 250;
 
 /** Whose rows: every table of the store is divided by project and environment. */
 export interface Scope {
@@ -33,7 +33,8 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
         connectionString: await urlOf(),
         application_name: 'sluice/store',
         connectionTimeoutMillis: 10_000,
-        // knex asks before it connects: a rotated secret is used within seconds
+        // knex asks before it connects, so that a rotated secret is used by the next connection; and takes it ill when what it has just
+        // been given counts as old.
         expirationChecker: () => Date.now() - resolvedAt > RESOLVE_AGAIN_MS,
       };
     },
