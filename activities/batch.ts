@@ -43,7 +43,11 @@ export interface Batch {
 }
 
 /** One batch: opens, builds, judges and publishes its partitions, data and ledger in one transaction. */
-export async function publishBatch(batch: Batch, warehouse: PgClient, source: PgClient | null): Promise<Published[]> {
+export async function publishBatch(
+  batch: Batch,
+  warehouse: PgClient,
+  source: PgClient | null,
+): Promise<readonly Published[]> {
   const { who, dataset, partitions, lo, known, overwrite, staged } = batch;
   const { spec } = dataset;
   if (spec.kind === 'call') throw new Error(`${dataset.name} is a call: it has no batches`);
@@ -70,7 +74,15 @@ export async function publishBatch(batch: Batch, warehouse: PgClient, source: Pg
     published = built.flat();
   }
   if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite);
-  // A COMMIT behind a ledger row that failed rolls back.
+  return commit(batch, published, warehouse);
+}
+
+/** What the transaction has published goes into the ledger, and is there for all. A COMMIT behind a ledger row that failed rolls back. */
+async function commit(
+  { who, dataset }: Batch,
+  published: readonly Published[],
+  warehouse: PgClient,
+): Promise<readonly Published[]> {
   await inOneFlight(warehouse, [
     () => writeLedger(warehouse, who, dataset, published),
     () => warehouse.query('COMMIT'),
@@ -82,14 +94,11 @@ export async function publishBatch(batch: Batch, warehouse: PgClient, source: Pg
  * A view has no rows of its own: its partitions are done when their inputs are. What its readers see through it may have changed
  * whenever it was found stale, so every execution's digest is another.
  */
-async function publishView({ who, dataset, partitions, lo }: Batch, warehouse: PgClient): Promise<Published[]> {
+async function publishView(batch: Batch, warehouse: PgClient): Promise<readonly Published[]> {
+  const { who, dataset, partitions, lo } = batch;
   const published = partitions.map((interval) => ({ ...interval, rows: 0, digest: `view ${who.epoch}` }));
   await inOneFlight(warehouse, [() => warehouse.query(BEGIN), () => requireHeld(warehouse, who, dataset.name, lo)]);
-  await inOneFlight(warehouse, [
-    () => writeLedger(warehouse, who, dataset, published),
-    () => warehouse.query('COMMIT'),
-  ]);
-  return published;
+  return commit(batch, published, warehouse);
 }
 
 /** A COPY for each partition, under one snapshot of the source: rows and digest of each come for free with it. */

@@ -1,16 +1,14 @@
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { LoadedDataset } from '../src/contracts/messages.js';
 import { countRuns, partitionsOf } from '../src/core/interval/runs.js';
+import { BATCH_PARTITIONS_MAX } from '../src/core/slice/profile.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { readLimit } from '../src/store/control.js';
 import { loadPlanDataset } from '../src/store/plans.js';
-import { readProfile } from '../src/store/profiles.js';
+import { profilesOf } from '../src/store/profiles.js';
 import { rowsOf } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
-
-/** Up to this many partitions share a transaction; sizing decides how many really do. */
-const BATCH_MAX = 366;
 
 export async function loadDataset(
   deps: ControlDeps,
@@ -34,10 +32,10 @@ export async function loadDataset(
         done: (await publishedSpans(deps, ref, epoch, upstream)).spans,
       })),
     ),
-    perBatchMax: oneByOne(dataset) ? 1 : BATCH_MAX,
+    perBatchMax: oneByOne(dataset) ? 1 : BATCH_PARTITIONS_MAX,
     slots: limit.slots,
     rateLimited: limit.rate !== null,
-    profile: await readProfile(deps.db, ref, name),
+    profile: (await profilesOf(deps.db, ref, name)).get(name) ?? null,
   };
 }
 

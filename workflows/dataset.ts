@@ -64,7 +64,7 @@ export async function dataset(input: DatasetInput): Promise<Report> {
     });
   }
   await CancellationScope.nonCancellable(() => condition(() => !state.reporting));
-  return reportOf(input, state);
+  return reportOf(state, statusOf(input, state));
 }
 
 async function work(input: DatasetInput, state: DatasetState): Promise<void> {
@@ -73,8 +73,9 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
     followSelf(state.board);
     dispatch(input, state);
     tellReaders(input, state);
-    showDetails(input, state);
-    tellParent(input, state);
+    const status = statusOf(input, state);
+    showDetails(input, status);
+    tellParent(input, state, status);
     if (lastAreRunning(state)) state.saved ??= saveProfile(input, state);
     if (finished(state)) break;
     // A dataset that was told to finish does so here: the order would not cross into a fresh history.

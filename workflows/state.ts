@@ -123,7 +123,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     failures: carry?.failures ?? [],
     saved: undefined,
     ...(carry?.haltedBy ? { haltedBy: carry.haltedBy } : {}),
-    profile: carry?.profile ?? profileOf(loaded.profile),
+    profile: carry?.profile ?? loaded.profile ?? NO_PROFILE,
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
     width: loaded.slots ?? 1,
@@ -157,13 +157,6 @@ function adopt(board: Board, done: readonly (readonly [number, number])[]): void
   markDone(board, done);
 }
 
-/** A stored profile of another version is no reason to fail: sizes are learned again within a few batches. */
-function profileOf(stored: unknown): Profile {
-  const known =
-    typeof stored === 'object' && stored !== null && 'samples' in stored && 'sums' in stored && 'reached' in stored;
-  return known ? (stored as Profile) : NO_PROFILE;
-}
-
 function breaksOf(runs: readonly Run[]): Set<number> {
   const breaks = new Set<number>();
   let ordinal = 0;
@@ -177,36 +170,21 @@ function breaksOf(runs: readonly Run[]): Set<number> {
 }
 
 export function carryOf(state: DatasetState): DatasetCarry {
-  const {
-    requeue,
-    failures,
-    profile,
-    rows,
-    slices,
-    serial,
-    reported,
-    paused,
-    maxParallel,
-    priority,
-    round,
-    haltedBy,
-    reached,
-  } = state;
   return {
     board: toCarry(state.board),
-    requeue: [...requeue],
-    reached: [...reached],
-    failures,
-    profile,
-    rows,
-    slices,
-    serial,
-    reported,
-    paused,
-    maxParallel,
-    priority,
-    round,
-    ...(haltedBy ? { haltedBy } : {}),
+    requeue: [...state.requeue],
+    reached: [...state.reached],
+    failures: state.failures,
+    profile: state.profile,
+    rows: state.rows,
+    slices: state.slices,
+    serial: state.serial,
+    reported: state.reported,
+    paused: state.paused,
+    maxParallel: state.maxParallel,
+    priority: state.priority,
+    round: state.round,
+    ...(state.haltedBy ? { haltedBy: state.haltedBy } : {}),
   };
 }
 

@@ -1,11 +1,12 @@
 import { getExternalWorkflowHandle, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { NewsMessage, Report } from '../src/contracts/messages.js';
+import type { DatasetStatus } from '../src/contracts/status.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
 import { shouldReport } from '../src/core/slice/budget.js';
 import { childId, type DatasetInput } from './carry.js';
 import { datasetDetails } from './details.js';
 import * as messages from './messages.js';
-import { statusOf, type DatasetState } from './state.js';
+import type { DatasetState } from './state.js';
 
 /** Readers are told this often at most while slices run: each message is a task and five events for both of us. */
 const TELL_MS = 250;
@@ -69,25 +70,29 @@ async function tell(input: DatasetInput, state: DatasetState, reader: string, to
 const REPORT_MS = 1_000;
 
 /** What the backfill hears next. The last one is the workflow's own result: its end then needs no message. */
-export function reportOf(input: DatasetInput, state: DatasetState): Report {
+export function reportOf(state: DatasetState, status: DatasetStatus): Report {
   state.serial++;
   return {
-    status: statusOf(input, state),
-    settled: settled(state.board) && state.inflight.size === 0,
+    status,
+    settled: isSettled(state),
     serial: state.serial,
     round: state.round,
     waiting: state.lacks,
   };
 }
 
+/** Whether nothing more can happen here without a person. */
+function isSettled({ board, inflight }: DatasetState): boolean {
+  return settled(board) && inflight.size === 0;
+}
+
 /**
  * Reports to the backfill: at once when the state changed, progress once a second and within the budget that all datasets share. One report
  * at a time, and nobody waits for it. Of a dataset that is about to end the backfill hears by its result.
  */
-export function tellParent(input: DatasetInput, state: DatasetState): void {
-  const status = statusOf(input, state);
+export function tellParent(input: DatasetInput, state: DatasetState, status: DatasetStatus): void {
   const finished = status.done + status.failed + status.skipped + status.blocked;
-  const changed = `${status.state} ${settled(state.board) && state.inflight.size === 0} ${state.lacks?.for ?? ''}`;
+  const changed = `${status.state} ${isSettled(state)} ${state.lacks?.for ?? ''}`;
   const due =
     changed !== state.shown ||
     (Date.now() - state.reportedAt >= REPORT_MS && shouldReport(state.reported, finished, status.total, input.reports));
@@ -97,7 +102,7 @@ export function tellParent(input: DatasetInput, state: DatasetState): void {
   state.reportedAt = Date.now();
   state.reporting = true;
   void getExternalWorkflowHandle(input.ref.workflowId)
-    .signal(messages.report, reportOf(input, state))
+    .signal(messages.report, reportOf(state, status))
     .catch(() => undefined)
     .finally(() => {
       state.reporting = false;
@@ -106,6 +111,6 @@ export function tellParent(input: DatasetInput, state: DatasetState): void {
 }
 
 /** What the web UI shows on a child: where it stands, what it reads and who reads it. */
-export function showDetails(input: DatasetInput, state: DatasetState): void {
-  setCurrentDetails(datasetDetails(statusOf(input, state), input.needs, input.readers));
+export function showDetails(input: DatasetInput, status: DatasetStatus): void {
+  setCurrentDetails(datasetDetails(status, input.needs, input.readers));
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { StoredProfile } from './profile.js';
 import { PlanWarning, type BackfillStatus, type DatasetStatus } from './status.js';
 import { SpanJson } from './slice.js';
 import { RunJson, Edge } from './plan.js';
@@ -127,6 +128,6 @@ export const LoadedDataset = z.object({
   perBatchMax: z.int(),
   slots: z.int().nullable(),
   rateLimited: z.boolean(),
-  profile: z.unknown(),
+  profile: StoredProfile.nullable(),
 });
 export type LoadedDataset = z.infer<typeof LoadedDataset>;

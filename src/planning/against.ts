@@ -1,10 +1,10 @@
-import { z } from 'zod';
 import { planBackfill } from '../core/plan/plan.js';
 import type { LedgerRun } from '../core/plan/types.js';
-import { batchSize, type Profile } from '../core/slice/profile.js';
+import { BATCH_PARTITIONS_MAX, batchSize, type Profile } from '../core/slice/profile.js';
 import { showTable } from '../project/names.js';
 import type { Dataset, Project } from '../project/project.js';
 import { ledgerRuns } from '../store/ledger.js';
+import { profilesOf } from '../store/profiles.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { PlanningDeps } from './deps.js';
 import { scopeOfProject } from './ledger-change.js';
@@ -155,35 +155,8 @@ async function publishedOf(db: Db, { project, environment }: Scope): Promise<Map
   return new Map(rows.map(({ dataset, n }) => [dataset, n]));
 }
 
-/** What the workflow of a dataset saves of its batches. */
-const Cost = z.object({
-  fixedMs: z.number(),
-  perPartitionMs: z.number(),
-  samples: z.number().min(1),
-  reached: z.number(),
-});
-type Cost = z.infer<typeof Cost>;
-
-async function profilesOf(db: Db, { project, environment }: Scope): Promise<Map<string, Cost>> {
-  const rows = await rowsOf<{ dataset: string; profile: unknown }>(
-    db,
-    'SELECT dataset, profile FROM sluice.profiles WHERE project = ? AND environment = ?',
-    [project, environment],
-  );
-  return new Map(
-    rows.flatMap(({ dataset, profile }) => {
-      const { data } = Cost.safeParse(profile);
-      return data ? [[dataset, data]] : [];
-    }),
-  );
-}
-
-/** Partitions that one batch may hold, as sizing has it. */
-const BATCH_MAX = 366;
-
-function secondsOf(cost: Cost | undefined, partitions: number): number | null {
-  if (!cost || partitions === 0) return null;
-  const profile: Profile = { ...cost, sums: [0, 0, 0, 0, 0] };
-  const batches = Math.ceil(partitions / batchSize(profile, BATCH_MAX));
-  return Math.round(cost.fixedMs * batches + cost.perPartitionMs * partitions) / 1000;
+function secondsOf(profile: Profile | undefined, partitions: number): number | null {
+  if (!profile || partitions === 0) return null;
+  const batches = Math.ceil(partitions / batchSize(profile, BATCH_PARTITIONS_MAX));
+  return Math.round(profile.fixedMs * batches + profile.perPartitionMs * partitions) / 1000;
 }

@@ -104,10 +104,10 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
 }
 
 /** A connection outside of any pool; nothing on it is waited for long. */
-export async function connectOnce(connectionString: string): Promise<pg.Client> {
+export async function connectOnce(connectionString: string, connectMs = 10_000): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: connectMs,
     query_timeout: SECOND_SESSION_MS,
     application_name: 'sluice/probe',
   });

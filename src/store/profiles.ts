@@ -1,43 +1,36 @@
-import { z } from 'zod';
-import { estimateMs } from '../core/slice/profile.js';
-import { rowsOf, type Db } from './store.js';
+import { StoredProfile } from '../contracts/profile.js';
+import { estimateMs, type Profile } from '../core/slice/profile.js';
+import { rowsOf, type Db, type Scope } from './store.js';
 
-interface Scope {
-  readonly project: string;
-  readonly environment: string;
-}
-
-/** What the batches of a dataset cost, as the backfill before left it; null where none has. */
-export async function readProfile(db: Db, { project, environment }: Scope, dataset: string): Promise<unknown> {
-  const [row] = await rowsOf<{ profile: unknown }>(
-    db,
-    'SELECT profile FROM sluice.profiles WHERE project = ? AND environment = ? AND dataset = ?',
-    [project, environment, dataset],
-  );
-  return row?.profile ?? null;
-}
-
-const Known = z.object({
-  fixedMs: z.number(),
-  perPartitionMs: z.number(),
-  reached: z.number(),
-  samples: z.number(),
-  sums: z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()]),
-});
-
-/** Milliseconds per partition in batches of the usual size, of every dataset that was measured. A profile of another version is left out. */
-export async function partitionCosts(db: Db, { project, environment }: Scope): Promise<Map<string, number>> {
+/**
+ * What the batches of each dataset cost, as the backfill before left it. A profile of another version is left out, and so is one
+ * without a measurement: sizes are learned again within a few batches.
+ */
+export async function profilesOf(
+  db: Db,
+  { project, environment }: Scope,
+  dataset: string | null = null,
+): Promise<Map<string, Profile>> {
   const rows = await rowsOf<{ dataset: string; profile: unknown }>(
     db,
-    'SELECT dataset, profile FROM sluice.profiles WHERE project = ? AND environment = ?',
-    [project, environment],
+    `SELECT dataset, profile FROM sluice.profiles
+     WHERE project = ? AND environment = ? AND dataset = coalesce(?::text, dataset)`,
+    [project, environment, dataset],
   );
   return new Map(
-    rows.flatMap(({ dataset, profile }) => {
-      const known = Known.safeParse(profile);
-      if (!known.success) return [];
-      const size = Math.max(1, Math.floor(known.data.reached));
-      return [[dataset, estimateMs(known.data, size) / size] as const];
+    rows.flatMap(({ dataset: name, profile }) => {
+      const { data } = StoredProfile.safeParse(profile);
+      return data && data.samples > 0 ? [[name, data] as const] : [];
+    }),
+  );
+}
+
+/** Milliseconds per partition in batches of the usual size, of every dataset that was measured. */
+export async function partitionCosts(db: Db, scope: Scope): Promise<Map<string, number>> {
+  return new Map(
+    [...(await profilesOf(db, scope))].map(([dataset, profile]) => {
+      const size = Math.max(1, Math.floor(profile.reached));
+      return [dataset, estimateMs(profile, size) / size];
     }),
   );
 }

@@ -1,5 +1,32 @@
+import type { Connection } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { ACTIVITY_QUEUE } from './limits.js';
+
+/** Somebody who asks a task queue for work. */
+export interface Poller {
+  readonly identity: string;
+  /** When it last asked, in ms since the epoch. */
+  readonly polledAt: number;
+}
+
+/** Who asked for work lately, as Temporal remembers it for some minutes. `type` is that of the queue in Temporal's API. */
+export async function pollersOf(
+  { workflowService }: Pick<Connection | NativeConnection, 'workflowService'>,
+  namespace: string,
+  taskQueue: string,
+  type: number,
+): Promise<Poller[]> {
+  const { pollers } = await workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name: taskQueue },
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- as in limits.ts
+    taskQueueType: type,
+  });
+  return pollers.map(({ identity, lastAccessTime }) => ({
+    identity: identity ?? '',
+    polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
+  }));
+}
 
 /** A poll lasts a minute at most, and counts from its beginning: a worker that asked longer ago than this is gone. */
 const LATELY_MS = 75_000;
@@ -11,13 +38,8 @@ const LATELY_MS = 75_000;
 export async function isPolled(connection: NativeConnection, namespace: string, taskQueue: string): Promise<boolean> {
   const now = Date.now();
   try {
-    const { pollers } = await connection.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: taskQueue },
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- as in limits.ts
-      taskQueueType: ACTIVITY_QUEUE,
-    });
-    return pollers.some(({ lastAccessTime }) => now - Number(lastAccessTime?.seconds ?? 0) * 1000 < LATELY_MS);
+    const pollers = await pollersOf(connection, namespace, taskQueue, ACTIVITY_QUEUE);
+    return pollers.some(({ polledAt }) => now - polledAt < LATELY_MS);
   } catch {
     return true;
   }

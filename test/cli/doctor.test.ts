@@ -9,7 +9,6 @@ import { doctorLines } from '../../src/cli/render/doctor.js';
 const SOUND: DatabaseFacts = {
   version: 180_004,
   role: 'writer',
-  pid: 1,
   clockMs: 0,
   readOnly: false,
   allowed: 97,

@@ -1,18 +1,20 @@
-import pg from 'pg';
 import { SluiceError } from '../../contracts/errors.js';
 import type { Connection, Project } from '../../project/project.js';
 import { systemError } from '../../postgres/error.js';
+import { connectOnce } from '../../postgres/pool.js';
+import { ownsSession } from '../../postgres/pooler.js';
 import { quoteTable } from '../../postgres/quote.js';
 import { DEFAULT_SLOTS } from '../../worker/limits.js';
 import type { Opened } from '../../worker/open.js';
 import { fail, type Check } from './check.js';
 import { judgeDatabase, type DatabaseFacts } from './judge-database.js';
 
+/** A connection that is no part of any pool: what a pool would wait for is to be said at once. */
 const CONNECT_MS = 5_000;
 
 /** One round trip, so that the clock is read between two readings of ours. Reserved slots are for superusers only. */
 const FACTS = `
-  SELECT current_setting('server_version_num')::int AS version, quote_ident(current_user) AS role, pg_backend_pid() AS pid,
+  SELECT current_setting('server_version_num')::int AS version, quote_ident(current_user) AS role,
     extract(epoch FROM clock_timestamp())::float8 * 1000 AS "clockMs", pg_is_in_recovery() AS "readOnly",
     current_setting('max_connections')::int
       - coalesce(current_setting('superuser_reserved_connections', true)::int, 0)
@@ -66,7 +68,8 @@ interface Wanted {
 }
 
 async function factsOf(url: string, { schemas, tables }: Wanted): Promise<DatabaseFacts> {
-  return withClient(url, async (client) => {
+  const client = await connectOnce(url, CONNECT_MS);
+  try {
     const sentAt = Date.now();
     const { rows } = await client.query<Omit<DatabaseFacts, 'skewMs' | 'roundTripMs' | 'sharesBackends'>>(FACTS, [
       schemas,
@@ -79,28 +82,8 @@ async function factsOf(url: string, { schemas, tables }: Wanted): Promise<Databa
       ...row,
       roundTripMs: gotAt - sentAt,
       skewMs: Math.round(row.clockMs - (sentAt + gotAt) / 2),
-      // A pooler that hands out a backend per transaction gives this second connection the one that the first has just let go of.
-      sharesBackends: await withClient(url, async (other) => (await pidOf(other)) === row.pid),
+      sharesBackends: !(await ownsSession(client, () => connectOnce(url, CONNECT_MS))),
     };
-  });
-}
-
-async function pidOf(client: pg.Client): Promise<number | undefined> {
-  return (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
-}
-
-/** A connection that is no part of any pool: what a pool would retry is to be said at once. */
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: CONNECT_MS,
-    query_timeout: CONNECT_MS,
-    application_name: 'sluice/doctor',
-  });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return await work(client);
   } finally {
     await client.end().catch(() => undefined);
   }

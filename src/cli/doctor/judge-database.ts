@@ -4,7 +4,6 @@ import { fail, ok, warn, type Check } from './check.js';
 export interface DatabaseFacts {
   readonly version: number;
   readonly role: string;
-  readonly pid: number;
   readonly clockMs: number;
   readonly readOnly: boolean;
   readonly allowed: number;

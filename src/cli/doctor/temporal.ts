@@ -1,6 +1,7 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import { scopeOf, type Project } from '../../project/project.js';
-import { sliceQueue } from '../../worker/limits.js';
+import { ACTIVITY_QUEUE, sliceQueue } from '../../worker/limits.js';
+import { pollersOf, type Poller } from '../../worker/pollers.js';
 import type { TemporalTarget } from '../../worker/temporal-env.js';
 import { SEARCH_ATTRIBUTES } from '../../worker/search-attributes.js';
 import { codeVersion, versionOfIdentity } from '../../worker/version.js';
@@ -8,8 +9,8 @@ import { fail, ok, warn, type Check } from './check.js';
 
 /** A worker's long poll takes a minute at most: whoever asked for work this lately is there. */
 const POLLED_WITHIN_MS = 90_000;
-/** Types of task queues in Temporal's API. */
-const KIND = { workflow: 1, activity: 2 } as const;
+/** TASK_QUEUE_TYPE_WORKFLOW of Temporal's API. */
+const WORKFLOW_QUEUE = 1;
 /** NOT_FOUND and PERMISSION_DENIED of gRPC. */
 const GRPC = { notFound: 5, permissionDenied: 7 } as const;
 
@@ -83,36 +84,18 @@ async function checkAttributes({ operatorService }: Connection, namespace: strin
   }
 }
 
-async function checkQueues(
-  { workflowService }: Connection,
-  namespace: string,
-  project: Project,
-  now: number,
-): Promise<Check[]> {
+async function checkQueues(connection: Connection, namespace: string, project: Project, now: number): Promise<Check[]> {
   const queues = [
-    { name: 'sluice', taskQueueType: KIND.workflow },
-    { name: `sluice.${scopeOf(project)}`, taskQueueType: KIND.activity },
-    { name: sliceQueue(project), taskQueueType: KIND.activity },
+    { name: 'sluice', type: WORKFLOW_QUEUE },
+    { name: `sluice.${scopeOf(project)}`, type: ACTIVITY_QUEUE },
+    { name: sliceQueue(project), type: ACTIVITY_QUEUE },
   ];
   return Promise.all(
-    queues.map(async ({ name, taskQueueType }) => {
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to depend on
-      const { pollers } = await workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType });
-      return judgeQueue(
-        name,
-        pollers.map(({ identity, lastAccessTime }) => ({
-          identity: identity ?? '',
-          polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
-        })),
-        { now, version: codeVersion() },
-      );
+    queues.map(async ({ name, type }) => {
+      const pollers = await pollersOf(connection, namespace, name, type);
+      return judgeQueue(name, pollers, { now, version: codeVersion() });
     }),
   );
-}
-
-export interface Poller {
-  readonly identity: string;
-  readonly polledAt: number;
 }
 
 /** Whether somebody serves a queue, with the code that this command is of. */

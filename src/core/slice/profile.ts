@@ -26,6 +26,9 @@ export const BATCH_AIM_MS = 500;
 /** No batch is made to last longer. */
 export const BATCH_MAX_MS = 2_000;
 
+/** Up to this many partitions share a transaction; {@link batchSize} decides how many really do. */
+export const BATCH_PARTITIONS_MAX = 366;
+
 /** Plain JSON. Times in ms. */
 export interface Profile {
   readonly fixedMs: number;

@@ -45,7 +45,6 @@ const Source = z.looseObject({
   schema: text,
   config: Config.nullish(),
 });
-type DbtSource = z.output<typeof Source>;
 
 const Manifest = z.looseObject({
   metadata: z.looseObject({ dbt_schema_version: text, adapter_type: maybe, project_name: text.nullish() }),
