@@ -14,10 +14,11 @@ export interface SourceColumn {
 
 /**
  * Types whose binary form is the same on both sides of a COPY when both have this very type. jsonb → text, money and reg* corrupt
- * in silence, so what is not listed travels as text.
+ * in silence, so what is not listed travels as text. An infinite interval (17) went into a 13 in binary and could never be read there
+ * again; as text it is refused (bench/types-across.ts).
  */
 const BINARY =
-  /^(smallint|integer|bigint|real|double precision|numeric(\(\d+,-?\d+\))?|boolean|text|character varying(\(\d+\))?|character(\(\d+\))?|date|timestamp(\(\d\))? with(out)? time zone|time(\(\d\))? without time zone|uuid|bytea|interval)$/;
+  /^(smallint|integer|bigint|real|double precision|numeric(\(\d+,-?\d+\))?|boolean|text|character varying(\(\d+\))?|character(\(\d+\))?|date|timestamp(\(\d\))? with(out)? time zone|time(\(\d\))? without time zone|uuid|bytea)$/;
 
 export function movesInBinary(type: string): boolean {
   return BINARY.test(type);
