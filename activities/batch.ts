@@ -4,6 +4,7 @@ import type { PgClient } from '../src/postgres/pool.js';
 import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
+import { lockKey, unlockKey } from '../src/warehouse/postgres/key-lock.js';
 import { createStaging, publishStaged } from '../src/warehouse/postgres/staging.js';
 import { copyAcross } from '../src/postgres/copy.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
@@ -53,6 +54,7 @@ export async function publishBatch(
   if (spec.kind === 'call') throw new Error(`${dataset.name} is a call: it has no batches`);
   if (dataset.publish === 'view') return publishView(batch, warehouse);
   const into = staged ? STAGING : dataset.target;
+  if (dataset.enforcesKey) await lockKey(warehouse, dataset);
   const opening = [
     () => warehouse.query(BEGIN),
     () => requireHeld(warehouse, who, dataset.name, lo),
@@ -86,6 +88,7 @@ async function commit(
   await inOneFlight(warehouse, [
     () => writeLedger(warehouse, who, dataset, published),
     () => warehouse.query('COMMIT'),
+    ...(dataset.enforcesKey ? [() => unlockKey(warehouse, dataset)] : []),
   ]);
   return published;
 }

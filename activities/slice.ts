@@ -10,6 +10,7 @@ import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { publishBatch, type Batch } from './batch.js';
 import { beginCall } from './call.js';
 import type { SliceDeps } from './deps.js';
+import { slotsFor } from './load-dataset.js';
 import { faultOfBatch, isKeyTaken, keepFailure } from './failure.js';
 import type { MetricScope } from './metrics.js';
 import { failedInterval, intervalOf } from './ordinals.js';
@@ -85,14 +86,14 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     for (const span of input.batches) {
       let outcome: Outcome = 'key_taken';
       // The quick way first: straight into the table. It fails where another partition holds a key, and its connections with it.
-      for (const staged of dataset.publish === 'merge' ? [true] : [false, true]) {
+      for (const staged of dataset.publish === 'merge' || dataset.enforcesKey ? [true] : [false, true]) {
         if (outcome !== 'key_taken') break;
         if (session.cancelled()) return { ...result, yielded: 'cancelled' };
         const asked = performance.now();
         const turn = await takeTurn(slice.deps, who, dataset, session);
         slice.deps.metrics.waited(scopeOf(slice), (performance.now() - asked) / 1000);
         result.rateLimited = turn.rate !== null;
-        result.slots = turn.slots;
+        result.slots = slotsFor(dataset, turn.slots);
         if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
         outcome = await runBatch(slice, span, ledger, staged);
       }

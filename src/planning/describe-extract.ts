@@ -9,7 +9,7 @@ import type { Dataset, ExtractBody } from '../project/project.js';
 import { describeSource, movesInBinary, type SourceColumn } from '../source/postgres/describe.js';
 import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
-import type { Described } from './described.js';
+import type { Statement } from './described.js';
 
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
 const NULL_COUNT_TIMEOUT = '2s';
@@ -17,11 +17,7 @@ const NULL_COUNT_TIMEOUT = '2s';
 /** A source that is starting is there within seconds; planning waits no longer. */
 const CONNECT_TRIES = 4;
 
-export async function describeExtract(
-  deps: PlanningDeps,
-  dataset: Dataset,
-  body: ExtractBody,
-): Promise<Omit<Described, 'ddl'>> {
+export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body: ExtractBody): Promise<Statement> {
   const base: ExtractSpec = {
     kind: 'extract',
     connection: body.from,
@@ -30,7 +26,7 @@ export async function describeExtract(
     columns: [],
   };
   const pool = deps.pool(body.from);
-  const describe = async (client: PgClient): Promise<Omit<Described, 'ddl'>> => {
+  const describe = async (client: PgClient): Promise<Statement> => {
     const columns = await describeSource(client, base).catch((error: unknown) => {
       throw sourceError(error, dataset, body);
     });
