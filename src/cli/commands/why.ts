@@ -5,6 +5,7 @@ import { FOREVER, type Interval } from '../../core/interval/interval.js';
 import { partitionOf } from '../../core/time/axis.js';
 import { readTime } from '../../core/time/text.js';
 import { namedDataset } from '../../planning/asked.js';
+import { followViews } from '../../planning/reads.js';
 import { gatherFacts } from '../../planning/why-facts.js';
 import { explain } from '../../planning/why.js';
 import type { Dataset, Project } from '../../project/project.js';
@@ -27,7 +28,7 @@ export const why: Verb = {
         .argument('[time]', 'any time in the partition'),
     ).action(async (name: string, time: string | undefined, options: CommonOptions) => {
       await withProject(io, options, async (session) => {
-        const project = session.opened.project();
+        const project = await followViews({ project: session.opened.project(), pool: session.opened.pool });
         const dataset = namedDataset(project, name);
         const partition = askedPartition(project, dataset, time);
         const deps = {
