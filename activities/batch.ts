@@ -5,6 +5,7 @@ import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { createStaging, publishStaged } from '../src/warehouse/postgres/staging.js';
+import { rowsLeftOf, writeLedger } from '../src/warehouse/postgres/ledger.js';
 import { copyAcross } from '../src/postgres/copy.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import {
@@ -14,7 +15,6 @@ import {
   requireHeld,
   STAGING,
   targetTime,
-  writeLedger,
   type Published,
   type Publisher,
 } from '../src/warehouse/postgres/publish.js';
@@ -84,7 +84,7 @@ async function commit(
   warehouse: PgClient,
 ): Promise<readonly Published[]> {
   await inOneFlight(warehouse, [
-    () => writeLedger(warehouse, who, dataset, published),
+    () => writeLedger(warehouse, who, dataset, published, null, rowsLeftOf(dataset)),
     () => warehouse.query('COMMIT'),
   ]);
   return published;
