@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { RequestError, SystemError } from '../../contracts/errors.js';
 import { select } from '../../core/graph/select.js';
 import { namedDataset } from '../../planning/asked.js';
+import { howJoined } from '../../planning/coalescing.js';
 import { impactOf, mappingText, type Impact } from '../../planning/impact.js';
 import { followViews } from '../../planning/reads.js';
 import type { Dataset, Project } from '../../project/project.js';
@@ -27,8 +28,9 @@ export const graph: Verb = {
           const names = impact
             ? new Set([impact.dataset, ...impact.late])
             : selected(project, selectors, options.exclude);
-          const nodes = [...project.datasets.values()].filter(({ name }) => names.has(name)).map(nodeOf);
-          print(io, options.json, nodes.map(documentOf), () => [
+          const shown = [...project.datasets.values()].filter(({ name }) => names.has(name));
+          const nodes = shown.map(nodeOf);
+          print(io, options.json, shown.map(documentOf), () => [
             ...graphLines(nodes, io.screen()),
             ...(impact ? ['', ...impactText(impact).flatMap((text) => wrap(text, io.screen().width))] : []),
           ]);
@@ -79,9 +81,10 @@ function nodeOf({ name, body, axis, needs, owner }: Dataset): GraphNode {
 }
 
 /** As `--json` prints it: every mapping in words, `timezone` as in the project's files. */
-function documentOf({ zone, needs, owner, ...node }: GraphNode): object {
-  const said = needs.map(({ dataset, mapping }) => ({ dataset, mapping: mapping === '' ? 'same interval' : mapping }));
-  return { ...node, timezone: zone, owner: owner ?? null, needs: said };
+function documentOf(dataset: Dataset): object {
+  const { zone, needs, owner, ...node } = nodeOf(dataset);
+  const said = needs.map((need) => ({ ...need, mapping: need.mapping === '' ? 'same interval' : need.mapping }));
+  return { ...node, timezone: zone, owner: owner ?? null, needs: said, coalesce: howJoined(dataset) };
 }
 
 function impactText({ dataset, late, wrong, owners }: Impact): string[] {
