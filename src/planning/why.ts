@@ -151,7 +151,7 @@ function unpublishedCause(walk: Walk, dataset: WhyDataset, partition: Interval, 
   const reads = readsText(open);
   const holder = holderOf(facts, dataset, partition);
   return holder
-    ? heldVerdict(dataset, partition, holder, reads, inputs)
+    ? heldVerdict(dataset, partition, holder, reads, inputs, facts.environment)
     : missingVerdict(facts, dataset, partition, reads, inputs);
 }
 
