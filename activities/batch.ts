@@ -6,6 +6,7 @@ import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { lockKey, unlockKey } from '../src/warehouse/postgres/key-lock.js';
 import { createStaging, publishStaged } from '../src/warehouse/postgres/staging.js';
+import { rowsLeftOf, writeLedger } from '../src/warehouse/postgres/ledger.js';
 import { copyAcross } from '../src/postgres/copy.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import {
@@ -15,7 +16,6 @@ import {
   requireHeld,
   STAGING,
   targetTime,
-  writeLedger,
   type Published,
   type Publisher,
 } from '../src/warehouse/postgres/publish.js';
@@ -86,7 +86,7 @@ async function commit(
   warehouse: PgClient,
 ): Promise<readonly Published[]> {
   await inOneFlight(warehouse, [
-    () => writeLedger(warehouse, who, dataset, published),
+    () => writeLedger(warehouse, who, dataset, published, null, rowsLeftOf(dataset)),
     () => warehouse.query('COMMIT'),
     ...(dataset.enforcesKey ? [() => unlockKey(warehouse, dataset)] : []),
   ]);

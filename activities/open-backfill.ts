@@ -1,3 +1,4 @@
+import { typedIn } from '../src/contracts/typed.js';
 import { RequestError } from '../src/contracts/errors.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
@@ -164,7 +165,7 @@ function refuse(request: BackfillRequest, conflict: Conflict): Opened {
   throw new RequestError(
     'conflict',
     `backfill ${conflict.backfillId} holds ${what}`,
-    `wait for it with --on-conflict wait, leave its part out with --on-conflict skip, or end it: sluice cancel ${conflict.backfillId}`,
+    `wait for it with --on-conflict wait, leave its part out with --on-conflict skip, or end it: ${typedIn(request.environment, `sluice cancel ${conflict.backfillId}`)}`,
   );
 }
 

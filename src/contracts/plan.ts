@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { GRAINS } from '../core/time/axis.js';
-import { MOVES, PUBLISH } from './project.js';
+import { EPOCH_UNITS, MOVES, PUBLISH } from './project.js';
 import { PlanWarning } from './status.js';
 import { ORDER, REBUILD } from './request.js';
 
@@ -43,7 +43,7 @@ export const ExtractSpec = z.object({
     .object({
       column: z.string(),
       type: z.string(),
-      unit: z.enum(['s', 'ms', 'us']).optional(),
+      unit: z.enum(EPOCH_UNITS).optional(),
       timezone: z.string().optional(),
     })
     .optional(),

@@ -11,6 +11,8 @@ import { isZone } from '../core/time/zone.js';
 export const PUBLISH = ['replace', 'merge', 'view'] as const;
 export const MOVES = ['follow', 'fail'] as const;
 export const STORAGE = ['plain', 'partitioned'] as const;
+export const EPOCH_UNITS = ['s', 'ms', 'us', 'ns'] as const;
+export type EpochUnit = (typeof EPOCH_UNITS)[number];
 
 const text = z.string();
 const nonEmpty = z.string().min(1);
@@ -86,9 +88,7 @@ export const ExtractYaml = z.strictObject({
   from: nonEmpty,
   table: nonEmpty.optional(),
   query: nonEmpty.optional(),
-  time: z
-    .union([nonEmpty, z.strictObject({ column: nonEmpty, unit: z.enum(['s', 'ms', 'us']).optional() })])
-    .optional(),
+  time: z.union([nonEmpty, z.strictObject({ column: nonEmpty, unit: z.enum(EPOCH_UNITS).optional() })]).optional(),
   source_timezone: zone.optional(),
 });
 /** What can be read of an extract that has mistakes. */

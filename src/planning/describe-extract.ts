@@ -66,7 +66,7 @@ function timeOf(dataset: Dataset, body: ExtractBody, columns: readonly SourceCol
     throw new RequestError(
       'time_type',
       `${dataset.file}: column ${JSON.stringify(column)} is ${type}, which cannot be a time`,
-      'name a column of type timestamptz, timestamp or date; for epochs write `time: { column: …, unit: s | ms | us }`',
+      'name a column of type timestamptz, timestamp or date; for epochs write `time: { column: …, unit: s | ms | us | ns }`',
     );
   }
   if (isZoneless(type) && body.sourceTimezone === undefined) {

@@ -16,6 +16,7 @@ import { deferredOf, viewOf, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { runToJson } from './json.js';
+import { followViews } from './reads.js';
 import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
@@ -31,8 +32,9 @@ export async function planRequest(
   exclude: Exclude = new Map(),
 ): Promise<StoredPlan> {
   const { now } = deps;
-  const selected = selectDatasets(deps.project, request);
-  const view = await viewOf(deps.db, deps.project, selected);
+  const followed = await followViews(deps);
+  const selected = selectDatasets(followed, request);
+  const view = await viewOf(deps.db, followed, selected);
   const { project } = view;
   const resolved = resolveRange(request, { zone: project.timezone, now });
   if ('problem' in resolved)

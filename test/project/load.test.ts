@@ -103,6 +103,18 @@ test('the transform that the contract prints', async () => {
   );
 });
 
+test('what a view under reads may hide can be named under needs, and is no table of the SQL', async () => {
+  const sql = 'SELECT t FROM far.seen WHERE t >= :start AND t < :end';
+  const files = (settings: string): Files => projectFiles({ 'datasets/clean.sql': transform(sql, settings) });
+  const dataset = await loadDataset(files('time: t\nreads: [far.seen]\nneeds: { raw: { lookback: 1d } }'), 'clean');
+  assert.deepEqual(dataset.needs, [{ dataset: 'raw', lookback: { months: 0, days: 1, ms: 0 } }]);
+  const problems = await problemsOf(files('time: t\nreads: [far.seen]\nneeds: { rw: {}, clean: {} }'));
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['unknown_dataset', 'needs_unread'],
+  );
+});
+
 test('a project with ten mistakes yields all ten', async () => {
   const problems = await problemsOf(await readProjectFiles(join(FIXTURES, 'ten_mistakes')));
   assert.deepEqual(

@@ -6,7 +6,15 @@ import { instantOf, within } from '../../postgres/time.js';
 import { ForeignRowsError, STAGING, targetTime, type Published, type Publisher } from './publish.js';
 
 /** Rows whose keys another partition holds, where `moves: fail` forbids it. */
-export class KeyMovedError extends Error {}
+export class KeyMovedError extends Error {
+  constructor(
+    message: string,
+    /** Where the partitions begin that hold them, ms; null for rows in no partition that sluice published. */
+    readonly homes: readonly (number | null)[],
+  ) {
+    super(message);
+  }
+}
 
 interface Left {
   /** The partition in the ledger; null where it has none. */
@@ -56,6 +64,7 @@ export async function settleMoves(
     const there = first.start === null ? 'no partition that sluice published' : spanText(first.start, first.end);
     throw new KeyMovedError(
       `${first.rows} keys of partition ${spanText(batch[0]?.start, batch.at(-1)?.end)} are in ${there} already`,
+      left.map(({ start }) => (start === null ? null : Date.parse(start))),
     );
   }
   const foreign = left.find(({ start }) => start === null);
