@@ -3,6 +3,7 @@ import type { StoredDataset } from '../src/contracts/plan.js';
 import type { Fault } from '../src/core/fault.js';
 import { faultOf } from '../src/postgres/error.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
+import { StagingLostError } from '../src/warehouse/postgres/chunks.js';
 import { KeyMovedError } from '../src/warehouse/postgres/moves.js';
 import { DuplicateKeyError, NullKeyError } from '../src/warehouse/postgres/staging.js';
 import { ForeignRowsError, type Publisher } from '../src/warehouse/postgres/publish.js';
@@ -36,6 +37,7 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
   if (error instanceof DuplicateKeyError) return { code: 'duplicate_key', class: 'poison', message: error.message };
   if (error instanceof NullKeyError) return { code: 'null_key', class: 'poison', message: error.message };
   if (error instanceof RowsLostError) return { code: 'rows_lost', class: 'transient', message: error.message };
+  if (error instanceof StagingLostError) return { code: 'staging_lost', class: 'transient', message: error.message };
   return faultOf(error, dataset.kind === 'extract' ? 'source' : 'warehouse');
 }
 

@@ -22,6 +22,7 @@ import {
   type Conflict,
   type Held,
 } from '../src/store/reservations.js';
+import { dropAbandoned } from '../src/store/staging.js';
 import { rowsOf, type Db } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
@@ -44,6 +45,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   const current = await deps.project(undefined);
   // What this worker runs is deployed, also while another one deploys its own.
   if (current.protected && project.hash !== current.hash) await requireDeployed(deps.db, project);
+  await dropAbandoned(deps.db, ref);
   const request = await asPlanned(deps.db, order.request);
   return inTurn(() =>
     deps.db.transaction(async (tx) => {

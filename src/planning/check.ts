@@ -68,7 +68,11 @@ async function checkDataset(deps: PlanningDeps, scratch: Scratch, dataset: Datas
   const { client } = scratch;
   await client.query('SAVEPOINT sluice_check');
   try {
-    const { warnings } = await describeOne(deps, scratch, dataset, { overwrite: false, windows: new Map() });
+    const { warnings } = await describeOne(deps, scratch, dataset, {
+      overwrite: false,
+      windows: new Map(),
+      reads: new Map(),
+    });
     return { warnings };
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;

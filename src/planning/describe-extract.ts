@@ -10,6 +10,7 @@ import { describeSource, movesInBinary, type SourceColumn } from '../source/post
 import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
+import { scanOf, type Reads } from './scan.js';
 
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
 const NULL_COUNT_TIMEOUT = '2s';
@@ -21,6 +22,7 @@ export async function describeExtract(
   deps: PlanningDeps,
   dataset: Dataset,
   body: ExtractBody,
+  reads: Reads | undefined,
 ): Promise<Omit<Described, 'ddl'>> {
   const base: ExtractSpec = {
     kind: 'extract',
@@ -45,11 +47,12 @@ export async function describeExtract(
         ...(cast ? { cast: type } : {}),
       })),
     };
+    const { scan, warnings } = await scanOf(client, dataset, spec, reads);
     return {
-      spec,
+      spec: { ...spec, ...(scan === 'once' ? { scan } : {}) },
       columns: columns.map(({ name, type }) => ({ name, type })),
       time: time === undefined ? null : { column: time.column, type: time.type },
-      warnings: await nullTimes(client, dataset, spec, columns),
+      warnings: [...(await nullTimes(client, dataset, spec, columns)), ...warnings],
     };
   };
   return withRetries(

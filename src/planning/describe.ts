@@ -9,6 +9,7 @@ import { describeGrants, describeTarget, type TargetState } from '../warehouse/p
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
 import { describeExtract } from './describe-extract.js';
+import type { Reads } from './scan.js';
 import { describeTransform } from './describe-transform.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
 import { readsItself } from './own-table.js';
@@ -18,6 +19,8 @@ export interface DescribeOptions {
   readonly overwrite: boolean;
   /** Interval that a `grain: none` transform reads. */
   readonly windows: ReadonlyMap<string, Interval>;
+  /** What is read of an extract; absent where nothing is built. */
+  readonly reads: ReadonlyMap<string, Reads>;
 }
 
 /**
@@ -63,7 +66,7 @@ export async function describeOne(
   if (body.kind === 'call') return describeCall(body, options.windows.get(dataset.name));
   const found: Omit<Described, 'ddl'> & { readonly tried?: string } =
     body.kind === 'extract'
-      ? await describeExtract(deps, dataset, body)
+      ? await describeExtract(deps, dataset, body, options.reads.get(dataset.name))
       : await describeTransform(deps, scratch, dataset, body, options.windows.get(dataset.name));
   requireColumns(dataset, found.columns);
   const state = await describeTarget(scratch.client, dataset.table);

@@ -15,6 +15,7 @@ import { deferredOf, viewOf, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { runToJson } from './json.js';
+import { readsOf } from './scan.js';
 import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
@@ -53,7 +54,9 @@ export async function planRequest(
     building.flatMap(({ name, window }) => (window === undefined ? [] : [[name, window] as const])),
   );
   const seen = { ...deps, project };
-  const described = await describeDatasets(seen, inOrder(project, building), { overwrite: request.overwrite, windows });
+  const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)] as const));
+  const options = { overwrite: request.overwrite, windows, reads };
+  const described = await describeDatasets(seen, inOrder(project, building), options);
   return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
 }
 
