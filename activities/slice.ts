@@ -144,7 +144,7 @@ async function runBatch(
   if (partitions.every(({ start }) => ours.has(start))) {
     return { span: [...span], rows: sum(partitions.map(({ start }) => ours.get(start) ?? 0)), ms: 0, skipped: true };
   }
-  const began = performance.now();
+  let began = performance.now();
   let waited = 0;
   const ms = (): number => Math.round(performance.now() - began - waited);
   const log = deps.log.child({
@@ -156,6 +156,8 @@ async function runBatch(
   });
   try {
     const staging = await slice.stagingOf(span);
+    // What was read for all partitions is not what this batch costs.
+    if (staging?.shared === true) began = performance.now();
     waited = await waitForTurn(slice, limits);
     const warehouse = await session.warehouse();
     const source = dataset.spec.kind === 'extract' && !staging ? await session.source(dataset.spec.connection) : null;

@@ -74,6 +74,9 @@ test('kill -9 between chunks: another worker goes on from there, and what change
   const first = await stack.worker(folder);
   await warehouse.query(AUDIT);
   const client = await clientOf(stack, 'large');
+  await warehouse.query(
+    `CREATE ROLE large_monitor; ALTER DEFAULT PRIVILEGES IN SCHEMA sluice GRANT SELECT ON TABLES TO large_monitor`,
+  );
   await warehouse.query('SELECT pg_advisory_lock(5)');
   await client.start({ ...RANGE, exclude: ['huge'] }, { id: 'killed' });
   const unread = `SELECT string_agg(s.dataset || ' ' || c.n, ', ' ORDER BY s.dataset) AS n FROM sluice.chunks c
@@ -85,6 +88,9 @@ test('kill -9 between chunks: another worker goes on from there, and what change
   }).catch((error: unknown) => {
     throw new Error(`unread: ${String(seen)}`, { cause: error });
   });
+  const readable = `SELECT count(*) AS n FROM pg_class WHERE relname LIKE 'staging\\_%' AND relkind = 'r'
+    AND has_table_privilege('large_monitor', oid, 'SELECT')`;
+  assert.equal(await numberOf(warehouse, readable), 0, 'who reads the state of sluice does not read data');
   await kill9(first);
   await warehouse.query('SELECT pg_advisory_unlock(5)');
   // In a chunk that was read: a row changes, one goes to a chunk that was not. In one that was not: a row goes.

@@ -6,8 +6,8 @@
 export const CHUNK_ROWS = 1_000_000;
 /** Each is a table of its own, and dropping them takes a lock for each. */
 const CHUNKS_MAX = 256;
-/** A worker's own limit on readers of one partition, whatever the slots. */
-const READERS_MAX = 8;
+/** Whatever the slots: each holds a connection on either side, of the 64 that all slices of a worker have. */
+const READERS_MAX = 4;
 
 /** By which borders: pages of the table, values of its time column; null: it cannot be divided. */
 export type ChunkAxis = 'pages' | 'time' | null;
