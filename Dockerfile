@@ -15,7 +15,7 @@ WORKDIR /sluice
 COPY LICENSE package.json ./
 COPY --from=build /sluice/node_modules node_modules
 COPY --from=build /sluice/dist dist
-RUN ln -s /sluice/dist/src/cli/main.js /usr/local/bin/sluice
+RUN ln -s /sluice/dist/src/cli/sluice.js /usr/local/bin/sluice
 USER node
 WORKDIR /project
 ENTRYPOINT ["sluice"]

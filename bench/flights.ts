@@ -63,7 +63,7 @@ export async function flightsEngine(
   return { seconds, partitions: status.partitions.total };
 }
 
-const SLUICE = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+const SLUICE = fileURLToPath(new URL('../dist/src/cli/sluice.js', import.meta.url));
 const RUNS = 5;
 
 /** The example as a project of its own, all of its datasets with that setting. */

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { markdownTable, median } from './lib/figures.js';
 
-const SLUICE = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+const SLUICE = fileURLToPath(new URL('../dist/src/cli/sluice.js', import.meta.url));
 const WORDS = ['backfill', '-p', 'examples/flights', '--from', '2013-01-01', '--to', '2014-01-01', '--wait', '--json'];
 
 async function main([dataDir, runs = '5']: readonly string[]): Promise<void> {

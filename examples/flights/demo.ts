@@ -15,7 +15,7 @@ import { formatReport, verify } from './verify.js';
 
 const PROJECT = exampleDir();
 const DATA_DIR = process.env['SLUICE_DATA_DIR'] ?? join(PROJECT, '.sluice');
-const SLUICE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const SLUICE = fileURLToPath(new URL('../../src/cli/sluice.js', import.meta.url));
 const YEAR = ['--from', '2013-01-01', '--to', '2014-01-01'];
 
 /** The same command that a person would type; its progress goes to this terminal. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { RequestError, SystemError } from '../contracts/errors.js';
 import type { BackfillClient } from '../client/index.js';
 import type { BackfillStatus } from '../contracts/status.js';
+import { scopeOf } from '../project/project.js';
 import { findBackfill } from '../store/backfills.js';
 import { openProject, type Opened } from '../worker/open.js';
 import type { Io } from './io.js';
@@ -32,10 +33,7 @@ export async function withProject<T>(
   });
   let connected: Promise<BackfillClient> | undefined;
   const client = (): Promise<BackfillClient> => (connected ??= connect(opened));
-  const workflowId = (id: string): string => {
-    const { name, environment } = opened.project();
-    return id.includes('/') ? id : `backfill/${environment === 'default' ? name : `${name}@${environment}`}/${id}`;
-  };
+  const workflowId = (id: string): string => (id.includes('/') ? id : `backfill/${scopeOf(opened.project())}/${id}`);
   try {
     return await work({
       opened,

@@ -72,6 +72,8 @@ function argumentsOf(options: TemporalOptions): string[] {
     // One partition a task queue: a rate is divided among partitions, and one that happens to be empty would waste its part.
     ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
     ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
+    // Within a priority a queue serves by weight: the longest chain of a backfill first.
+    ...['--dynamic-config-value', 'matching.enableFairness=true'],
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=off'],
     ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ];

@@ -60,6 +60,9 @@ export async function planRequest(
   return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
 }
 
+/** Datasets whose ledger is read at once. */
+const LEDGER_LANES = 3;
+
 function selectDatasets(project: Project, request: BackfillRequest): ReadonlySet<string> {
   const found = select(project.datasets, request.select ?? [], request.exclude ?? []);
   if ('problem' in found) throw new RequestError(found.problem.code, found.problem.message, found.problem.remedy);
@@ -72,8 +75,15 @@ async function readLedger(
   nodes: readonly Dataset[],
 ): Promise<Map<string, LedgerRun[]>> {
   const runs = new Map<string, LedgerRun[]>();
-  // One after the other: a backfill plans on one connection, under its lock.
-  for (const node of nodes) runs.set(node.name, await ledgerRuns(db, scopeOf, { ...node, zone: node.axis.zone }));
+  const left = [...nodes];
+  // A backfill plans on one connection, under its lock.
+  const lanes = db.isTransaction === true ? 1 : LEDGER_LANES;
+  await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      for (let node = left.pop(); node; node = left.pop())
+        runs.set(node.name, await ledgerRuns(db, scopeOf, { ...node, zone: node.axis.zone }));
+    }),
+  );
   return runs;
 }
 

@@ -12,7 +12,7 @@ export interface LedgerNode {
 /** Whose rows: what an environment defers is another's. */
 export type ScopeOf = (dataset: string) => Scope;
 
-function keysOf(scopeOf: ScopeOf, dataset: string): [string, string, string] {
+function rowsKey(scopeOf: ScopeOf, dataset: string): [string, string, string] {
   const { project, environment } = scopeOf(dataset);
   return [project, environment, dataset];
 }
@@ -66,7 +66,7 @@ type Xid = 'first_xid' | 'changed_xid';
 
 /** Whether `p` reads a partition whose `xid` its snapshot did not see. */
 function notSeen(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql {
-  const keys = keysOf(scopeOf, need.dataset);
+  const keys = rowsKey(scopeOf, need.dataset);
   const lookback = need.lookback ?? { months: 0, days: 0, ms: 0 };
   const same =
     need.dataset !== node.name && !need.window && lookback.months === 0 && lookback.days === 0 && lookback.ms === 0;
@@ -90,7 +90,7 @@ function notSeen(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql 
  * that starts at or before `lo`: two index probes a partition instead of a scan of all earlier ones.
  */
 function readRows(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql {
-  const keys = keysOf(scopeOf, need.dataset);
+  const keys = rowsKey(scopeOf, need.dataset);
   const self = need.dataset === node.name;
   const from = readFrom(node, need);
   // What was published in one transaction was built in order: each partition saw those before it, though its snapshot did not.
@@ -145,7 +145,7 @@ function changedBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: st
  * and before the first of those that its own transaction published, which it saw.
  */
 function latestBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: string): Sql {
-  const own = keysOf(scopeOf, node.name);
+  const own = rowsKey(scopeOf, node.name);
   const self = need.dataset === node.name;
   const latest = self ? 'first_value(latest) OVER (PARTITION BY xid ORDER BY at)' : 'latest';
   return {
@@ -156,6 +156,6 @@ function latestBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: str
           UNION ALL SELECT NULL, starts_at, NULL, changed_xid FROM sluice.partitions
             WHERE project = ? AND environment = ? AND dataset = ?) AS event) AS seen
       WHERE starts_at IS NOT NULL) AS ${alias} ON ${alias}.starts_at = p.starts_at`,
-    bindings: [...own, ...keysOf(scopeOf, need.dataset)],
+    bindings: [...own, ...rowsKey(scopeOf, need.dataset)],
   };
 }

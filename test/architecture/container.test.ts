@@ -36,6 +36,7 @@ const Service = z
     init: z.boolean().optional(),
     stop_grace_period: Duration.optional(),
     restart: z.enum(['no', 'always', 'on-failure', 'unless-stopped']).optional(),
+    configs: z.array(z.strictObject({ source: z.string(), target: z.string().startsWith('/') })).optional(),
     deploy: z.strictObject({ replicas: z.int().positive() }).optional(),
   })
   .refine(({ image, build }) => (image === undefined) !== (build === undefined), 'an image, or what builds it');
@@ -43,13 +44,21 @@ const Compose = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]*$/),
   services: z.record(z.string(), Service),
   volumes: z.record(z.string(), z.null()),
+  configs: z.record(z.string(), z.strictObject({ content: z.string() })),
 });
 type Compose = z.infer<typeof Compose>;
 
 /** What each image reads, by its own documentation. */
 const READ_BY: Readonly<Record<string, readonly string[]>> = {
   postgres: ['POSTGRES_USER', 'POSTGRES_PASSWORD', 'POSTGRES_DB'],
-  'temporalio/auto-setup': ['DB', 'DB_PORT', 'POSTGRES_SEEDS', 'POSTGRES_USER', 'POSTGRES_PWD'],
+  'temporalio/auto-setup': [
+    'DB',
+    'DB_PORT',
+    'POSTGRES_SEEDS',
+    'POSTGRES_USER',
+    'POSTGRES_PWD',
+    'DYNAMIC_CONFIG_FILE_PATH',
+  ],
   'temporalio/ui': ['TEMPORAL_ADDRESS'],
 };
 
@@ -75,6 +84,10 @@ function mistakes(compose: Compose, docs: string): string[] {
   for (const [name, service] of Object.entries(compose.services)) {
     const [image = '', tag] = service.image?.split(':') ?? [];
     say(service.image !== undefined && !/^\d+\.\d+/.test(tag ?? ''), `${name}: ${service.image} is not pinned`);
+    for (const { source, target } of service.configs ?? []) {
+      say(!compose.configs[source], `${name}: no config ${source}`);
+      say(!Object.values(service.environment ?? {}).includes(target), `${name}: nothing reads ${target}`);
+    }
     for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
       say(!compose.services[other], `${name}: no service ${other}`);
       say(condition === 'service_healthy' && !compose.services[other]?.healthcheck, `${other} has no healthcheck`);
@@ -126,7 +139,12 @@ test('mistakes in a compose file are found', () => {
   const bad: Compose = {
     name: 'x',
     services: {
-      a: { image: 'postgres:latest', ports: ['127.0.0.1:1:1'], environment: { POSTGRES_PASS: 'x' } },
+      a: {
+        image: 'postgres:latest',
+        ports: ['127.0.0.1:1:1'],
+        environment: { POSTGRES_PASS: 'x' },
+        configs: [{ source: 'lost', target: '/x' }],
+      },
       b: {
         build: '.',
         ports: ['127.0.0.1:1:2'],
@@ -137,9 +155,12 @@ test('mistakes in a compose file are found', () => {
       },
     },
     volumes: {},
+    configs: {},
   };
   assert.deepEqual(mistakes(bad, ''), [
     'a: postgres:latest is not pinned',
+    'a: no config lost',
+    'a: nothing reads /x',
     'a: nobody reads POSTGRES_PASS',
     'a has no healthcheck',
     'b: no service c',

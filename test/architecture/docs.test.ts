@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { test } from 'node:test';
 import { COMMANDS } from '../../src/cli/commands/index.js';
-import type { Io } from '../../src/cli/io.js';
+import { silentIo } from '../cli/support/io.js';
 import type { SourceFile } from './tree.js';
 import { allFiles, ROOT } from './tree.js';
 
@@ -54,16 +54,7 @@ function unlisted(decisions: readonly string[], index: string): string[] {
 
 /** What `sluice --help` lists. */
 function verbsOfCli(): ReadonlySet<string> {
-  const io: Io = {
-    env: {},
-    out: () => true,
-    err: () => true,
-    screen: () => ({ width: 100, height: 24, now: 0, color: false }),
-    isTerminal: false,
-    interruptible: () => new AbortController().signal,
-    now: () => 0,
-  };
-  return new Set(COMMANDS.map(({ make }) => make(io, () => undefined).name()));
+  return new Set(COMMANDS.map(({ make }) => make(silentIo(), () => undefined).name()));
 }
 
 test('relative links lead to a file', () => {

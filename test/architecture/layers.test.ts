@@ -77,13 +77,16 @@ test('no import cycle, types included', () => {
   assert.deepEqual(cycles(codeFiles()), []);
 });
 
+/** The command as the build bundles it: what `src/cli/sluice.ts` looks for in `dist`. */
+const BUILT = 'bundle/cli/main.ts';
+
 test('relative imports name a file that exists', () => {
   const files = codeFiles();
   const known = new Set(files.map(({ path }) => path));
   const lost = files.flatMap((file) =>
     importsOf(file)
       .map(({ specifier }) => ({ specifier, target: resolveImport(file.path, specifier) }))
-      .filter(({ target }) => target !== undefined && target.endsWith('.ts') && !known.has(target))
+      .filter(({ target }) => target !== undefined && target.endsWith('.ts') && !known.has(target) && target !== BUILT)
       .map(({ specifier }) => `${file.path}: ${specifier}`),
   );
   assert.deepEqual(lost, []);

@@ -6,19 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { COMMANDS } from '../../src/cli/commands/index.js';
 import { completionScript } from '../../src/cli/completion.js';
-import type { Io } from '../../src/cli/io.js';
+import { silentIo } from './support/io.js';
 
-const io: Io = {
-  env: {},
-  out: () => true,
-  err: () => true,
-  screen: () => ({ width: 100, height: 24, now: 0, color: false }),
-  isTerminal: false,
-  interruptible: () => new AbortController().signal,
-  now: () => 0,
-};
 const program = new Command('sluice');
-for (const { make } of COMMANDS) program.addCommand(make(io, () => undefined));
+for (const { make } of COMMANDS) program.addCommand(make(silentIo(), () => undefined));
 const FLIGHTS = fileURLToPath(new URL('../../examples/flights', import.meta.url));
 
 /** What Tab offers after these words; the last one is what was begun. */

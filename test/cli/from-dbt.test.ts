@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { init } from '../../src/cli/commands/init.js';
+import { silentIo } from './support/io.js';
 import { readProjectFiles } from '../../src/project/files.js';
 import { loadProject } from '../../src/project/load.js';
 import type { Project } from '../../src/project/project.js';
@@ -23,15 +24,7 @@ function folderFor(context: TestContext): string {
 async function fromDbt(folder: string, manifest: string): Promise<Map<string, string[]>> {
   let out = '';
   const command = init.make(
-    {
-      env: {},
-      out: (text) => (out += text),
-      err: () => undefined,
-      isTerminal: false,
-      screen: () => ({ width: 100, height: 40, now: 0, color: false }),
-      interruptible: () => new AbortController().signal,
-      now: () => 0,
-    },
+    silentIo((text) => (out += text)),
     () => undefined,
   );
   await command.exitOverride().parseAsync([folder, '--from-dbt', manifest, '--json'], { from: 'user' });

@@ -9,7 +9,7 @@ import { graph } from '../../src/cli/commands/graph.js';
 import type { Verb } from '../../src/cli/verb.js';
 import { init, projectName } from '../../src/cli/commands/init.js';
 import { problemsDocument, validate } from '../../src/cli/commands/validate.js';
-import type { Io } from '../../src/cli/io.js';
+import { silentIo } from './support/io.js';
 import { loadProject } from '../../src/project/load.js';
 import { readProjectFiles } from '../../src/project/files.js';
 
@@ -25,15 +25,7 @@ function folderFor(context: TestContext): string {
 async function run(verb: Verb, ...args: readonly string[]): Promise<{ out: string; code: number }> {
   let out = '';
   let code = 0;
-  const io: Io = {
-    env: {},
-    out: (text) => (out += text),
-    err: () => undefined,
-    isTerminal: false,
-    screen: () => ({ width: 100, height: 40, now: 0, color: false }),
-    interruptible: () => new AbortController().signal,
-    now: () => Date.UTC(2026, 2, 1),
-  };
+  const io = silentIo((text) => (out += text), Date.UTC(2026, 2, 1));
   const command: Command = verb.make(io, (number) => (code = number)).exitOverride();
   await command.parseAsync([...args], { from: 'user' });
   return { out, code };

@@ -11,7 +11,7 @@ import { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
 
-const SLUICE = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const SLUICE = fileURLToPath(new URL('../../dist/src/cli/sluice.js', import.meta.url));
 const DAY = `date_trunc('day', v.at)`;
 const COUNTED = (from: string, day = DAY, more = ''): string => `/*
 time: day

@@ -7,7 +7,7 @@ import type { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from './eventually.js';
 import type { Stack } from './stack.js';
 
-const SLUICE = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const SLUICE = fileURLToPath(new URL('../../dist/src/cli/sluice.js', import.meta.url));
 
 /** `sluice.yaml` of a test's project: a source and a warehouse on the stack's PostgreSQL. */
 export function projectYaml(project: string, { warehouse = 'warehouse', budget = '{ slots: 4 }' } = {}): string {

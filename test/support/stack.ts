@@ -8,7 +8,7 @@ import pg from 'pg';
 import { startDev, type Dev } from '../../src/dev/dev.js';
 import { ensureDatabase } from '../../src/dev/postgres-server.js';
 
-const SLUICE = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const SLUICE = fileURLToPath(new URL('../../dist/src/cli/sluice.js', import.meta.url));
 
 /** What a `sluice` command came to. */
 export interface Ran {

@@ -70,7 +70,7 @@ GROUP BY 1
 function readme(project: string): string {
   return `# ${project}
 
-A project of [sluice](https://www.npmjs.com/package/sluice): three datasets, one after another, over made-up orders.
+A project of sluice: three datasets, one after another, over made-up orders.
 
 - \`sluice.yaml\`: databases and defaults
 - \`datasets/ops/orders_raw.yaml\`: an extract, from the source \`ops\` into the warehouse

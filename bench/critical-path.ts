@@ -1,0 +1,115 @@
+/**
+ * Critical path first against first come, on random graphs: the same backfills on a Temporal server whose queues serve by weight, and on one
+ * whose queues do not. Statements only sleep, so that cores do not matter.
+ *
+ *     node --import tsx bench/critical-path.ts [GRAPHS]
+ */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { findTemporal } from '../src/dev/temporal-source.js';
+import type { Stack } from '../test/support/stack.js';
+import { backfill, withStack } from './lib/engine.js';
+import { markdownTable, median } from './lib/figures.js';
+
+const DATASETS = 10;
+const PARTITIONS = 12;
+const SLOTS = 3;
+const RANGE = ['--from', '2024-01-01', '--to', '2024-01-13', '--rebuild', 'all'];
+
+/** Numbers from [0, 1), the same for a seed every time (mulberry32). */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A graph whose datasets read up to two earlier ones, and cost 10 to 150 ms a partition. Half of them read nothing, so that there is a choice. */
+function projectOf(seed: number): Record<string, string> {
+  const next = random(seed);
+  const files = Array.from({ length: DATASETS }, (_, i) => {
+    const reads = new Set<number>();
+    if (i > 0 && next() < 0.6) for (let n = 0; n < 2; n++) reads.add(Math.floor(next() * i));
+    const slept = `SELECT :start AS day, :end AS until, pg_sleep(${(0.01 + 0.14 * next() ** 3).toFixed(3)})::text AS slept`;
+    const inputs = [...reads].map(
+      (input) => `(SELECT count(*) FROM d${input} i WHERE i.day >= :start AND i.day < :end)`,
+    );
+    const where = inputs.length > 0 ? `\nWHERE ${inputs.map((one) => `${one} >= 0`).join(' AND ')}` : '';
+    return [`datasets/d${i}.sql`, `/*\ntime: day\ncoalesce: never\n*/\n${slept}${where}\n`];
+  });
+  return {
+    'sluice.yaml': `project: graph_${seed}
+connections:
+  warehouse: { type: postgres, url: "embedded:graph_${seed}", budget: { slots: ${SLOTS} } }
+warehouse: warehouse
+schema: analytics
+defaults: { grain: day, start: 2024-01-01 }
+`,
+    ...(Object.fromEntries(files) as Record<string, string>),
+  };
+}
+
+/** The backfill's own seconds, its costs known from a run before. */
+async function secondsOf(stack: Stack, seed: number): Promise<number> {
+  const project = stack.project(`graph_${seed}`, projectOf(seed));
+  const worker = await stack.worker(project);
+  await backfill(stack, project, RANGE);
+  const { status } = await backfill(stack, project, RANGE);
+  worker.kill();
+  return (Date.parse(status.endedAt ?? '') - Date.parse(status.startedAt)) / 1000;
+}
+
+async function measure(graphs: number): Promise<number[]> {
+  const seconds: number[] = [];
+  await withStack(async (stack) => {
+    for (let seed = 1; seed <= graphs; seed++) seconds.push(await secondsOf(stack, seed));
+  });
+  return seconds;
+}
+
+/** Runs `work` where `temporal` on PATH starts its server without weights. */
+async function withoutWeights<T>(work: () => Promise<T>): Promise<T> {
+  const path = await findTemporal({ env: process.env, log: () => undefined });
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  const wrapper = join(folder, 'temporal');
+  const off = '--dynamic-config-value matching.enableFairness=false';
+  writeFileSync(
+    wrapper,
+    `#!/bin/sh\ncase "$2" in start-dev) exec '${path}' "$@" ${off};; *) exec '${path}' "$@";; esac\n`,
+  );
+  chmodSync(wrapper, 0o755);
+  const before = process.env['PATH'] ?? '';
+  process.env['PATH'] = `${folder}${delimiter}${before}`;
+  try {
+    return await work();
+  } finally {
+    process.env['PATH'] = before;
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function main([graphs = '20']: readonly string[]): Promise<void> {
+  const first = await measure(Number(graphs));
+  const plain = await withoutWeights(() => measure(Number(graphs)));
+  const ratios = first.map((seconds, i) => seconds / (plain[i] ?? NaN));
+  console.log(
+    markdownTable(
+      ['graph', 'critical path first, s', 'first come, s', 'ratio'],
+      ratios.map((ratio, i) => [
+        String(i + 1),
+        first[i]?.toFixed(2) ?? '',
+        plain[i]?.toFixed(2) ?? '',
+        ratio.toFixed(2),
+      ]),
+    ),
+  );
+  const mean = ratios.reduce((sum, one) => sum + one, 0) / ratios.length;
+  console.log(`mean ${mean.toFixed(3)}, median ${median(ratios).toFixed(3)}, worst ${Math.max(...ratios).toFixed(2)}`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(process.argv.slice(2));
