@@ -47,7 +47,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
         // In this order: a plan that is just being reserved sees that all is over, or has its reservation taken away.
         await endBackfill(deps.db, ref.workflowId, status);
         await release(deps.db, ref.workflowId);
-        await dropAbandoned(deps.db, ref);
+        await dropAbandoned(deps, ref);
         await record(deps.db, ref, {
           backfillId: ref.backfillId,
           actor: 'sluice',

@@ -45,9 +45,8 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   const current = await deps.project(undefined);
   // What this worker runs is deployed, also while another one deploys its own.
   if (current.protected && project.hash !== current.hash) await requireDeployed(deps.db, project);
-  await dropAbandoned(deps.db, ref);
   const request = await asPlanned(deps.db, order.request);
-  return inTurn(() =>
+  const answer = await inTurn(() =>
     deps.db.transaction(async (tx) => {
       await lockScope(tx, ref);
       // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
@@ -83,6 +82,8 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       return opened(deps, project, plan, epoch, await partitionCosts(tx, ref));
     }),
   );
+  await dropAbandoned(deps, ref);
+  return answer;
 }
 
 let last: Promise<unknown> = Promise.resolve();

@@ -12,7 +12,8 @@ const ROWS = 240_000;
 const FILES = {
   'sluice.yaml': projectYaml('large'),
   'datasets/whole.yaml': 'extract: { from: ops, table: public.whole }\ngrain: none\nkey: [id]\n',
-  'datasets/month.yaml': 'extract: { from: ops, table: public.month, time: at }\ngrain: month\n',
+  'datasets/month.yaml':
+    'extract: { from: ops, table: public.month, time: at }\ngrain: month\nkey: [id]\npublish: merge\n',
   'datasets/scanned.yaml': 'extract: { from: ops, table: public.scanned, time: at }\nkey: [id]\nscan: once\n',
   'datasets/huge.yaml': 'extract: { from: ops, table: public.huge, time: at }\n',
 };
@@ -61,6 +62,17 @@ async function contentOf(client: pg.Client, table: string, where = 'true'): Prom
 const readRows = (dataset: string): Promise<number> =>
   numberOf(warehouse, `SELECT coalesce(sum(rows), 0) AS n FROM public.read WHERE dataset = '${dataset}'`);
 
+/** `whole 5`: the chunks that are not there yet. */
+async function unread(): Promise<string | null | undefined> {
+  const { rows } = await warehouse.query<{ chunks: string | null }>(
+    `SELECT string_agg(s.dataset || ' ' || c.n, ', ' ORDER BY s.dataset) AS chunks
+     FROM sluice.chunks c JOIN sluice.staging s ON s.id = c.staging WHERE c.rows IS NULL`,
+  );
+  return rows[0]?.chunks;
+}
+
+const STAGED = `SELECT count(*) AS n FROM pg_class WHERE relname LIKE 'staging\\_%' AND relkind = 'r'`;
+
 test('a table without an index on its time is read once, and the plan says which is missing', async () => {
   const { warnings } = await typed(stack, 'large').plan(`--from ${RANGE.from} --to ${RANGE.to}`);
   assert.deepEqual(
@@ -79,17 +91,11 @@ test('kill -9 between chunks: another worker goes on from there, and what change
   );
   await warehouse.query('SELECT pg_advisory_lock(5)');
   await client.start({ ...RANGE, exclude: ['huge'] }, { id: 'killed' });
-  const unread = `SELECT string_agg(s.dataset || ' ' || c.n, ', ' ORDER BY s.dataset) AS n FROM sluice.chunks c
-    JOIN sluice.staging s ON s.id = c.staging WHERE c.rows IS NULL`;
-  let seen: unknown;
-  await eventually('all chunks are there but the fifth ones', async () => {
-    seen = (await warehouse.query<{ n: string | null }>(unread)).rows[0]?.n;
-    return seen === 'month 5, scanned 5, whole 5';
-  }).catch((error: unknown) => {
-    throw new Error(`unread: ${String(seen)}`, { cause: error });
-  });
-  const readable = `SELECT count(*) AS n FROM pg_class WHERE relname LIKE 'staging\\_%' AND relkind = 'r'
-    AND has_table_privilege('large_monitor', oid, 'SELECT')`;
+  await eventually(
+    'all chunks are there but the fifth ones',
+    async () => (await unread()) === 'month 5, scanned 5, whole 5',
+  );
+  const readable = `${STAGED} AND has_table_privilege('large_monitor', oid, 'SELECT')`;
   assert.equal(await numberOf(warehouse, readable), 0, 'who reads the state of sluice does not read data');
   await kill9(first);
   await warehouse.query('SELECT pg_advisory_unlock(5)');
@@ -110,12 +116,17 @@ test('kill -9 between chunks: another worker goes on from there, and what change
   const again = (await readRows('whole')) - ROWS;
   assert.ok(again > 0 && again < 3 * CHUNK_ROWS, `${again} rows of whole are read again: the chunks that changed`);
   assert.ok((await numberOf(warehouse, `SELECT count(DISTINCT n) AS n FROM public.read WHERE dataset = 'month'`)) > 3);
-  assert.equal(
-    await numberOf(warehouse, `SELECT count(*) AS n FROM pg_class WHERE relname LIKE 'staging\\_%' AND relkind = 'r'`),
-    0,
-    'nothing is left in staging',
-  );
+  assert.equal(await numberOf(warehouse, STAGED), 0, 'nothing is left in staging');
   assert.equal(await numberOf(warehouse, `SELECT count(*) AS n FROM sluice.partitions WHERE dataset = 'scanned'`), 60);
+  // Not its own: it drops what it publishes.
+  await warehouse.query('SELECT pg_advisory_lock(5)');
+  await client.start({ ...RANGE, select: ['whole'], rebuild: 'all' }, { id: 'left' });
+  await eventually('all but the fifth', async () => (await unread()) === 'whole 5');
+  await client.terminate('left', 'to be taken over');
+  await warehouse.query('SELECT pg_advisory_unlock(5)');
+  await client.start({ ...RANGE, select: ['whole'], rebuild: 'all' }, { id: 'next' });
+  await reaches(client, 'next', 'completed');
+  assert.equal(await numberOf(warehouse, STAGED), 0, 'what a terminated backfill staged is dropped by the next');
   await kill9(second);
   await client.close();
 });
