@@ -5,6 +5,7 @@ import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { dropStaging, requireComplete, type Staging } from '../src/warehouse/postgres/chunks.js';
+import { lockKey, unlockKey } from '../src/warehouse/postgres/key-lock.js';
 import { createStaging, publishStaged } from '../src/warehouse/postgres/staging.js';
 import { copyAcross } from '../src/postgres/copy.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
@@ -59,10 +60,11 @@ export async function publishBatch(
 ): Promise<readonly Published[]> {
   const { who, dataset, partitions, lo, known, overwrite, staged } = batch;
   const { spec } = dataset;
-  if (batch.staging && !batch.staging.shared) return publishChunks(batch, batch.staging.staging, warehouse);
   if (spec.kind === 'call') throw new Error(`${dataset.name} is a call: it has no batches`);
   if (dataset.publish === 'view') return publishView(batch, warehouse);
   const into = staged ? STAGING : dataset.target;
+  if (dataset.enforcesKey) await lockKey(warehouse, dataset);
+  if (batch.staging && !batch.staging.shared) return publishChunks(batch, batch.staging.staging, warehouse);
   const opening = [
     () => warehouse.query(BEGIN),
     () => requireHeld(warehouse, who, dataset.name, lo),
@@ -144,6 +146,7 @@ async function commit(
   await inOneFlight(warehouse, [
     () => writeLedger(warehouse, who, dataset, published),
     () => warehouse.query('COMMIT'),
+    ...(dataset.enforcesKey ? [() => unlockKey(warehouse, dataset)] : []),
   ]);
   return published;
 }

@@ -38,6 +38,14 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
   if (error instanceof NullKeyError) return { code: 'null_key', class: 'poison', message: error.message };
   if (error instanceof RowsLostError) return { code: 'rows_lost', class: 'transient', message: error.message };
   if (error instanceof StagingLostError) return { code: 'staging_lost', class: 'transient', message: error.message };
+  // A check has a name; a row that fits into no partition of its table has none.
+  if (error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined) {
+    return {
+      code: 'missing_partition',
+      class: 'poison',
+      message: `no partition of ${target} takes a row of this interval: run CREATE TABLE … PARTITION OF ${target} FOR VALUES …, or correct the query if the row does not belong here`,
+    };
+  }
   return faultOf(error, dataset.kind === 'extract' ? 'source' : 'warehouse');
 }
 

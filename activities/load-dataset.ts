@@ -33,7 +33,7 @@ export async function loadDataset(
       })),
     ),
     perBatchMax: oneByOne(dataset) ? 1 : BATCH_PARTITIONS_MAX,
-    slots: limit.slots,
+    slots: slotsFor(dataset, limit.slots),
     rateLimited: limit.rate !== null,
     profile: (await profilesOf(deps.db, ref, name)).get(name) ?? null,
   };
@@ -43,9 +43,14 @@ function countOf({ runs }: StoredDataset): number {
   return countRuns(runsOfJson(runs));
 }
 
-/** Its partitions wait for one another in the table itself, which a merge fills at the end of a batch. */
-function mergesItself({ name, edges, publish }: StoredDataset): boolean {
-  return publish === 'merge' && edges.some(({ upstream }) => upstream === name);
+/** Batches of a dataset whose key sluice keeps unique wait for one another: more of them would hold turns for nothing. */
+export function slotsFor({ enforcesKey }: StoredDataset, slots: number | null): number | null {
+  return enforcesKey ? 1 : slots;
+}
+
+/** Its partitions wait for one another in the table itself, which is filled from staging at the end of a batch. */
+function stagesItself({ name, edges, publish, enforcesKey }: StoredDataset): boolean {
+  return (publish === 'merge' || enforcesKey === true) && edges.some(({ upstream }) => upstream === name);
 }
 
 /** Ordinals that this execution has published under the plan's version, and their rows. */
@@ -79,5 +84,5 @@ async function publishedSpans(
 
 /** A whole table is one partition, and a call is made for one. */
 function oneByOne(dataset: StoredDataset): boolean {
-  return dataset.grain === 'none' || dataset.kind === 'call' || mergesItself(dataset);
+  return dataset.grain === 'none' || dataset.kind === 'call' || stagesItself(dataset);
 }

@@ -8,6 +8,7 @@ import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import { publishBatch, type Batch, type BatchStaging } from './batch.js';
 import { beginCall } from './call.js';
 import type { SliceDeps } from './deps.js';
+import { slotsFor } from './load-dataset.js';
 import { faultOfBatch, isKeyTaken, keepFailure } from './failure.js';
 import type { MetricScope } from './metrics.js';
 import { failedInterval, intervalsOf } from './ordinals.js';
@@ -87,7 +88,7 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     for (const span of input.batches) {
       let outcome: Outcome = 'key_taken';
       // The quick way first: straight into the table. It fails where another partition holds a key, and its connections with it.
-      for (const staged of dataset.publish === 'merge' ? [true] : [false, true]) {
+      for (const staged of dataset.publish === 'merge' || dataset.enforcesKey ? [true] : [false, true]) {
         if (outcome !== 'key_taken') break;
         if (session.cancelled()) return { ...result, yielded: 'cancelled' };
         outcome = await runBatch(slice, span, ledger, staged, result);
@@ -127,7 +128,7 @@ async function waitForTurn(slice: Slice, limits: Limits): Promise<number> {
   const ms = performance.now() - asked;
   slice.deps.metrics.waited(scopeOf(slice), ms / 1000);
   limits.rateLimited = turn.rate !== null;
-  limits.slots = turn.slots;
+  limits.slots = slotsFor(slice.dataset, turn.slots);
   if (turn.kind !== 'go') throw new YieldError(turn.kind);
   return ms;
 }

@@ -108,6 +108,8 @@ export const StoredDataset = z.object({
   key: z.array(z.string()),
   publish: z.enum(PUBLISH),
   moves: z.enum(MOVES),
+  /** Whether sluice itself keeps `key` unique, a batch at a time: no index of its partitioned table does. */
+  enforcesKey: z.boolean().optional(),
   columns: z.array(ColumnSpec),
   /** Columns whose values are kept nowhere but in the table. */
   mask: z.array(z.string()),

@@ -11,6 +11,7 @@ import { isZone } from '../core/time/zone.js';
 export const PUBLISH = ['replace', 'merge', 'view'] as const;
 export const MOVES = ['follow', 'fail'] as const;
 export const SCAN = ['auto', 'once'] as const;
+export const STORAGE = ['plain', 'partitioned'] as const;
 
 const text = z.string();
 const nonEmpty = z.string().min(1);
@@ -52,6 +53,7 @@ const shared = {
   publish: z.enum(PUBLISH).optional(),
   refresh: z.union([z.literal('never'), z.literal('always'), duration]).optional(),
   moves: z.enum(MOVES).optional(),
+  storage: z.enum(STORAGE).optional(),
   mask: z.array(nonEmpty).optional(),
   grants: z.array(nonEmpty).optional(),
   ready_after: duration.optional(),

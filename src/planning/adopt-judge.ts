@@ -3,7 +3,7 @@ import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import type { TimeColumn } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
-import { createDdl } from '../warehouse/postgres/target.js';
+import { indexesDdl } from '../warehouse/postgres/target.js';
 import type { Described } from './described.js';
 
 /** The time column of a target that is described but not planned; null for `grain: none`. */
@@ -27,10 +27,10 @@ export async function judgeTable(tx: Db, dataset: Dataset, described: Described)
   const hasKey = key.length === 0 || indexes.some(({ unique, columns }) => unique && sameColumns(columns, key));
   if (!hasKey) await refuseDuplicates(tx, dataset);
   const timeless = time !== null && (await hasRow(tx, dataset, `${quoteIdent(time)} IS NULL`));
-  const wanted = createDdl(
-    { target: dataset.table, columns: described.columns, time: hasTime ? null : time, key: hasKey ? [] : key },
-    true,
-  ).slice(1);
+  const wanted = indexesDdl(
+    { target: dataset.table, time: hasTime ? null : time, key: hasKey ? [] : key },
+    !described.enforcesKey,
+  );
   return [
     ...(timeless
       ? [`it has rows whose ${quoteIdent(time)} is NULL: they belong to no partition, and stay where they are`]

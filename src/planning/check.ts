@@ -72,6 +72,7 @@ async function checkDataset(deps: PlanningDeps, scratch: Scratch, dataset: Datas
       overwrite: false,
       windows: new Map(),
       reads: new Map(),
+      intervals: new Map(),
     });
     return { warnings };
   } catch (error) {

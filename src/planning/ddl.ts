@@ -26,7 +26,16 @@ export function targetDdl(
   const target = quoteTable(dataset.table);
   requireOwner(project, dataset, state);
   if (!state.exists)
-    return createDdl({ target: dataset.table, columns, time: dataset.time, key: dataset.key }, state.schemaExists);
+    return createDdl(
+      {
+        target: dataset.table,
+        columns,
+        time: dataset.time,
+        key: dataset.key,
+        partitioned: dataset.storage === 'partitioned',
+      },
+      state.schemaExists,
+    );
   if (!state.isTable) throw notOne(dataset, 'table');
   if (!state.owner && !state.empty && !overwrite) {
     throw new RequestError(

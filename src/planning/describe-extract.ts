@@ -9,7 +9,7 @@ import type { Dataset, ExtractBody } from '../project/project.js';
 import { describeSource, movesInBinary, type SourceColumn } from '../source/postgres/describe.js';
 import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
-import type { Described } from './described.js';
+import type { Statement } from './described.js';
 import { scanOf, type Reads } from './scan.js';
 
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
@@ -23,7 +23,7 @@ export async function describeExtract(
   dataset: Dataset,
   body: ExtractBody,
   reads: Reads | undefined,
-): Promise<Omit<Described, 'ddl'>> {
+): Promise<Statement> {
   const base: ExtractSpec = {
     kind: 'extract',
     connection: body.from,
@@ -32,7 +32,7 @@ export async function describeExtract(
     columns: [],
   };
   const pool = deps.pool(body.from);
-  const describe = async (client: PgClient): Promise<Omit<Described, 'ddl'>> => {
+  const describe = async (client: PgClient): Promise<Statement> => {
     const columns = await describeSource(client, base).catch((error: unknown) => {
       throw sourceError(error, dataset, body);
     });

@@ -8,7 +8,7 @@ import { renderStatement, type Rendered } from '../project/render.js';
 import { resolveTypes } from '../source/postgres/describe.js';
 import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
-import type { Described } from './described.js';
+import type { Statement } from './described.js';
 import { coalescingOf } from './coalescing.js';
 import { requireSafeFunctions } from './functions.js';
 import { withParams } from './params.js';
@@ -23,7 +23,7 @@ export async function describeTransform(
   dataset: Dataset,
   body: TransformBody,
   window: Interval | undefined,
-): Promise<Omit<Described, 'ddl'> & { readonly tried: string }> {
+): Promise<Statement & { readonly tried: string }> {
   const { client } = scratch;
   const sqlOf = (statement: Rendered): string =>
     withParams(statement, ({ start, end }) => statement.text.slice(start, end));

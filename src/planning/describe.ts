@@ -5,14 +5,16 @@ import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.j
 import type { PgClient } from '../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import type { CallBody, Dataset } from '../project/project.js';
+import { timeColumnOf } from './adopt-judge.js';
 import { describeGrants, describeTarget, type TargetState } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
-import type { Described } from './described.js';
+import type { Described, Statement } from './described.js';
 import { describeExtract } from './describe-extract.js';
 import type { Reads } from './scan.js';
 import { describeTransform } from './describe-transform.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
 import { readsItself } from './own-table.js';
+import { planStorage } from './storage.js';
 import { standInTable, standInView, type Scratch } from './scratch.js';
 
 export interface DescribeOptions {
@@ -21,6 +23,8 @@ export interface DescribeOptions {
   readonly windows: ReadonlyMap<string, Interval>;
   /** What is read of an extract; absent where nothing is built. */
   readonly reads: ReadonlyMap<string, Reads>;
+  /** What is built of each: its table must have the PostgreSQL partitions for it. */
+  readonly intervals: ReadonlyMap<string, readonly Interval[]>;
 }
 
 /**
@@ -64,7 +68,7 @@ export async function describeOne(
 ): Promise<Described> {
   const { body } = dataset;
   if (body.kind === 'call') return describeCall(body, options.windows.get(dataset.name));
-  const found: Omit<Described, 'ddl'> & { readonly tried?: string } =
+  const found: Statement & { readonly tried?: string } =
     body.kind === 'extract'
       ? await describeExtract(deps, dataset, body, options.reads.get(dataset.name))
       : await describeTransform(deps, scratch, dataset, body, options.windows.get(dataset.name));
@@ -73,9 +77,9 @@ export async function describeOne(
   const changes =
     dataset.publish === 'view' && found.spec.kind === 'transform'
       ? await planView(deps, scratch, dataset, { ...found, sql: found.spec.sql, tried: found.tried ?? '' }, state)
-      : await planTable(deps, scratch, dataset, found.columns, state, options.overwrite);
+      : await planTable(deps, scratch, dataset, found, state, options);
   const grantees = await describeGrants(scratch.client, dataset.table, dataset.grants);
-  const ddl = [...changes, ...grantDdl(dataset, grantees, state.schemaExists)];
+  const ddl = [...changes.ddl, ...grantDdl(dataset, grantees, state.schemaExists)];
   if (ddl.length > 0 && !state.mayChange) {
     throw new RequestError(
       'no_permission',
@@ -84,25 +88,30 @@ export async function describeOne(
     );
   }
   const { spec, columns, time, warnings } = found;
-  return { spec, columns, time, warnings, ddl };
+  return { spec, columns, time, warnings, ddl, enforcesKey: changes.enforcesKey };
 }
+
+type Changes = Pick<Described, 'ddl' | 'enforcesKey'>;
 
 async function planTable(
   { project }: PlanningDeps,
   scratch: Scratch,
   dataset: Dataset,
-  columns: readonly ColumnSpec[],
+  found: Statement,
   state: TargetState,
-  overwrite: boolean,
-): Promise<string[]> {
+  { overwrite, intervals }: DescribeOptions,
+): Promise<Changes> {
+  const { columns } = found;
   const ddl = targetDdl(project, dataset, columns, state, overwrite);
+  const wanted = intervals.get(dataset.name) ?? [];
+  const storage = await planStorage(scratch.client, dataset, timeColumnOf(dataset, found), state, wanted);
   try {
     if (ddl.length > 0) await standInTable(scratch, dataset, columns, state);
-    else if (dataset.publish === 'merge') await requireUpsert(scratch.client, dataset);
+    else if (dataset.publish === 'merge' && !storage.enforcesKey) await requireUpsert(scratch.client, dataset);
   } catch (error) {
     throw tableError(error, dataset);
   }
-  return ddl;
+  return { ddl: [...ddl, ...storage.ddl], enforcesKey: storage.enforcesKey };
 }
 
 /** DDL of a view, none where it is what it would be made again. PostgreSQL compares: it prints both from its own trees. */
@@ -112,7 +121,7 @@ async function planView(
   dataset: Dataset,
   { columns, sql, tried }: { columns: readonly ColumnSpec[]; sql: string; tried: string },
   state: TargetState,
-): Promise<string[]> {
+): Promise<Changes> {
   if (readsItself(dataset)) {
     throw new RequestError(
       'not_for_view',
@@ -124,7 +133,7 @@ async function planView(
   const same = await standInView(scratch, dataset, tried, state).catch((error: unknown) => {
     throw tableError(error, dataset);
   });
-  return same ? [] : ddl;
+  return { ddl: same ? [] : ddl, enforcesKey: false };
 }
 
 /** A merge needs a unique index on the very columns of `key`. Tables that sluice made have one; of others PostgreSQL is asked. */
@@ -145,7 +154,7 @@ async function requireUpsert(client: PgClient, { file, table, key }: Dataset): P
 function describeCall(body: CallBody, window: Interval | undefined): Described {
   const asked =
     window === undefined ? {} : { window: { start: formatInstant(window.start), end: formatInstant(window.end) } };
-  return { spec: { ...body, ...asked }, columns: [], time: null, ddl: [], warnings: [] };
+  return { spec: { ...body, ...asked }, columns: [], time: null, ddl: [], enforcesKey: false, warnings: [] };
 }
 
 /** Columns of one name, of a type that no table can hold, a key that cannot be indexed: found by making the table. */

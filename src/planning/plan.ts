@@ -5,6 +5,7 @@ import type { BackfillRequest } from '../contracts/request.js';
 import { select } from '../core/graph/select.js';
 import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
 import { countRuns } from '../core/interval/runs.js';
+import { normalize } from '../core/interval/set.js';
 import { planBackfill } from '../core/plan/plan.js';
 import type { LedgerRun, PlannedDataset, PlanResult } from '../core/plan/types.js';
 import { resolveRange } from '../core/time/range.js';
@@ -53,10 +54,10 @@ export async function planRequest(
   const windows = new Map(
     building.flatMap(({ name, window }) => (window === undefined ? [] : [[name, window] as const])),
   );
-  const seen = { ...deps, project };
-  const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)] as const));
-  const options = { overwrite: request.overwrite, windows, reads };
-  const described = await describeDatasets(seen, inOrder(project, building), options);
+  const intervals = new Map(building.map((planned) => [planned.name, normalize(planned.intervals)]));
+  const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)]));
+  const options = { overwrite: request.overwrite, windows, intervals, reads };
+  const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
   return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
 }
 
@@ -193,6 +194,7 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     key: [...dataset.key],
     publish: dataset.publish,
     moves: dataset.moves,
+    ...(described?.enforcesKey === true ? { enforcesKey: true } : {}),
     mask: [...dataset.mask],
     time: described?.time ?? null,
     columns: [...(described?.columns ?? [])],

@@ -19,6 +19,8 @@ const SESSION: Readonly<Record<string, string>> = {
   IntervalStyle: 'postgres',
   bytea_output: 'hex',
   extra_float_digits: '1',
+  array_nulls: 'on',
+  xmloption: 'content',
   TimeZone: 'UTC',
   // Bare names are those of public, whatever the role's own setting is: one called sluice would find our schema first.
   search_path: 'public',

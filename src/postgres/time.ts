@@ -11,7 +11,7 @@ export interface TimeColumn {
   readonly timezone: string;
 }
 
-const PER_SECOND = { s: 1, ms: 1000, us: 1_000_000 } as const;
+export const PER_SECOND = { s: 1, ms: 1000, us: 1_000_000 } as const;
 
 /**
  * `expression` (a timestamptz) in the time column's own type. Predicates that compare a `timestamp` column with timestamptz lost

@@ -31,6 +31,7 @@ export function finishDataset(
     allow: settings.allow ?? [],
     publish: settings.publish ?? 'replace',
     moves: settings.moves ?? (draft.kind === 'extract' ? 'follow' : 'fail'),
+    storage: storageOf(draft),
     onSchemaChange: settings.on_schema_change ?? 'add',
     refresh: settings.refresh ?? 'never',
     mask: settings.mask ?? [],
@@ -53,6 +54,12 @@ function startOf({ axis, settings }: Draft): number {
   const start = readTime(settings.start ?? '', axis.zone);
   if (!start) throw new TypeError('a partitioned dataset without a start passed the checks');
   return floorTo(axis, start.start);
+}
+
+/** What stands under `defaults` is for tables with a time. */
+function storageOf({ axis, kind, settings }: Draft): Dataset['storage'] {
+  if (axis.grain === 'none' || kind === 'call' || settings.publish === 'view') return 'plain';
+  return settings.storage ?? 'plain';
 }
 
 function timeOf({ axis, kind, extract, settings }: Draft): string | null {

@@ -1,4 +1,4 @@
-import type { MOVES, PUBLISH, SCAN } from '../contracts/project.js';
+import type { MOVES, PUBLISH, SCAN, STORAGE } from '../contracts/project.js';
 import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
 import type { Instant } from '../core/interval/interval.js';
@@ -97,6 +97,8 @@ export interface Dataset {
   readonly publish: (typeof PUBLISH)[number];
   /** What becomes of a row whose event time moved to another partition. */
   readonly moves: (typeof MOVES)[number];
+  /** `partitioned`: its table is PARTITION BY RANGE of `time`, and sluice makes the PostgreSQL partitions that it needs. */
+  readonly storage: (typeof STORAGE)[number];
   readonly onSchemaChange: 'add' | 'fail';
   readonly refresh: 'never' | 'always' | Duration;
   readonly mask: readonly string[];

@@ -31,6 +31,7 @@ function checkTimeAxis(draft: Draft, config: Config): void {
   if (axis.grain === 'none') {
     if (time !== undefined) report(draft, timePath, notForGrainNone(timePath.join('.')));
     if (own.start !== undefined) report(draft, ['start'], notForGrainNone('start'));
+    if (own.storage === 'partitioned') report(draft, ['storage'], notForGrainNone('storage: partitioned'));
     return;
   }
   if (own.refresh !== undefined)
@@ -108,6 +109,8 @@ function checkPublish(draft: Draft): void {
       refuse(['publish'], 'an extract cannot be a view: its rows come from another database', 'use replace or merge');
     if (own.key !== undefined)
       refuse(['key'], 'key cannot be enforced on a view', 'leave it out, or use publish: replace');
+    if (own.storage === 'partitioned')
+      refuse(['storage'], 'a view stores nothing', 'leave storage out, or use publish: replace');
     if (draft.parsed && draft.parsed.statement.params.length > 0)
       refuse(
         ['publish'],

@@ -114,6 +114,22 @@ describe('pick', () => {
     for (const size of sizes.slice(9)) assert.ok(size >= 230 && size <= 250, `${size}`);
   });
 
+  it('does not share out among slots what is not worth a slice', () => {
+    const sizesOf = (profile: Profile): number[] => {
+      const board = createBoard(100, []);
+      const sizes: number[] = [];
+      for (;;) {
+        const slice = pick(board, [], policyWith({ profile, perBatchMax: 100, slots: 4 }), 0);
+        if (!slice) return sizes;
+        sizes.push(countSpans(spans(slice)!));
+      }
+    };
+    assert.deepEqual(sizesOf(measured(0, 3)), [50, 50]);
+    // Nearly unknown: what was quick until now may be slow from here.
+    assert.equal(sizesOf({ ...measured(0, 3), samples: 2 })[0], 25);
+    assert.equal(sizesOf(measured(0, 100))[0], 10);
+  });
+
   it('makes slices of 1 s for readers, of 4 s for none', () => {
     const profile = measured(0, 50);
     const lengths = [true, false].map(

@@ -67,6 +67,7 @@ test('the extract that the contract prints', async () => {
     allow: [],
     publish: 'replace',
     moves: 'follow',
+    storage: 'plain',
     onSchemaChange: 'add',
     refresh: 'never',
     mask: [],

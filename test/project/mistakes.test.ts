@@ -369,6 +369,20 @@ const CASES: readonly Case[] = [
     says: /a view has no :start and :end/,
   },
   {
+    name: 'storage: partitioned with grain: none',
+    files: sql('SELECT 1 AS t', 'grain: none\nstorage: partitioned'),
+    code: 'not_for_grain_none',
+    at: `${CLEAN}:3:10`,
+    says: /leave storage: partitioned out/,
+  },
+  {
+    name: 'storage: partitioned of a view',
+    files: sql('SELECT r.t FROM raw r', 'grain: day\ntime: t\npublish: view\nstorage: partitioned'),
+    code: 'not_for_view',
+    at: `${CLEAN}:5:10`,
+    says: /a view stores nothing/,
+  },
+  {
     name: 'moves without a key',
     files: settings('moves: follow'),
     code: 'missing_key',

@@ -18,6 +18,12 @@ export const SLICE_READ_MS = 1_000;
 export const SLICE_UNREAD_MS = 4_000;
 /** A slice has at least this much work in it where as much is ready: an activity costs 50 to 150 ms of two busy cores, whatever is in it. */
 export const SLICE_WORTH_MS = 600;
+/**
+ * Less than this is not shared out among slots: four slots would take a quarter of what is ready, then a quarter of the rest, and so on, each
+ * for the price of an activity. Only where the costs are known, or one slice might take all of the slow ones.
+ */
+export const SLICE_LEAST_MS = 150;
+const KNOWN_SAMPLES = 10;
 /** Keeps what a slice is told, and what a failed one leaves to be tried again, within a few KB, however cheap its batches are. */
 export const SLICE_BATCHES_MAX = 200;
 
@@ -85,12 +91,13 @@ function pickInOrder(board: Board, requeue: Requeue, policy: PickPolicy, now: nu
 function pickFresh(states: Uint8Array, policy: PickPolicy, known?: number): Batch[] {
   const ready = known ?? states.filter((code) => code === CODE.ready).length;
   const slots = Math.max(1, policy.slots);
-  // No batch takes what another slot could do at the same time.
-  const size = Math.min(batchSize(policy.profile, policy.perBatchMax), Math.ceil(ready / slots));
+  // Nothing takes what another slot could do at the same time.
+  const most = Math.max(Math.ceil(ready / slots), atLeast(policy.profile));
+  const size = Math.min(batchSize(policy.profile, policy.perBatchMax), most);
   // A quarter of its share of what is ready, or more of that share if the slice would otherwise cost more to start than to run.
   const share = Math.max(
     Math.ceil(ready / (4 * slots)),
-    Math.min(partitionsWithin(policy.profile, size, SLICE_WORTH_MS), Math.ceil(ready / slots)),
+    Math.min(partitionsWithin(policy.profile, size, SLICE_WORTH_MS), most),
   );
   const fits = limits(policy, Math.max(size, share));
   const batches: Batch[] = [];
@@ -100,6 +107,12 @@ function pickFresh(states: Uint8Array, policy: PickPolicy, known?: number): Batc
     batches.push(batch);
   }
   return batches;
+}
+
+/** Partitions that are not worth sharing out. */
+function atLeast({ fixedMs, perPartitionMs, samples }: Profile): number {
+  if (samples < KNOWN_SAMPLES || perPartitionMs <= 0) return 1;
+  return Math.max(1, Math.floor((SLICE_LEAST_MS - fixedMs) / perPartitionMs));
 }
 
 /** Partitions that batches of `size` finish in `ms`; one batch while nothing is known. */

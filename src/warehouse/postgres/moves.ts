@@ -35,8 +35,7 @@ export async function settleMoves(
   const time = targetTime(dataset);
   if (time === null || dataset.key.length === 0) return;
   const target = quoteTable(dataset.target);
-  const same = dataset.key.map((name) => `sluice_t.${quoteIdent(name)} = sluice_s.${quoteIdent(name)}`).join(' AND ');
-  const elsewhere = `${same} AND (${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
+  const elsewhere = `${sameKey(dataset)} AND (${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
   const at = instantOf(time, 'sluice_t');
   const follow = dataset.moves === 'follow';
   const gone = follow
@@ -64,6 +63,11 @@ export async function settleMoves(
   const foreign = left.find(({ start }) => start === null);
   if (foreign && !overwrite)
     throw new ForeignRowsError(`${foreign.rows} rows of ${target} with the same keys were not written by sluice`);
+}
+
+/** Whether a row of the table and a staged one have one key. */
+export function sameKey({ key }: StoredDataset): string {
+  return key.map((name) => `sluice_t.${quoteIdent(name)} = sluice_s.${quoteIdent(name)}`).join(' AND ');
 }
 
 function spanText(start: string | undefined, end: string | null | undefined): string {

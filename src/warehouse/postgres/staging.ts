@@ -5,7 +5,7 @@ import type { PgClient } from '../../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
 import { within } from '../../postgres/time.js';
 import { digestOf, rowHash } from './digest.js';
-import { settleMoves } from './moves.js';
+import { sameKey, settleMoves } from './moves.js';
 import { STAGING, targetTime, type Published, type Publisher } from './publish.js';
 
 /** Rows of one batch that share a key: no upsert could tell which of them is meant. */
@@ -24,7 +24,7 @@ export async function createStaging(client: PgClient, { target, columns }: Store
 
 /**
  * Takes a batch's rows from {@link STAGING}, or where else they wait, to their table: `replace` adds them to the partitions that were emptied, `merge` upserts them
- * by key. Before that, rows of other partitions that have their keys follow, or are refused.
+ * by key; where no index keeps the key unique, it is judged here. Before that, rows of other partitions that have their keys follow, or are refused.
  *
  * @param staged - the batch's partitions, with the rows and digest of what was staged for each
  * @returns what each partition holds now
@@ -38,7 +38,7 @@ export async function publishStaged(
   from: TableName = STAGING,
 ): Promise<Published[]> {
   const merges = dataset.publish === 'merge';
-  if (merges) await requireKeys(client, dataset, from);
+  if (merges || dataset.enforcesKey) await requireKeys(client, dataset, from);
   await settleMoves(client, who, dataset, staged, overwrite, from);
   const names = dataset.columns.map(({ name }) => quoteIdent(name));
   const insert = `INSERT INTO ${quoteTable(dataset.target)} (${names.join(', ')}) SELECT ${names.join(', ')} FROM ${quoteTable(from)}`;
@@ -46,12 +46,20 @@ export async function publishStaged(
     await client.query(insert);
     return [...staged];
   }
+  if (dataset.enforcesKey) {
+    // ON CONFLICT needs an index. A row holds all columns of its table, so to replace it is the same.
+    await client.query(
+      `DELETE FROM ${quoteTable(dataset.target)} AS sluice_t USING ${quoteTable(STAGING)} AS sluice_s WHERE ${sameKey(dataset)}`,
+    );
+    await client.query(insert);
+    return contentOf(client, dataset, staged);
+  }
   const set = names.map((name) => `${name} = excluded.${name}`).join(', ');
   await client.query(`${insert} ON CONFLICT (${dataset.key.map(quoteIdent).join(', ')}) DO UPDATE SET ${set}`);
   return contentOf(client, dataset, staged);
 }
 
-async function requireKeys(client: PgClient, { key }: StoredDataset, from: TableName): Promise<void> {
+async function requireKeys(client: PgClient, { key, publish }: StoredDataset, from: TableName): Promise<void> {
   const list = key.map(quoteIdent);
   const { rows } = await client.query<{ n: number; twice: boolean }>(
     `SELECT coalesce(sum(n) FILTER (WHERE absent), 0)::float8 AS n, coalesce(bool_or(n > 1 AND NOT absent), false) AS twice
@@ -59,7 +67,7 @@ async function requireKeys(client: PgClient, { key }: StoredDataset, from: Table
        FROM ${quoteTable(from)} GROUP BY ${list.join(', ')}) AS k`,
   );
   const absent = rows[0]?.n ?? 0;
-  if (absent > 0) throw new NullKeyError(`${absent} rows have no ${key.join(', ')}`);
+  if (absent > 0 && publish === 'merge') throw new NullKeyError(`${absent} rows have no ${key.join(', ')}`);
   if (rows[0]?.twice === true) throw new DuplicateKeyError(`rows of the batch share a ${key.join(', ')}`);
 }
 

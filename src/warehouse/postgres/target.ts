@@ -10,6 +10,7 @@ export interface TargetState {
   /** Whether rows can be written to what has that name: false for a view, a sequence, … */
   readonly isTable: boolean;
   readonly isView: boolean;
+  readonly isPartitioned: boolean;
   /** Whether we may make it, or alter it where it is there. */
   readonly mayChange: boolean;
   readonly schemaExists: boolean;
@@ -48,6 +49,7 @@ export async function describeTarget(client: PgClient, target: TableName): Promi
     exists,
     isTable,
     isView: row.kind === 'v',
+    isPartitioned: row.kind === 'p',
     mayChange: row.may === true,
     schemaExists: row.schema,
     columns: row.columns ?? [],
@@ -66,16 +68,31 @@ export interface TargetWanted {
   readonly columns: readonly ColumnSpec[];
   readonly time: string | null;
   readonly key: readonly string[];
+  /** Whether it is PARTITION BY RANGE of `time`. */
+  readonly partitioned?: boolean;
 }
 
 /** DDL that makes a table of exactly these columns, with an index on `time` and a unique one on `key`. Safe to run twice. */
-export function createDdl({ target, columns, time, key }: TargetWanted, schemaExists: boolean): string[] {
+export function createDdl(wanted: TargetWanted, schemaExists: boolean): string[] {
+  const { target, columns, time, partitioned } = wanted;
   const list = columns.map(({ name, type }) => `${quoteIdent(name)} ${type}`).join(', ');
   return [
     ...(schemaExists ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoteIdent(target.schema)}`]),
-    `CREATE TABLE IF NOT EXISTS ${quoteTable(target)} (${list})`,
+    `CREATE TABLE IF NOT EXISTS ${quoteTable(target)} (${list})${partitioned === true && time !== null ? ` PARTITION BY RANGE (${quoteIdent(time)})` : ''}`,
+    ...indexesDdl(wanted, partitioned !== true || canBeUnique(wanted)),
+  ];
+}
+
+/** PostgreSQL keeps a key unique over the partitions of a table only where their own key is part of it. */
+export function canBeUnique({ time, key }: Pick<TargetWanted, 'time' | 'key'>): boolean {
+  return time !== null && key.includes(time);
+}
+
+/** An index on `time`, and one on `key`. */
+export function indexesDdl({ target, time, key }: Omit<TargetWanted, 'columns'>, unique: boolean): string[] {
+  return [
     ...(time === null ? [] : [indexDdl(target, [time], 'time', '')]),
-    ...(key.length === 0 ? [] : [indexDdl(target, key, 'key', 'UNIQUE ')]),
+    ...(key.length === 0 ? [] : [indexDdl(target, key, 'key', unique ? 'UNIQUE ' : '')]),
   ];
 }
 
