@@ -5,6 +5,7 @@ import { faultOf } from '../src/postgres/error.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
+import { StagingLostError } from '../src/warehouse/postgres/chunks.js';
 import { KeyMovedError } from '../src/warehouse/postgres/moves.js';
 import { DuplicateKeyError, NullKeyError } from '../src/warehouse/postgres/staging.js';
 import { ForeignRowsError, type Publisher } from '../src/warehouse/postgres/publish.js';
@@ -38,6 +39,7 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
   if (error instanceof DuplicateKeyError) return { code: 'duplicate_key', class: 'poison', message: error.message };
   if (error instanceof NullKeyError) return { code: 'null_key', class: 'poison', message: error.message };
   if (error instanceof RowsLostError) return { code: 'rows_lost', class: 'transient', message: error.message };
+  if (error instanceof StagingLostError) return { code: 'staging_lost', class: 'transient', message: error.message };
   // A check has a name; a row that fits into no partition of its table has none.
   if (error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined) {
     return {

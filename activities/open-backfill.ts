@@ -23,6 +23,7 @@ import {
   type Conflict,
   type Held,
 } from '../src/store/reservations.js';
+import { dropAbandoned } from '../src/store/staging.js';
 import { rowsOf, type Db } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
@@ -46,7 +47,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   // What this worker runs is deployed, also while another one deploys its own.
   if (current.protected && project.hash !== current.hash) await requireDeployed(deps.db, project);
   const request = await asPlanned(deps.db, order.request);
-  return inTurn(() =>
+  const answer = await inTurn(() =>
     deps.db.transaction(async (tx) => {
       await lockScope(tx, ref);
       // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
@@ -82,6 +83,8 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       return opened(deps, project, plan, epoch, await partitionCosts(tx, ref));
     }),
   );
+  await dropAbandoned(deps, ref);
+  return answer;
 }
 
 let last: Promise<unknown> = Promise.resolve();

@@ -14,8 +14,8 @@ import { backfill, withStack } from './lib/engine.js';
 import { markdownTable, median } from './lib/figures.js';
 
 const DATASETS = 10;
-const PARTITIONS = 12;
 const SLOTS = 3;
+/** Twelve days. */
 const RANGE = ['--from', '2024-01-01', '--to', '2024-01-13', '--rebuild', 'all'];
 
 /** Numbers from [0, 1), the same for a seed every time (mulberry32). */

@@ -47,6 +47,8 @@ export const ExtractSpec = z.object({
       timezone: z.string().optional(),
     })
     .optional(),
+  /** All partitions of the plan are read at once into staging, and published from there. */
+  scan: z.literal('once').optional(),
   /** One per column of the target, in order: the expression that is read from the source. */
   columns: z.array(z.object({ name: z.string(), type: z.string(), cast: z.string().optional(), binary: z.boolean() })),
 });

@@ -81,6 +81,7 @@ async function checkDataset(deps: PlanningDeps, scratch: Scratch, dataset: Datas
     const { warnings } = await describeOne(deps, scratch, dataset, {
       overwrite: false,
       windows: new Map(),
+      reads: new Map(),
       intervals: new Map(),
     });
     return { warnings };

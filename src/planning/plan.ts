@@ -17,6 +17,7 @@ import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { runToJson } from './json.js';
 import { followViews } from './reads.js';
+import { readsOf } from './scan.js';
 import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
@@ -56,7 +57,8 @@ export async function planRequest(
     building.flatMap(({ name, window }) => (window === undefined ? [] : [[name, window] as const])),
   );
   const intervals = new Map(building.map((planned) => [planned.name, normalize(planned.intervals)]));
-  const options = { overwrite: request.overwrite, windows, intervals };
+  const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)]));
+  const options = { overwrite: request.overwrite, windows, intervals, reads };
   const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
   return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
 }

@@ -8,7 +8,7 @@ import { SystemError } from '../contracts/errors.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
 import { createDefinitions, deploy } from './definitions.js';
-import { applyBudgets, DEFAULT_SLOTS, sliceQueue } from './limits.js';
+import { applyBudgets, chunkRowsOf, DEFAULT_SLOTS, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { isPolled } from './pollers.js';
@@ -120,6 +120,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     metrics: createMetrics(Runtime.instance().metricMeter),
     pool: opened.pool,
     warehouse: project.warehouse,
+    chunkRows: chunkRowsOf(options.env),
     isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
     planDataset: (fingerprint, dataset) => {
       const key = `${fingerprint}/${dataset}`;

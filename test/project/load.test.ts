@@ -73,6 +73,7 @@ test('the extract that the contract prints', async () => {
     mask: [],
     grants: [],
     coalesce: 'auto',
+    scan: 'auto',
     priority: 3,
     tags: ['core'],
     columns: [],
