@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -17,7 +17,7 @@ let project: string;
 
 before(() => {
   dir = mkdtempSync(join(tmpdir(), 'sluice-package-'));
-  project = join(dir, 'my_shop');
+  project = join(dir, 'shop');
   // The build ran already; `prepare` would run it again.
   const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], {
     cwd: ROOT,
@@ -65,17 +65,20 @@ test('the installed command has no development dependency, and helps', () => {
     assert.match(npx.stdout, new RegExp(`^ {2}${verb} `, 'm'));
 });
 
-test('a project of init is served, backfilled and stopped', () => {
-  const made = sluice(['init', 'my_shop']);
-  assert.equal(made.code, 0, made.err);
-  const served = sluice(['dev', '--detach', '--json'], project);
-  assert.equal(served.code, 0, served.err);
-  const first = sluice(['backfill', '--wait', '--json'], project);
-  assert.equal(first.code, 0, `${first.err}${first.out}`);
-  const { state, partitions, datasets } = BackfillStatus.parse(JSON.parse(first.out));
-  assert.equal(state, 'completed');
-  assert.equal(datasets.length, 3);
-  assert.ok(partitions.done >= 3 * 89, `${partitions.done} partitions`);
+test("README's quickstart runs as printed, on the installed package", () => {
+  const [, block = ''] =
+    /^## Quickstart\n.*?^```sh\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+  const lines = block.trim().split('\n');
+  assert.equal(lines.pop(), 'npx sluice dev --stop');
+  const typed = spawnSync('bash', ['-euc', lines.join('\n')], { cwd: dir, env: ENV, encoding: 'utf8' });
+  assert.equal(typed.status, 0, typed.stdout + typed.stderr);
+
+  const listed = z.array(BackfillStatus).parse(JSON.parse(sluice(['list', '--json'], project).out));
+  assert.deepEqual(
+    listed.map(({ state }) => state),
+    ['completed', 'completed'],
+  );
+  assert.ok((listed.at(-1)?.partitions.done ?? 0) >= 3 * 89, 'the first one built all of it');
   const again = sluice(['backfill', '--wait', '--json'], project);
   assert.equal(BackfillStatus.parse(JSON.parse(again.out)).partitions.total, 0);
   const stopped = sluice(['dev', '--stop'], project);
