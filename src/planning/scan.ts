@@ -31,7 +31,9 @@ export async function scanOf(
   spec: ExtractSpec,
   reads: Reads | undefined,
 ): Promise<{ scan: 'auto' | 'once'; warnings: PlanWarning[] }> {
-  if (!reads || !spec.time || spec.params.length > 0) return { scan: 'auto', warnings: [] };
+  // A time column that is not there is refused with all the others.
+  const unknown = spec.time?.type === 'unknown';
+  if (!reads || !spec.time || unknown || spec.params.length > 0) return { scan: 'auto', warnings: [] };
   const estimate = ({ start, end }: Interval): ReturnType<typeof estimateRead> =>
     estimateRead(client, spec, { start: sqlInstant(start), end: sqlInstant(end) });
   const [one, all] = [await estimate(reads.one), await estimate(reads.all)];

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -64,8 +65,9 @@ test('two in two folders do not collide, a second in one folder is refused, --st
   const second = detachDev({ dataDir: here, nodeArgs: devArgs(here), env: process.env });
   await assert.rejects(second, { code: 'dev_running', message: new RegExp(`process ${String(a.child.pid)}`) });
 
+  const exited = once(a.child, 'exit');
   assert.deepEqual(await stopDev(here), ['dev']);
-  assert.deepEqual([alive(a.info), a.child.exitCode], [[], 0]);
+  assert.deepEqual([alive(a.info), await exited], [[], [0, null]]);
   assert.equal(alive(b.info).length, 3);
   assert.deepEqual(await stopDev(here), []);
 });
