@@ -411,7 +411,34 @@ describe('an id that is taken: exit 2', () => {
   test('with nothing to do', () => again(RANGE));
 });
 
-describe('databases and servers that cannot be used: exit 1', () => {
+// Most of them wait; the one that waits a minute begins first.
+describe('databases and servers that cannot be used: exit 1', { concurrency: 4 }, () => {
+  test(
+    'no worker for this project: said after 5 s with its queue, given up after 60 s, its id not left at work',
+    { timeout: 120_000 },
+    async () => {
+      // Another project's worker serves the workflows; nobody serves this project's own queue.
+      const other = await stack.worker(
+        stack.project('other', { 'sluice.yaml': yaml({ project: 'other' }), 'datasets/a.yaml': EXTRACT }),
+      );
+      stack.project('alone', {
+        'sluice.yaml': yaml({ project: 'alone', schema: 'alone' }),
+        'datasets/a.yaml': EXTRACT,
+      });
+      const began = performance.now();
+      const ran = await stack.sluice(['backfill', '-p', 'alone', ...RANGE, '--json', '--id', 'x']);
+      const seconds = (performance.now() - began) / 1000;
+      other.kill('SIGKILL');
+      assert.equal(ran.code, 1, ran.out + ran.err);
+      assert.match(ran.err, /sluice\.alone/);
+      assert.equal(ErrorDocument.parse(ran.json()).error.code, 'no_worker');
+      assert.ok(seconds > 60 && seconds < 75, `${seconds} s`);
+      const { rows } = await warehouse.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'alone'`);
+      assert.deepEqual(rows, []);
+      BackfillStatus.array().parse((await stack.sluice(['list', '-p', 'alone', '--json'])).json());
+    },
+  );
+
   const run = async (
     project: string,
     settings: Partial<Settings>,
@@ -491,28 +518,4 @@ describe('databases and servers that cannot be used: exit 1', () => {
     assert.equal(code, 'temporal_unreachable');
     assert.match(message, /127\.0\.0\.1:1/);
   });
-
-  test(
-    'no worker for this project: said after 5 s with its queue, given up after 60 s, its id not left at work',
-    { timeout: 120_000 },
-    async () => {
-      // Another project's worker serves the workflows; nobody serves this project's own queue.
-      const other = await stack.worker(stack.project('fine', {}));
-      stack.project('alone', {
-        'sluice.yaml': yaml({ project: 'alone', schema: 'alone' }),
-        'datasets/a.yaml': EXTRACT,
-      });
-      const began = performance.now();
-      const ran = await stack.sluice(['backfill', '-p', 'alone', ...RANGE, '--json', '--id', 'x']);
-      const seconds = (performance.now() - began) / 1000;
-      other.kill('SIGKILL');
-      assert.equal(ran.code, 1, ran.out + ran.err);
-      assert.match(ran.err, /sluice\.alone/);
-      assert.equal(ErrorDocument.parse(ran.json()).error.code, 'no_worker');
-      assert.ok(seconds > 60 && seconds < 75, `${seconds} s`);
-      const { rows } = await warehouse.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'alone'`);
-      assert.deepEqual(rows, []);
-      BackfillStatus.array().parse((await stack.sluice(['list', '-p', 'alone', '--json'])).json());
-    },
-  );
 });
