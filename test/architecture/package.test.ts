@@ -10,6 +10,7 @@ import type { SourceFile } from './tree.js';
 import { codeFiles, ROOT } from './tree.js';
 
 interface Manifest {
+  readonly scripts: { readonly test: string };
   readonly dependencies: Readonly<Record<string, string>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
@@ -99,4 +100,13 @@ test('sources, tests, maps and lost files are found', () => {
     'should not be packed: dist/src/worker/build.js',
     'missing: LICENSE',
   ]);
+});
+
+test('what npm test leaves out as files of their own, test/pure.ts runs', () => {
+  const [, left = ''] = /\^test\/\(([\w|]+)\)\//.exec(manifest.scripts.test) ?? [];
+  const [, run = ''] = /FOLDERS = \[([^\]]+)\]/.exec(readFileSync(join(ROOT, 'test/pure.ts'), 'utf8')) ?? [];
+  assert.deepEqual(
+    left.split('|'),
+    run.split(', ').map((name) => name.slice(1, -1)),
+  );
 });
