@@ -39,6 +39,8 @@ export async function copyAcross(
 
 const CODE = { data: 0x64, done: 0x63, error: 0x45 };
 const HEAD = 5;
+/** Bytes that may wait for the target, in each COPY. */
+const HELD_MAX = 512 * 1024;
 const COPY_DONE = Buffer.from([CODE.done, 0, 0, 0, 4]);
 
 /** What both sides have in common: pg's protocol for a query that is not one of its own. */
@@ -95,7 +97,8 @@ class CopyIn extends CopyQuery {
 
   /** False where `onDrain` tells when to go on. */
   write(messages: Buffer): boolean {
-    return this.stream?.write(messages) ?? true;
+    // A socket says that it is full at 16 KB: the source would be stopped and started again for every other chunk.
+    return this.stream === undefined || this.stream.write(messages) || this.stream.writableLength < HELD_MAX;
   }
 
   onDrain(act: () => void): void {
