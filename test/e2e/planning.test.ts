@@ -228,7 +228,8 @@ test('a grain: none transform is transformed again when an upstream has a partit
   assert.deepEqual(countsOf(await flow.plan('totals')), { totals: [0, 0, 0, 1] });
   await flow.build(`${ORDERS} --from 2024-01-20 --to 2024-01-25`);
   const plan = await flow.plan('totals');
-  assert.deepEqual([countsOf(plan)['totals'], whysOf(plan, 'totals')], [[1, 1, 0, 0], ['-infinity/infinity missing']]);
+  assert.deepEqual(countsOf(plan)['totals'], [1, 1, 0, 0]);
+  assert.deepEqual(whysOf(plan, 'totals'), ['-infinity/infinity missing: has inputs that it never read']);
   await flow.build('totals');
   const { rows } = await warehouse.query('SELECT days::int FROM analytics.totals');
   assert.deepEqual(rows, [{ days: 24 }]);
