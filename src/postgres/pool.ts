@@ -58,6 +58,9 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
         max,
         idleTimeoutMillis: 10_000,
         connectionTimeoutMillis: 10_000,
+        // Of a server that is gone without a word only this tells.
+        keepAlive: true,
+        keepAliveInitialDelayMillis: 10_000,
         application_name: 'sluice',
       });
       // An idle connection that dies is replaced; whoever uses one next meets the error itself.

@@ -90,6 +90,25 @@ test('overtaken by a later slice of the same partitions', async () => {
   await assert.rejects(publish(old, attempt(3, 1)), FencedError);
 });
 
+test('frozen while it takes its lease, before its successor could see it: holds it up for seconds, not for ever', async () => {
+  let stopped = false;
+  const frozen = new Proxy(old, {
+    get: (client, key) =>
+      key !== 'query'
+        ? (Reflect.get(client, key, client) as unknown)
+        : (text: string, values: unknown[]) => {
+            stopped ||= text.startsWith('DELETE FROM sluice.leases');
+            return stopped ? new Promise(() => undefined) : client.query(text, values);
+          },
+  });
+  void takeLease(frozen, attempt(1), DATASET, BATCHES).catch(() => undefined);
+  await eventually('it has the lock', () => stopped);
+  await young.query(`SET lock_timeout = '10s'`);
+  await takeLease(young, attempt(2), DATASET, BATCHES);
+  await publish(young, attempt(2));
+  await young.query('RESET lock_timeout');
+});
+
 test('comes to take its lease after its successor has taken it', async () => {
   await takeLease(young, attempt(2), DATASET, BATCHES);
   await assert.rejects(takeLease(old, attempt(1), DATASET, BATCHES), FencedError);

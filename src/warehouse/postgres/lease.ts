@@ -34,6 +34,8 @@ export async function takeLease(
     await inOneFlight(client, [
       () => client.query('BEGIN'),
       () => client.query('SET LOCAL synchronous_commit = off'),
+      // Frozen from here on, we must not keep our successors waiting longer than they wait for any lock.
+      () => client.query(`SET LOCAL idle_in_transaction_session_timeout = '5s'`),
       () => client.query(LOCK, [String(who.epoch), dataset]),
       async () => {
         const sql = `SELECT DISTINCT slice, attempt FROM sluice.leases l WHERE ${OVERLAPPING}`;
