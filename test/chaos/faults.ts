@@ -1,18 +1,22 @@
 /** What goes wrong in a run: chosen by a seed, done to real processes, sessions and sockets. */
+import { eventually } from '../support/eventually.js';
 import type { Servers } from './servers.js';
-import { isCommitted } from './wire.js';
+import { isBegin, isCommit, isCommitted } from './wire.js';
 import type { Workers } from './workers.js';
 
 export interface Scene {
   readonly servers: Servers;
   readonly workers: Workers;
   readonly project: string;
+  /** Whether the backfill has ended. */
+  readonly isOver: () => boolean;
 }
 
 /** Settles when the fault is over; what it changed is as before then. */
 type Act = (scene: Scene, next: () => number) => Promise<void>;
 
 const HEARTBEAT_TIMEOUT_S = 10;
+const OVER_MS = 240_000;
 
 const between = (next: () => number, low: number, high: number): number => low + Math.floor(next() * (high - low + 1));
 
@@ -31,7 +35,9 @@ function once(servers: Servers, judge: NonNullable<Servers['proxy']['judge']>): 
 }
 
 /** Somewhere in the talk of a slice with one of its databases. */
-function somewhere(next: () => number): Pick<Parameters<NonNullable<Servers['proxy']['judge']>>[0], 'database' | 'from' | 'nth'> {
+function somewhere(
+  next: () => number,
+): Pick<Parameters<NonNullable<Servers['proxy']['judge']>>[0], 'database' | 'from' | 'nth'> {
   return {
     database: next() < 0.75 ? 'warehouse' : 'ops',
     from: next() < 0.5 ? 'worker' : 'server',
@@ -39,15 +45,27 @@ function somewhere(next: () => number): Pick<Parameters<NonNullable<Servers['pro
   };
 }
 
-function aim(
-  { servers }: Scene,
-  next: () => number,
-  verdict: 'cut_before' | 'cut_after' | 'stall',
-): void {
+function aim({ servers }: Scene, next: () => number, verdict: 'cut_before' | 'cut_after' | 'stall'): void {
   const there = somewhere(next);
   once(servers, ({ slice, database, from, nth }) =>
     slice !== undefined && database === there.database && from === there.from && nth >= there.nth ? verdict : 'pass',
   );
+}
+
+/** Stalls a slice where its second batch begins, so that some of it is left when it finds itself cut off. False: none came. */
+async function stuckInMiddle({ servers, isOver }: Scene): Promise<boolean> {
+  const before = servers.proxy.stalled();
+  const commits = new Map<string, number>();
+  once(servers, ({ slice, from, message }) => {
+    if (slice?.endsWith('/ticks') !== true) return 'pass';
+    const done = commits.get(slice) ?? 0;
+    if (from === 'server' && isCommitted(message)) commits.set(slice, done + 1);
+    // The first was of its lease.
+    return from === 'worker' && done >= 2 && isBegin(message) ? 'stall' : 'pass';
+  });
+  const isStuck = (): boolean => servers.proxy.stalled() > before;
+  await eventually('a slice is stuck', () => isStuck() || isOver(), OVER_MS);
+  return isStuck();
 }
 
 async function settings(scene: Scene, name: string, value: string): Promise<void> {
@@ -73,8 +91,18 @@ export const FAULTS = {
     wake();
   },
   'the worker is cut off from Temporal, and works on': async (scene) => {
+    if (!(await stuckInMiddle(scene))) return;
     const heal = await scene.workers.cutOff();
-    await pass(scene, HEARTBEAT_TIMEOUT_S + 2);
+    await pass(scene, HEARTBEAT_TIMEOUT_S + 4);
+    heal();
+  },
+  'the worker sleeps until the backfill is over, and wakes up alone': async (scene) => {
+    if (!(await stuckInMiddle(scene))) return;
+    const heal = await scene.workers.cutOff();
+    scene.workers.freezeLeft();
+    await eventually('the backfill is over', scene.isOver, OVER_MS);
+    scene.workers.wakeLeft();
+    await pass(scene, 3);
     heal();
   },
   'PostgreSQL stops at once': ({ servers }) => servers.restartPostgres('SIGQUIT'),
@@ -91,6 +119,12 @@ export const FAULTS = {
   'the answer to COMMIT is lost': ({ servers }) => {
     once(servers, ({ slice, message, from }) =>
       slice !== undefined && from === 'server' && isCommitted(message) ? 'cut_before' : 'pass',
+    );
+    return Promise.resolve();
+  },
+  'a connection is cut once COMMIT is sent': ({ servers }) => {
+    once(servers, ({ slice, message, from }) =>
+      slice !== undefined && from === 'worker' && isCommit(message) ? 'cut_after' : 'pass',
     );
     return Promise.resolve();
   },

@@ -35,10 +35,19 @@ export interface RunOptions {
   /** Choices that are left to the faults themselves. */
   readonly next?: () => number;
   readonly dist?: string;
+  /** How long it may take to end. */
+  readonly withinMs?: number;
 }
 
 /** Carries the project out on fresh tables while the faults happen, to its end, and says what is there then. */
-export async function carryOut({ servers, name, faults = [], next = () => 0, dist }: RunOptions): Promise<Ran> {
+export async function carryOut({
+  servers,
+  name,
+  faults = [],
+  next = () => 0,
+  dist,
+  withinMs = ENDS_MS,
+}: RunOptions): Promise<Ran> {
   const began = Date.now();
   servers.stack.project(name, projectFiles(name));
   await servers.on('ops', (ops) => makeSource(ops, name));
@@ -53,8 +62,9 @@ export async function carryOut({ servers, name, faults = [], next = () => 0, dis
     await startMain(servers, client, name);
     const progress = (): Promise<number> =>
       servers.on('warehouse', (warehouse) => publishedBy(warehouse, name)).catch(() => -1);
-    const ending = toItsEnd(servers, client, name);
-    await Promise.all([ending.done, happen({ servers, workers, project: name }, faults, next, progress, ending.isOver)]);
+    const ending = toItsEnd(servers, client, name, withinMs);
+    const scene = { servers, workers, project: name, isOver: ending.isOver };
+    await Promise.all([ending.done, happen(scene, faults, next, progress)]);
     servers.proxy.heal();
     const outcome = await outcomeOf(servers, client, name);
     const seen = await sightings(servers, name, workers.said(), ending.holds());
@@ -91,14 +101,26 @@ async function happen(
   faults: readonly Planned[],
   next: () => number,
   progress: () => Promise<number>,
-  isOver: () => boolean,
 ): Promise<void> {
+  const { isOver } = scene;
   const under: Promise<void>[] = [];
   for (const { fault, after } of faults) {
-    await eventually(`${after} partitions, for: ${fault}`, async () => isOver() || (await progress()) >= after, ENDS_MS);
+    await eventually(
+      `${after} partitions, for: ${fault}`,
+      async () => isOver() || (await progress()) >= after,
+      ENDS_MS,
+    );
     if (isOver()) break;
     const act = async (): Promise<void> => {
-      await eventually(fault, () => FAULTS[fault](scene, next).then(() => true, () => false), FAULT_MS);
+      await eventually(
+        fault,
+        () =>
+          FAULTS[fault](scene, next).then(
+            () => true,
+            () => false,
+          ),
+        FAULT_MS,
+      );
     };
     // A server that is restarted is waited for: two restarts at once would be one.
     const doing = act();
@@ -113,6 +135,7 @@ function toItsEnd(
   servers: Servers,
   client: BackfillClient,
   name: string,
+  withinMs: number,
 ): { done: Promise<void>; isOver: () => boolean; holds: () => number } {
   let [holds, over] = [0, false];
   const look = async (): Promise<BackfillStatus | false> => {
@@ -131,7 +154,7 @@ function toItsEnd(
   const done = eventually(
     'the backfill ends',
     () => look().catch((error: unknown) => ((last = String(error)), false as const)),
-    ENDS_MS,
+    withinMs,
   )
     .then(async ({ state, reason }) => {
       if (state !== 'completed') throw new Error(`it ended ${state}: ${reason}`);

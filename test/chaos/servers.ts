@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import pg from 'pg';
 import { recordProcess } from '../../src/dev/process-file.js';
@@ -13,6 +14,8 @@ import { startProxy, type Proxy } from './proxy.js';
 export interface Servers {
   readonly stack: Stack;
   readonly proxy: Proxy;
+  /** Workers that were started: what of them still runs is ended with the servers. */
+  readonly workers: Set<ChildProcess>;
   /** As a worker reaches PostgreSQL: through the proxy, without a database. */
   readonly url: string;
   /** Work on a connection past the proxy, which is closed then. */
@@ -45,9 +48,11 @@ export async function startServers(): Promise<Servers> {
       pids[role] = id.pid;
       recordProcess(dataDir, role, id);
     };
+  const workers = new Set<ChildProcess>();
   return {
     stack,
     proxy,
+    workers,
     url: through.href.replace(/\/$/, ''),
     on: async (database, work) => {
       const client = new pg.Client({ connectionString: `${info.postgresUrl}/${database}` });
@@ -81,6 +86,7 @@ export async function startServers(): Promise<Servers> {
       });
     },
     stop: async () => {
+      for (const child of workers) child.kill('SIGKILL');
       await proxy.close();
       await stack.stop();
     },

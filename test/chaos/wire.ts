@@ -49,6 +49,16 @@ export function sliceOver({ type, bytes }: Message): boolean {
   return type === 'Q' && bytes.includes(`set_config('application_name', 'sluice'`);
 }
 
+/** Whether a client begins a publishing transaction. */
+export function isBegin({ type, bytes }: Message): boolean {
+  return (type === 'Q' || type === 'P') && bytes.includes('BEGIN ISOLATION');
+}
+
+/** Whether a client asks to commit. */
+export function isCommit({ type, bytes }: Message): boolean {
+  return (type === 'Q' || type === 'P') && bytes.includes('COMMIT\0');
+}
+
 /** Whether a server says that a transaction is committed. */
 export function isCommitted({ type, bytes }: Message): boolean {
   return type === 'C' && bytes.toString('latin1', 5).startsWith('COMMIT');

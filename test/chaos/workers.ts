@@ -16,6 +16,9 @@ export interface Workers {
   readonly freeze: () => Promise<() => void>;
   /** It no longer reaches Temporal, and does not know; the databases it reaches. Another is started. Returns what ends this. */
   readonly cutOff: () => Promise<() => void>;
+  /** SIGSTOP and SIGCONT of those that another has taken the place of. */
+  readonly freezeLeft: () => void;
+  readonly wakeLeft: () => void;
   /** All that they logged, as lines of JSON. */
   readonly said: () => string;
   readonly stop: () => Promise<void>;
@@ -36,6 +39,7 @@ export async function startWorkers(servers: Servers, project: string, dist = DIS
     });
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    servers.workers.add(child);
     current = child;
     return child;
   };
@@ -62,6 +66,12 @@ export async function startWorkers(servers: Servers, project: string, dist = DIS
       const pipe = pipes.at(-1);
       await replace((_child, now) => now?.cutOff());
       return () => pipe?.heal();
+    },
+    freezeLeft: () => {
+      for (const child of left) child.kill('SIGSTOP');
+    },
+    wakeLeft: () => {
+      for (const child of left) child.kill('SIGCONT');
     },
     said: () => text,
     stop: async () => {
