@@ -4,8 +4,10 @@ import type { PgClient } from '../src/postgres/pool.js';
 import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
+import { dropStaging, requireComplete, type Staging } from '../src/warehouse/postgres/chunks.js';
 import { lockKey, unlockKey } from '../src/warehouse/postgres/key-lock.js';
 import { createStaging, publishStaged } from '../src/warehouse/postgres/staging.js';
+import { rowsLeftOf, writeLedger } from '../src/warehouse/postgres/ledger.js';
 import { copyAcross } from '../src/postgres/copy.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import {
@@ -15,7 +17,6 @@ import {
   requireHeld,
   STAGING,
   targetTime,
-  writeLedger,
   type Published,
   type Publisher,
 } from '../src/warehouse/postgres/publish.js';
@@ -41,6 +42,14 @@ export interface Batch {
   readonly overwrite: boolean;
   /** Whether rows go through a table of the transaction's own: for `merge`, and for keys that another partition holds. */
   readonly staged: boolean;
+  /** Where an extract's rows wait that were read in chunks; null: they are read now. */
+  readonly staging: BatchStaging | null;
+}
+
+export interface BatchStaging {
+  readonly staging: Staging;
+  /** Whether it holds other partitions too. */
+  readonly shared: boolean;
 }
 
 /** One batch: opens, builds, judges and publishes its partitions, data and ledger in one transaction. */
@@ -55,6 +64,7 @@ export async function publishBatch(
   if (dataset.publish === 'view') return publishView(batch, warehouse);
   const into = staged ? STAGING : dataset.target;
   if (dataset.enforcesKey) await lockKey(warehouse, dataset);
+  if (batch.staging && !batch.staging.shared) return publishChunks(batch, batch.staging.staging, warehouse);
   const opening = [
     () => warehouse.query(BEGIN),
     () => requireHeld(warehouse, who, dataset.name, lo),
@@ -62,7 +72,16 @@ export async function publishBatch(
     ...(staged ? [() => createStaging(warehouse, dataset)] : []),
   ];
   let published: Published[] = [];
-  if (spec.kind === 'extract') {
+  if (batch.staging) {
+    const { staging } = batch.staging;
+    await inOneFlight(warehouse, [
+      ...opening,
+      () => requireComplete(warehouse, staging),
+      async () => {
+        published = await insertJudged(dataset, into, fromStaging(dataset, staging), partitions, warehouse);
+      },
+    ]);
+  } else if (spec.kind === 'extract') {
     if (!source) throw new Error('an extract needs its source');
     await inOneFlight(warehouse, opening);
     published = await extract(dataset, spec, into, partitions, source, warehouse);
@@ -79,6 +98,45 @@ export async function publishBatch(
   return commit(batch, published, warehouse);
 }
 
+/** One partition that was read in chunks, in the transaction that drops them. */
+async function publishChunks(batch: Batch, staging: Staging, warehouse: PgClient): Promise<readonly Published[]> {
+  const { who, dataset, partitions, lo, known, overwrite, staged } = batch;
+  await inOneFlight(warehouse, [
+    () => warehouse.query(BEGIN),
+    () => requireHeld(warehouse, who, dataset.name, lo),
+    () => openPartitions(warehouse, who, dataset, partitions, known, overwrite),
+  ]);
+  const content = await requireComplete(warehouse, staging);
+  let published = partitions.map((interval) => ({ ...interval, ...content }));
+  if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite, staging.table);
+  else {
+    const columns = columnsOf(dataset);
+    const { rowCount } = await warehouse.query(
+      `INSERT INTO ${quoteTable(dataset.target)} (${columns}) SELECT ${columns} FROM ${quoteTable(staging.table)}`,
+    );
+    if (rowCount !== content.rows) throw new RowsLostError(`${content.rows} rows were staged, ${rowCount} are there`);
+  }
+  await dropStaging(warehouse, staging);
+  return commit(batch, published, warehouse);
+}
+
+/** The statement that builds partitions from what was staged for many. */
+function fromStaging(dataset: StoredDataset, { table }: Staging): string {
+  const time = targetTime(dataset);
+  if (time === null) throw new Error(`${dataset.name} has no partitions to share a staging`);
+  return `SELECT ${columnsOf(dataset)} FROM ${quoteTable(table)} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
+}
+
+function columnsOf({ columns }: StoredDataset): string {
+  return columns.map(({ name }) => quoteIdent(name)).join(', ');
+}
+
+/** The COPY that takes what `copyOutSql` sends. @param frozen - for a table that the same transaction has made */
+export function copyInSql(dataset: StoredDataset, spec: ExtractSpec, target: TableName, frozen: boolean): string {
+  const options = [...(isBinary(spec) ? ['FORMAT binary'] : []), ...(frozen ? ['FREEZE'] : [])];
+  return `COPY ${quoteTable(target)} (${columnsOf(dataset)}) FROM STDIN${options.length === 0 ? '' : ` WITH (${options.join(', ')})`}`;
+}
+
 /** What the transaction has published goes into the ledger, and is there for all. A COMMIT behind a ledger row that failed rolls back. */
 async function commit(
   { who, dataset }: Batch,
@@ -86,7 +144,7 @@ async function commit(
   warehouse: PgClient,
 ): Promise<readonly Published[]> {
   await inOneFlight(warehouse, [
-    () => writeLedger(warehouse, who, dataset, published),
+    () => writeLedger(warehouse, who, dataset, published, null, rowsLeftOf(dataset)),
     () => warehouse.query('COMMIT'),
     ...(dataset.enforcesKey ? [() => unlockKey(warehouse, dataset)] : []),
   ]);
@@ -113,8 +171,7 @@ async function extract(
   source: PgClient,
   warehouse: PgClient,
 ): Promise<Published[]> {
-  const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
-  const copyIn = `COPY ${quoteTable(target)} (${columns}) FROM STDIN${isBinary(spec) ? ' WITH (FORMAT binary)' : ''}`;
+  const copyIn = copyInSql(dataset, spec, target, false);
   const published: Published[] = [];
   await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   for (const interval of partitions) {
@@ -161,9 +218,21 @@ async function transform(
   partitions: readonly SqlInterval[],
   warehouse: PgClient,
 ): Promise<Published[]> {
-  const interval = spec.window ?? { start: partitions[0]?.start ?? '', end: partitions.at(-1)?.end ?? '' };
+  return insertJudged(dataset, into, spec.sql, partitions, warehouse, spec.window);
+}
+
+/** Builds partitions by one statement; rows outside of them are none. */
+async function insertJudged(
+  dataset: StoredDataset,
+  into: TableName,
+  sql: string,
+  partitions: readonly SqlInterval[],
+  warehouse: PgClient,
+  window?: TransformSpec['window'],
+): Promise<Published[]> {
+  const interval = window ?? { start: partitions[0]?.start ?? '', end: partitions.at(-1)?.end ?? '' };
   const starts = partitions.map(({ start }) => start);
-  const built = await insertSelect(warehouse, dataset, into, spec.sql, interval, starts);
+  const built = await insertSelect(warehouse, dataset, into, sql, interval, starts);
   const outside = built.reduce((sum, one) => sum + one.outside, 0);
   if (outside > 0) throw new RowsOutsideError(outside);
   return partitions.map((partition, i) => ({

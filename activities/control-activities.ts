@@ -13,6 +13,7 @@ import { planRequest } from '../src/planning/plan.js';
 import { planDocument } from '../src/planning/words.js';
 import { loadPlanDataset, savePlan } from '../src/store/plans.js';
 import { release } from '../src/store/reservations.js';
+import { dropAbandoned } from '../src/store/staging.js';
 import type { ControlActivities, ControlOrder, PlanActivities } from './control.js';
 import type { ControlDeps } from './deps.js';
 import { endCall } from './end-call.js';
@@ -46,6 +47,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
         // In this order: a plan that is just being reserved sees that all is over, or has its reservation taken away.
         await endBackfill(deps.db, ref.workflowId, status);
         await release(deps.db, ref.workflowId);
+        await dropAbandoned(deps, ref);
         await record(deps.db, ref, {
           backfillId: ref.backfillId,
           actor: 'sluice',

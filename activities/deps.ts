@@ -17,6 +17,8 @@ export interface SliceDeps {
   readonly planDataset: (fingerprint: string, dataset: string) => Promise<{ head: PlanHead; dataset: StoredDataset }>;
   /** Whether a worker has asked Temporal for work of this task queue lately. */
   readonly isPolled: (taskQueue: string) => Promise<boolean>;
+  /** Rows of a chunk; a partition with more is staged. */
+  readonly chunkRows: number;
   readonly log: Logger;
   readonly metrics: Metrics;
 }

@@ -3,6 +3,9 @@ import type { StoredDataset } from '../src/contracts/plan.js';
 import type { Fault } from '../src/core/fault.js';
 import { faultOf } from '../src/postgres/error.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
+import { runEnd } from '../src/core/interval/runs.js';
+import { runsOfJson } from '../src/planning/json.js';
+import { StagingLostError } from '../src/warehouse/postgres/chunks.js';
 import { KeyMovedError } from '../src/warehouse/postgres/moves.js';
 import { DuplicateKeyError, NullKeyError } from '../src/warehouse/postgres/staging.js';
 import { ForeignRowsError, type Publisher } from '../src/warehouse/postgres/publish.js';
@@ -29,13 +32,14 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
   if (error instanceof KeyMovedError) {
     return {
       code: 'key_moved',
-      class: 'key_moved',
+      class: mayYetMove(dataset, error) ? 'key_moved' : 'poison',
       message: `${error.message}: ${dataset.publish === 'merge' ? '' : 'rebuild that one too, or '}write moves: follow`,
     };
   }
   if (error instanceof DuplicateKeyError) return { code: 'duplicate_key', class: 'poison', message: error.message };
   if (error instanceof NullKeyError) return { code: 'null_key', class: 'poison', message: error.message };
   if (error instanceof RowsLostError) return { code: 'rows_lost', class: 'transient', message: error.message };
+  if (error instanceof StagingLostError) return { code: 'staging_lost', class: 'transient', message: error.message };
   // A check has a name; a row that fits into no partition of its table has none.
   if (error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined) {
     return {
@@ -45,6 +49,15 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
     };
   }
   return faultOf(error, dataset.kind === 'extract' ? 'source' : 'warehouse');
+}
+
+/** Whether all of the partitions that hold the keys are in this plan too, and give them up when they are built: `merge` deletes nothing. */
+function mayYetMove({ publish, runs }: StoredDataset, { homes }: KeyMovedError): boolean {
+  const planned = runsOfJson(runs);
+  return (
+    publish !== 'merge' &&
+    homes.every((home) => home !== null && planned.some((run) => run.start <= home && home < runEnd(run)))
+  );
 }
 
 /** Whether a row could not be written because its key is there already: in another partition, or twice in this batch. */

@@ -1,3 +1,4 @@
+import { typedIn } from '../src/contracts/typed.js';
 import { RequestError } from '../src/contracts/errors.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
@@ -22,6 +23,7 @@ import {
   type Conflict,
   type Held,
 } from '../src/store/reservations.js';
+import { dropAbandoned } from '../src/store/staging.js';
 import { rowsOf, type Db } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
@@ -45,7 +47,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   // What this worker runs is deployed, also while another one deploys its own.
   if (current.protected && project.hash !== current.hash) await requireDeployed(deps.db, project);
   const request = await asPlanned(deps.db, order.request);
-  return inTurn(() =>
+  const answer = await inTurn(() =>
     deps.db.transaction(async (tx) => {
       await lockScope(tx, ref);
       // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
@@ -81,6 +83,8 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       return opened(deps, project, plan, epoch, await partitionCosts(tx, ref));
     }),
   );
+  await dropAbandoned(deps, ref);
+  return answer;
 }
 
 let last: Promise<unknown> = Promise.resolve();
@@ -164,7 +168,7 @@ function refuse(request: BackfillRequest, conflict: Conflict): Opened {
   throw new RequestError(
     'conflict',
     `backfill ${conflict.backfillId} holds ${what}`,
-    `wait for it with --on-conflict wait, leave its part out with --on-conflict skip, or end it: sluice cancel ${conflict.backfillId}`,
+    `wait for it with --on-conflict wait, leave its part out with --on-conflict skip, or end it: ${typedIn(request.environment, `sluice cancel ${conflict.backfillId}`)}`,
   );
 }
 

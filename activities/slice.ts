@@ -3,19 +3,19 @@ import type { StoredDataset } from '../src/contracts/plan.js';
 import type { CallBegun } from '../src/contracts/call.js';
 import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
 import { faultOf } from '../src/postgres/error.js';
-import { sqlInstant } from '../src/store/ledger.js';
-import { FencedError, ledgerOf, type BatchInLedger } from '../src/warehouse/postgres/publish.js';
+import { ledgerOf, type BatchInLedger } from '../src/warehouse/postgres/ledger.js';
+import { FencedError } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
-import type { SqlInterval } from '../src/source/postgres/extract.js';
-import { publishBatch, type Batch } from './batch.js';
+import { publishBatch, type Batch, type BatchStaging } from './batch.js';
 import { beginCall } from './call.js';
 import type { SliceDeps } from './deps.js';
 import { slotsFor } from './load-dataset.js';
 import { faultOfBatch, isKeyTaken, keepFailure } from './failure.js';
 import type { MetricScope } from './metrics.js';
-import { failedInterval, intervalOf } from './ordinals.js';
+import { failedInterval, intervalsOf } from './ordinals.js';
 import { openSession, type Session } from './session.js';
-import { takeTurn } from './turn.js';
+import { createStager } from './stager.js';
+import { takeTurn, YieldError } from './turn.js';
 
 /** How often a running slice tells Temporal that it lives; the proxies' heartbeat time-out is a multiple of it. */
 const HEARTBEAT_MS = 1_000;
@@ -53,7 +53,8 @@ async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult
   const began = Date.now();
   const waitedMs = Math.max(0, began - info.currentAttemptScheduledTimestampMs);
   try {
-    const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session });
+    const stagingOf = createStager({ deps, who, dataset, session, batches: input.batches, signal: cancellationSignal });
+    const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session, stagingOf });
     return { ...result, waitedMs, ranMs: Date.now() - began };
   } finally {
     await session.close();
@@ -67,6 +68,8 @@ interface Slice {
   readonly dataset: StoredDataset;
   readonly overwrite: boolean;
   readonly session: Session;
+  /** Where a batch's rows wait that are not read by the batch itself. */
+  readonly stagingOf: (span: readonly [number, number]) => Promise<BatchStaging | null>;
 }
 
 /** `key_taken`: nothing is published, and the batch must go through the staging table. */
@@ -89,13 +92,7 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
       for (const staged of dataset.publish === 'merge' || dataset.enforcesKey ? [true] : [false, true]) {
         if (outcome !== 'key_taken') break;
         if (session.cancelled()) return { ...result, yielded: 'cancelled' };
-        const asked = performance.now();
-        const turn = await takeTurn(slice.deps, who, dataset, session);
-        slice.deps.metrics.waited(scopeOf(slice), (performance.now() - asked) / 1000);
-        result.rateLimited = turn.rate !== null;
-        result.slots = slotsFor(dataset, turn.slots);
-        if (turn.kind !== 'go') return { ...result, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
-        outcome = await runBatch(slice, span, ledger, staged);
+        outcome = await runBatch(slice, span, ledger, staged, result);
       }
       begun++;
       if (outcome === 'key_taken') throw new Error('a staged batch cannot find its keys taken');
@@ -109,6 +106,7 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     await dropLease(await session.warehouse(), who, dataset.name);
     return { ...result, yielded: null };
   } catch (error) {
+    if (error instanceof YieldError) return { ...result, yielded: error.kind === 'full' ? 'gate' : error.kind };
     // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
     session.abandon();
     if (error instanceof FencedError) {
@@ -124,11 +122,27 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
   }
 }
 
+/** What the gate says of the databases, for the workflow to know. */
+type Limits = Pick<SliceResult, 'rateLimited' | 'slots'>;
+
+/** @returns how long it took, in ms. @throws YieldError */
+async function waitForTurn(slice: Slice, limits: Limits): Promise<number> {
+  const asked = performance.now();
+  const turn = await takeTurn(slice.deps, slice.who, slice.dataset, slice.session);
+  const ms = performance.now() - asked;
+  slice.deps.metrics.waited(scopeOf(slice), ms / 1000);
+  limits.rateLimited = turn.rate !== null;
+  limits.slots = slotsFor(slice.dataset, turn.slots);
+  if (turn.kind !== 'go') throw new YieldError(turn.kind);
+  return ms;
+}
+
 async function runBatch(
   slice: Slice,
   span: readonly [number, number],
   { ours, known }: BatchInLedger,
   staged: boolean,
+  limits: Limits,
 ): Promise<Outcome> {
   const { who, dataset, session, deps } = slice;
   const partitions = intervalsOf(dataset, span);
@@ -137,13 +151,18 @@ async function runBatch(
     log.debug('published before');
     return { span: [...span], rows: sum(partitions.map(({ start }) => ours.get(start) ?? 0)), ms: 0, skipped: true };
   }
-  const began = performance.now();
-  const ms = (): number => Math.round(performance.now() - began);
+  let began = performance.now();
+  let waited = 0;
+  const ms = (): number => Math.round(performance.now() - began - waited);
   try {
+    const staging = await slice.stagingOf(span);
+    // What was read for all partitions is not what this batch costs.
+    if (staging?.shared === true) began = performance.now();
+    waited = await waitForTurn(slice, limits);
     const warehouse = await session.warehouse();
-    const source = dataset.spec.kind === 'extract' ? await session.source(dataset.spec.connection) : null;
+    const source = dataset.spec.kind === 'extract' && !staging ? await session.source(dataset.spec.connection) : null;
     const published = await publishBatch(
-      { who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite, staged },
+      { who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite, staged, staging },
       warehouse,
       source,
     );
@@ -152,6 +171,7 @@ async function runBatch(
     log.debug({ rows, ms: ms() }, 'published');
     return { span: [...span], rows, ms: ms(), skipped: false };
   } catch (error) {
+    if (error instanceof YieldError) throw error;
     session.abandon();
     if (error instanceof FencedError || session.cancelled()) throw error;
     // Partitions that read one another can't wait in the staging table together: as poison they come back one by one.
@@ -180,13 +200,6 @@ function logOf({ deps, who, dataset }: Slice): SliceDeps['log'] {
 
 function scopeOf({ who, dataset }: Slice): MetricScope {
   return { project: who.project, environment: who.environment, dataset: dataset.name };
-}
-
-function intervalsOf(dataset: StoredDataset, [lo, hi]: readonly [number, number]): SqlInterval[] {
-  return Array.from({ length: hi - lo }, (_, i) => {
-    const { start, end } = intervalOf(dataset, lo + i);
-    return { start: sqlInstant(start), end: sqlInstant(end) };
-  });
 }
 
 function sum(values: Iterable<number>): number {

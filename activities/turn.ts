@@ -11,6 +11,13 @@ const WAIT_MS = 30_000;
 /** Between two asks. A batch aims at 500 ms, so a freed slot stands empty for about 2 % of one. */
 const ASK_AGAIN_MS = 20;
 
+/** The turn did not come, or must not: what is left is given back. */
+export class YieldError extends Error {
+  constructor(readonly kind: Exclude<Verdict['kind'], 'go'>) {
+    super(`no turn: ${kind}`);
+  }
+}
+
 /** Waits for a turn on each database that the next batch touches: the warehouse, then its source. */
 export async function takeTurn(
   deps: SliceDeps,

@@ -15,8 +15,8 @@ import { backfill, withStack } from './lib/engine.js';
 import { markdownTable, median } from './lib/figures.js';
 
 const DATASETS = 10;
-const PARTITIONS = 12;
 const SLOTS = 3;
+/** Twelve days. */
 const RANGE = ['--from', '2024-01-01', '--to', '2024-01-13', '--rebuild', 'all'];
 
 /** A graph whose datasets read up to two earlier ones, and cost 10 to 150 ms a partition. Half of them read nothing, so that there is a choice. */

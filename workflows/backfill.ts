@@ -1,3 +1,4 @@
+import { typedIn } from '../src/contracts/typed.js';
 import {
   allHandlersFinished,
   ApplicationFailure,
@@ -78,7 +79,7 @@ async function open(run: Run, again: boolean): Promise<OpenPlan> {
     run.waiting = {
       for: `backfill ${opened.holder}, which holds ${opened.what}`,
       since: new Date().toISOString(),
-      next: `sluice watch ${opened.holder}`,
+      next: typedIn(run.ref.environment, `sluice watch ${opened.holder}`),
     };
     show(run);
     await sleep(CONFLICT_AGAIN);
@@ -139,7 +140,7 @@ function hold(run: Run, refusal: string | undefined): void {
   run.waiting = {
     for: 'a person: retry what failed, skip it, or cancel',
     since: new Date().toISOString(),
-    next: `sluice retry ${id}  (after changing the project: --with-current)`,
+    next: `${typedIn(run.ref.environment, `sluice retry ${id}`)}  (after changing the project: --with-current)`,
   };
   const why = refusal === undefined ? '' : `; it was not planned again: ${refusal.slice(0, 1000)}`;
   enter(run, 'held', `${failureReason(run)}; held for 24 h${why}`);

@@ -1,3 +1,4 @@
+import { typedIn } from '../src/contracts/typed.js';
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { OpenPlan, Report } from '../src/contracts/messages.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
@@ -149,7 +150,7 @@ export function goOn(run: Run, reason: string): void {
   run.waiting = {
     for: 'a person to resume it',
     since: new Date().toISOString(),
-    next: `sluice resume ${run.ref.backfillId}`,
+    next: typedIn(run.ref.environment, `sluice resume ${run.ref.backfillId}`),
   };
   enter(run, 'paused', reason);
 }

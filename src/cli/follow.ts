@@ -1,5 +1,6 @@
 import { ENDED, type BackfillStatus } from '../contracts/status.js';
 import type { Io } from './io.js';
+import { sluice } from './render/command.js';
 import { NOTHING_TOLD, plainLines } from './render/plain.js';
 import { progressLines } from './render/progress.js';
 import { metered, NO_RATE } from './render/rate.js';
@@ -52,7 +53,7 @@ export async function follow(
     if (over !== undefined) {
       const name = seen?.id ?? id;
       io.err(
-        `${interrupted.aborted ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: sluice watch ${name}\n`,
+        `${interrupted.aborted ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: ${sluice(['watch', name], session.opened.project().environment)}\n`,
       );
       if (seen !== undefined) show.unfinished(seen);
       return over;

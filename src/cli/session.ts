@@ -5,6 +5,7 @@ import type { BackfillStatus } from '../contracts/status.js';
 import { scopeOf } from '../project/project.js';
 import { findBackfill } from '../store/backfills.js';
 import { openProject, type Opened } from '../worker/open.js';
+import { startTracing } from '../worker/tracing.js';
 import type { Io } from './io.js';
 import type { CommonOptions } from './options.js';
 
@@ -31,8 +32,9 @@ export async function withProject<T>(
     env: io.env,
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
   });
-  let connected: Promise<BackfillClient> | undefined;
-  const client = (): Promise<BackfillClient> => (connected ??= connect(opened));
+  let connected: Promise<Connected> | undefined;
+  const connectOnce = (): Promise<Connected> => (connected ??= connect(opened, io.env));
+  const client = async (): Promise<BackfillClient> => (await connectOnce()).client;
   const workflowId = (id: string): string => (id.includes('/') ? id : `backfill/${scopeOf(opened.project())}/${id}`);
   try {
     return await work({
@@ -52,21 +54,36 @@ export async function withProject<T>(
   }
 }
 
-async function connect(opened: Opened): Promise<BackfillClient> {
+interface Connected {
+  readonly client: BackfillClient;
+  readonly close: () => Promise<void>;
+}
+
+async function connect(opened: Opened, env: NodeJS.ProcessEnv): Promise<Connected> {
   const { BackfillClient } = await import('../client/index.js');
   const { name, environment } = opened.project();
   const { address, namespace, apiKey, tls } = opened.temporal();
+  const tracing = await startTracing(env, 'sluice');
   try {
-    return await BackfillClient.connect({
+    const client = await BackfillClient.connect({
       address,
       namespace,
+      plugins: tracing?.plugins ?? [],
       project: name,
       environment,
       connectTimeout: '5s',
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(tls === undefined ? {} : { tls }),
     });
+    return {
+      client,
+      close: async () => {
+        await client.close();
+        await tracing?.close();
+      },
+    };
   } catch (error) {
+    await tracing?.close();
     throw new SystemError(
       'temporal_unreachable',
       `no Temporal server answers at ${address}`,

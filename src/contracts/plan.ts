@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { GRAINS } from '../core/time/axis.js';
-import { MOVES, PUBLISH } from './project.js';
+import { EPOCH_UNITS, MOVES, PUBLISH } from './project.js';
 import { PlanWarning } from './status.js';
 import { ORDER, REBUILD } from './request.js';
 
@@ -43,10 +43,12 @@ export const ExtractSpec = z.object({
     .object({
       column: z.string(),
       type: z.string(),
-      unit: z.enum(['s', 'ms', 'us']).optional(),
+      unit: z.enum(EPOCH_UNITS).optional(),
       timezone: z.string().optional(),
     })
     .optional(),
+  /** All partitions of the plan are read at once into staging, and published from there. */
+  scan: z.literal('once').optional(),
   /** One per column of the target, in order: the expression that is read from the source. */
   columns: z.array(z.object({ name: z.string(), type: z.string(), cast: z.string().optional(), binary: z.boolean() })),
 });

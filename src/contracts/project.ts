@@ -10,7 +10,10 @@ import { isZone } from '../core/time/zone.js';
 
 export const PUBLISH = ['replace', 'merge', 'view'] as const;
 export const MOVES = ['follow', 'fail'] as const;
+export const SCAN = ['auto', 'once'] as const;
 export const STORAGE = ['plain', 'partitioned'] as const;
+export const EPOCH_UNITS = ['s', 'ms', 'us', 'ns'] as const;
+export type EpochUnit = (typeof EPOCH_UNITS)[number];
 
 const text = z.string();
 const nonEmpty = z.string().min(1);
@@ -58,6 +61,7 @@ const shared = {
   ready_after: duration.optional(),
   on_schema_change: z.enum(['add', 'fail']).optional(),
   coalesce: z.enum(['auto', 'always', 'never']).optional(),
+  scan: z.enum(SCAN).optional(),
   priority: z.int().min(1).max(5).optional(),
   freshness: duration.optional(),
 };
@@ -86,9 +90,7 @@ export const ExtractYaml = z.strictObject({
   from: nonEmpty,
   table: nonEmpty.optional(),
   query: nonEmpty.optional(),
-  time: z
-    .union([nonEmpty, z.strictObject({ column: nonEmpty, unit: z.enum(['s', 'ms', 'us']).optional() })])
-    .optional(),
+  time: z.union([nonEmpty, z.strictObject({ column: nonEmpty, unit: z.enum(EPOCH_UNITS).optional() })]).optional(),
   source_timezone: zone.optional(),
 });
 /** What can be read of an extract that has mistakes. */

@@ -96,7 +96,7 @@ async function describeTable(deps: PlanningDeps, dataset: Dataset): Promise<Desc
   const described = await describeDatasets(
     deps,
     [...datasets.values()].filter(({ name }) => upstream.has(name) || name === dataset.name),
-    { overwrite: true, windows: new Map(), intervals: new Map() },
+    { overwrite: true, windows: new Map(), intervals: new Map(), reads: new Map() },
   );
   const found = described.get(dataset.name);
   if (!found) throw new Error(`${dataset.name} was not described`);

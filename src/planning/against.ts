@@ -8,6 +8,7 @@ import { profilesOf } from '../store/profiles.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { PlanningDeps } from './deps.js';
 import { scopeOfProject } from './ledger-change.js';
+import { followViews } from './reads.js';
 
 /**
  * `changed`: another definition version, so what is published is stale. `moved`: another table. `settings`: its content stays.
@@ -48,7 +49,8 @@ export interface Comparison {
  * Compares the project of `deps` with what is deployed in its environment, and says what of its ledger would be stale. Reads only.
  */
 export async function compareWith(deps: PlanningDeps, deployed: Project | undefined): Promise<Comparison> {
-  const { project, db, now } = deps;
+  const { db, now } = deps;
+  const project = await followViews(deps);
   const scope = scopeOfProject(project);
   const changes = changesOf(project, deployed);
   const selected = new Set(

@@ -5,6 +5,7 @@ import type { PgClient } from '../postgres/pool.js';
 import type { Dataset } from '../project/project.js';
 import type { PlanningDeps } from './deps.js';
 import { describeOne } from './describe.js';
+import { followViews } from './reads.js';
 import type { Scratch } from './scratch.js';
 
 /** A dataset that could not be checked, and the one with a problem that is in its way. */
@@ -26,8 +27,17 @@ export interface Checked {
  * Changes nothing.
  * @throws SystemError when a database cannot be reached
  */
-export async function checkProject(deps: PlanningDeps): Promise<Checked> {
-  const { project, pool } = deps;
+export async function checkProject(asked: PlanningDeps): Promise<Checked> {
+  const { pool } = asked;
+  const followed = await followViews(asked).catch((error: unknown) => {
+    if (error instanceof RequestError) return error;
+    throw error;
+  });
+  // A circle through a view has no order in which its datasets could be checked.
+  if (followed instanceof RequestError)
+    return { problems: [problemOf(followed.message.split(':')[0] ?? '', followed)], notChecked: [], warnings: [] };
+  const deps = { ...asked, project: followed };
+  const { project } = deps;
   const check = { problems: [] as Problem[], notChecked: [] as NotChecked[], warnings: [] as PlanWarning[] };
   const work = async (client: PgClient): Promise<void> => {
     const scratch = { client, standIns: new Map() };
@@ -71,6 +81,7 @@ async function checkDataset(deps: PlanningDeps, scratch: Scratch, dataset: Datas
     const { warnings } = await describeOne(deps, scratch, dataset, {
       overwrite: false,
       windows: new Map(),
+      reads: new Map(),
       intervals: new Map(),
     });
     return { warnings };

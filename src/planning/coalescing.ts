@@ -34,3 +34,20 @@ export function coalescingOf(dataset: Asked, { statement }: TransformBody, timeT
   const refusal = whyNotJoined({ tree: parsed.node, grain: axis.grain, time });
   return refusal ? refused(refusal.code, refusal.reason) : joined('proven', 'no row depends on another partition');
 }
+
+/** How a screen shows whether adjacent partitions share a statement. */
+export interface HowJoined {
+  readonly joined: boolean;
+  readonly why: string;
+}
+
+/**
+ * The same from the text alone, before any database is asked; null where it does not matter: an extract reads each partition by itself, and
+ * calls, views and `grain: none` have no statement to share. The type of the time column, which only planning knows, speaks against it
+ * below a day in a zone whose clocks change, where planning refuses a time without a zone anyway.
+ */
+export function howJoined(dataset: Dataset): HowJoined | null {
+  const { body, publish } = dataset;
+  const coalescing = body.kind === 'transform' && publish !== 'view' ? coalescingOf(dataset, body, '') : undefined;
+  return coalescing === undefined ? null : { joined: coalescing.joined, why: coalescing.reason };
+}

@@ -1,3 +1,4 @@
+import { typedIn } from '../contracts/typed.js';
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
 import type { TableName } from '../contracts/table.js';
@@ -41,7 +42,7 @@ export function targetDdl(
     throw new RequestError(
       'foreign_rows',
       `${dataset.file}: table ${target} holds rows that sluice did not write`,
-      `take them into the ledger with \`sluice adopt ${dataset.name} --from … --to …\`, or replace them with \`--overwrite\``,
+      `take them into the ledger with \`${typedIn(project.environment, `sluice adopt ${dataset.name} --from … --to …`)}\`, or replace them with \`--overwrite\``,
     );
   }
   return driftDdl(dataset, columns, state);

@@ -10,6 +10,7 @@ import { describeSource, movesInBinary, type SourceColumn } from '../source/post
 import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
 import type { Statement } from './described.js';
+import { scanOf, type Reads } from './scan.js';
 
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
 const NULL_COUNT_TIMEOUT = '2s';
@@ -17,7 +18,12 @@ const NULL_COUNT_TIMEOUT = '2s';
 /** A source that is starting is there within seconds; planning waits no longer. */
 const CONNECT_TRIES = 4;
 
-export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body: ExtractBody): Promise<Statement> {
+export async function describeExtract(
+  deps: PlanningDeps,
+  dataset: Dataset,
+  body: ExtractBody,
+  reads: Reads | undefined,
+): Promise<Statement> {
   const base: ExtractSpec = {
     kind: 'extract',
     connection: body.from,
@@ -41,11 +47,12 @@ export async function describeExtract(deps: PlanningDeps, dataset: Dataset, body
         ...(cast ? { cast: type } : {}),
       })),
     };
+    const { scan, warnings } = await scanOf(client, dataset, spec, reads);
     return {
-      spec,
+      spec: { ...spec, ...(scan === 'once' ? { scan } : {}) },
       columns: columns.map(({ name, type }) => ({ name, type })),
       time: time === undefined ? null : { column: time.column, type: time.type },
-      warnings: await nullTimes(client, dataset, spec, columns),
+      warnings: [...(await nullTimes(client, dataset, spec, columns)), ...warnings],
     };
   };
   return withRetries(
@@ -66,7 +73,7 @@ function timeOf(dataset: Dataset, body: ExtractBody, columns: readonly SourceCol
     throw new RequestError(
       'time_type',
       `${dataset.file}: column ${JSON.stringify(column)} is ${type}, which cannot be a time`,
-      'name a column of type timestamptz, timestamp or date; for epochs write `time: { column: …, unit: s | ms | us }`',
+      'name a column of type timestamptz, timestamp or date; for epochs write `time: { column: …, unit: s | ms | us | ns }`',
     );
   }
   if (isZoneless(type) && body.sourceTimezone === undefined) {

@@ -10,6 +10,7 @@ import { describeGrants, describeTarget, type TargetState } from '../warehouse/p
 import type { PlanningDeps } from './deps.js';
 import type { Described, Statement } from './described.js';
 import { describeExtract } from './describe-extract.js';
+import type { Reads } from './scan.js';
 import { describeTransform } from './describe-transform.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
 import { readsItself } from './own-table.js';
@@ -20,6 +21,8 @@ export interface DescribeOptions {
   readonly overwrite: boolean;
   /** Interval that a `grain: none` transform reads. */
   readonly windows: ReadonlyMap<string, Interval>;
+  /** What is read of an extract; absent where nothing is built. */
+  readonly reads: ReadonlyMap<string, Reads>;
   /** What is built of each: its table must have the PostgreSQL partitions for it. */
   readonly intervals: ReadonlyMap<string, readonly Interval[]>;
 }
@@ -67,7 +70,7 @@ export async function describeOne(
   if (body.kind === 'call') return describeCall(body, options.windows.get(dataset.name));
   const found: Statement & { readonly tried?: string } =
     body.kind === 'extract'
-      ? await describeExtract(deps, dataset, body)
+      ? await describeExtract(deps, dataset, body, options.reads.get(dataset.name))
       : await describeTransform(deps, scratch, dataset, body, options.windows.get(dataset.name));
   requireColumns(dataset, found.columns);
   const state = await describeTarget(scratch.client, dataset.table);

@@ -1,3 +1,4 @@
+import { typedIn } from '../contracts/typed.js';
 import type { Interval } from '../core/interval/interval.js';
 import { systemError } from '../postgres/error.js';
 import type { Dataset } from '../project/project.js';
@@ -33,10 +34,11 @@ export async function forgetInterval(
       action: 'forget',
       detail: { ...change, from: sqlInstant(asked.start), to: sqlInstant(asked.end) },
     });
+    const typed = (command: string): string => typedIn(scope.environment, command);
     const again =
       dataset.body.kind === 'call'
-        ? `\`sluice backfill ${name}\` calls it again`
-        : `the rows stay in the table: \`sluice adopt ${name}\` takes them back, \`sluice backfill ${name} --overwrite\` replaces them`;
+        ? `\`${typed(`sluice backfill ${name}`)}\` calls it again`
+        : `the rows stay in the table: \`${typed(`sluice adopt ${name}`)}\` takes them back, \`${typed(`sluice backfill ${name} --overwrite`)}\` replaces them`;
     return {
       ...change,
       notes: [

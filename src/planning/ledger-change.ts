@@ -1,3 +1,4 @@
+import { typedIn } from '../contracts/typed.js';
 import { RequestError } from '../contracts/errors.js';
 import { formatInterval } from '../core/interval/interval.js';
 import type { Project } from '../project/project.js';
@@ -30,6 +31,6 @@ export async function requireFree(tx: Db, scope: Scope, wanted: Held): Promise<v
   throw new RequestError(
     'conflict',
     `backfill ${conflict.backfillId} holds ${conflict.dataset} ${formatInterval(conflict)}`,
-    `wait until it has ended (sluice watch ${conflict.backfillId}), or end it: sluice cancel ${conflict.backfillId}`,
+    `wait until it has ended (${typedIn(scope.environment, `sluice watch ${conflict.backfillId}`)}), or end it: ${typedIn(scope.environment, `sluice cancel ${conflict.backfillId}`)}`,
   );
 }

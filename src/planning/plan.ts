@@ -16,6 +16,8 @@ import { deferredOf, viewOf, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { runToJson } from './json.js';
+import { followViews } from './reads.js';
+import { readsOf } from './scan.js';
 import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
@@ -31,8 +33,9 @@ export async function planRequest(
   exclude: Exclude = new Map(),
 ): Promise<StoredPlan> {
   const { now } = deps;
-  const selected = selectDatasets(deps.project, request);
-  const view = await viewOf(deps.db, deps.project, selected);
+  const followed = await followViews(deps);
+  const selected = selectDatasets(followed, request);
+  const view = await viewOf(deps.db, followed, selected);
   const { project } = view;
   const resolved = resolveRange(request, { zone: project.timezone, now });
   if ('problem' in resolved)
@@ -54,7 +57,8 @@ export async function planRequest(
     building.flatMap(({ name, window }) => (window === undefined ? [] : [[name, window] as const])),
   );
   const intervals = new Map(building.map((planned) => [planned.name, normalize(planned.intervals)]));
-  const options = { overwrite: request.overwrite, windows, intervals };
+  const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)]));
+  const options = { overwrite: request.overwrite, windows, intervals, reads };
   const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
   return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
 }

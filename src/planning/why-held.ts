@@ -1,4 +1,5 @@
 import type { DatasetStatus, Failure } from '../contracts/status.js';
+import { typedIn } from '../contracts/typed.js';
 import { parseInstant, type Interval } from '../core/interval/interval.js';
 import { contains } from '../core/interval/set.js';
 import type { Cause, HeldInterval, Verdict } from './why-types.js';
@@ -12,12 +13,14 @@ export function heldVerdict(
   { backfillId, status }: HeldInterval,
   reads: string,
   inputs: readonly Cause[],
+  environment: string,
 ): Verdict {
+  const typed = (verb: string, more = ''): string => typedIn(environment, `sluice ${verb} ${backfillId}${more}`);
   if (!status) {
     return {
       state: 'waiting',
       cause: `Backfill ${backfillId} holds it, and nobody says how that stands: Temporal or its workers do not answer.${spaced(reads)}`,
-      next: `sluice status ${backfillId}`,
+      next: typed('status'),
       inputs,
     };
   }
@@ -25,7 +28,7 @@ export function heldVerdict(
   const failure = own?.failures.find((one) => contains([intervalOf(one)], partition));
   if (failure) {
     const cause = `It failed in backfill ${backfillId} after ${failure.attempts === 1 ? '1 attempt' : `${failure.attempts} attempts`}: ${failure.code}: ${sentence(failure.message)}`;
-    return { state: 'failed', cause, next: `sluice retry ${backfillId} ${dataset.name}`, inputs };
+    return { state: 'failed', cause, next: typed('retry', ` ${dataset.name}`), inputs };
   }
   if (inputs.some(({ state }) => state === 'failed' || state === 'blocked'))
     return { state: 'blocked', cause: `In backfill ${backfillId} it cannot go on.${spaced(reads)}`, inputs };
@@ -33,14 +36,14 @@ export function heldVerdict(
     return {
       state: 'paused',
       cause: `Backfill ${backfillId} is paused: ${sentence(status.reason)}${spaced(reads)}`,
-      next: `sluice resume ${backfillId}`,
+      next: typed('resume'),
       inputs,
     };
   if (status.state === 'held')
     return {
       state: 'held',
       cause: `Backfill ${backfillId} is held: ${sentence(status.reason)}${spaced(reads)}`,
-      next: `sluice retry ${backfillId}`,
+      next: typed('retry'),
       inputs,
     };
   if (reads !== '')
@@ -48,7 +51,7 @@ export function heldVerdict(
   return {
     state: own !== undefined && own.running > 0 ? 'running' : 'waiting',
     cause: `Its inputs are there; in backfill ${backfillId} ${progress(dataset.name, own)}`,
-    next: `sluice watch ${backfillId}`,
+    next: typed('watch'),
     inputs,
   };
 }

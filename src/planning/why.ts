@@ -1,8 +1,9 @@
 import { formatInstant, type Interval } from '../core/interval/interval.js';
 import { contains, overlaps } from '../core/interval/set.js';
-import { completeUntil } from '../core/plan/track.js';
+import { completeUntil, isAged } from '../core/plan/track.js';
 import type { LedgerRun } from '../core/plan/types.js';
 import { floorTo } from '../core/time/axis.js';
+import { formatDuration } from '../core/time/duration.js';
 import { heldVerdict } from './why-held.js';
 import type { Cause, ChangedInput, HeldInterval, PublishedPartition, Verdict, WhyFacts } from './why-types.js';
 import { inputsOf, type InputPartitions, type WhyDataset } from './why-inputs.js';
@@ -59,8 +60,12 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
   const holder = held?.backfillId === row.backfillId ? undefined : held;
   const then = holder ? ` Backfill ${holder.backfillId} is to build it again.` : '';
   const stale = (facts.verdicts.get(dataset.name) ?? []).find((run) => contains([endOf(run)], row))?.stale ?? null;
-  if (stale === null) return { state: 'published', cause: `${what}${then}`, inputs: [] };
-  const next = holder ? {} : { next: backfillCommand(facts, dataset, row, ['--rebuild', 'stale']) };
+  const aged = agedText(dataset, row, facts.now);
+  if (stale === null && aged === '') return { state: 'published', cause: `${what}${then}`, inputs: [] };
+  // Missing again: no `--rebuild` is needed for it.
+  const again = aged !== '' || stale === 'unseen';
+  const next = holder ? {} : { next: backfillCommand(facts, dataset, row, again ? [] : ['--rebuild', 'stale']) };
+  if (aged !== '') return { state: 'stale', cause: `${what} ${aged}${then}`, ...next, inputs: [] };
   if (stale === 'definition')
     return {
       state: 'stale',
@@ -92,6 +97,15 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
     ...next,
     inputs: shown.map((one) => causeOf(walk, known(facts, one.dataset), one.partition, depth + 1)),
   };
+}
+
+/** Nothing where its age does not matter. */
+function agedText(dataset: WhyDataset, { publishedAt }: PublishedPartition, now: number): string {
+  const { refresh } = dataset;
+  if (!isAged(dataset, Date.parse(publishedAt), now)) return '';
+  return typeof refresh === 'string'
+    ? `It is built again by every backfill that holds it: refresh: ${refresh}.`
+    : `That is longer ago than ${formatDuration(refresh)}, after which it is built again: refresh.`;
 }
 
 function changedText({ datasets }: WhyFacts, changed: readonly ChangedInput[]): string {
@@ -137,7 +151,7 @@ function unpublishedCause(walk: Walk, dataset: WhyDataset, partition: Interval, 
   const reads = readsText(open);
   const holder = holderOf(facts, dataset, partition);
   return holder
-    ? heldVerdict(dataset, partition, holder, reads, inputs)
+    ? heldVerdict(dataset, partition, holder, reads, inputs, facts.environment)
     : missingVerdict(facts, dataset, partition, reads, inputs);
 }
 

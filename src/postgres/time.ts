@@ -1,3 +1,4 @@
+import type { EpochUnit } from '../contracts/project.js';
 import { quoteIdent, quoteLiteral } from './quote.js';
 
 /** A column that holds a partition's time, and how its values are instants. */
@@ -6,12 +7,12 @@ export interface TimeColumn {
   /** As `format_type` prints it: `timestamp with time zone`, `timestamp without time zone`, `date`, `bigint`, … */
   readonly type: string;
   /** For epochs. */
-  readonly unit?: 's' | 'ms' | 'us' | undefined;
+  readonly unit?: EpochUnit | undefined;
   /** Zone of a column that has none. */
   readonly timezone: string;
 }
 
-export const PER_SECOND = { s: 1, ms: 1000, us: 1_000_000 } as const;
+export const PER_SECOND: Readonly<Record<EpochUnit, number>> = { s: 1, ms: 1000, us: 1_000_000, ns: 1_000_000_000 };
 
 /**
  * `expression` (a timestamptz) in the time column's own type. Predicates that compare a `timestamp` column with timestamptz lost
@@ -51,6 +52,8 @@ export function within(time: TimeColumn, start: string, end: string, table?: str
 /** A value of the column as a timestamptz: what {@link boundOf} undoes. */
 export function instantOf({ column, type, unit, timezone }: TimeColumn, table: string): string {
   const value = `${table}.${quoteIdent(column)}`;
+  // To the microsecond, down: rounded up, the last nanosecond of a partition would be in the next.
+  if (unit === 'ns') return `to_timestamp(floor(${value}::numeric / 1000)::double precision / 1000000)`;
   if (unit !== undefined) return `to_timestamp(${value}::double precision / ${PER_SECOND[unit]})`;
   return isZoneless(type) ? `(${value}::timestamp AT TIME ZONE ${quoteLiteral(timezone)})` : value;
 }

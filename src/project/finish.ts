@@ -37,6 +37,7 @@ export function finishDataset(
     mask: settings.mask ?? [],
     grants: settings.grants ?? [],
     coalesce: settings.coalesce ?? 'auto',
+    scan: settings.scan ?? 'auto',
     priority: settings.priority ?? 3,
     tags: settings.tags ?? [],
     columns: Object.entries(settings.columns ?? {}).map(([column, type]) => ({ name: column, type })),

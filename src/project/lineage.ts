@@ -145,13 +145,13 @@ function refuseQualifiedColumns(
 
 /**
  * What a dataset reads, by name, refined by its `needs:`; reports those that name what is not read. A call reads nothing that sluice can
- * see, and nobody can read a call: there, `needs` alone says who waits for whom.
+ * see, and nobody can read a call: there, `needs` alone says who waits for whom. What a view hides only the database knows: planning looks.
  */
 export function needsOf(draft: Draft, statement: Statement | undefined, { catalog, calls }: Lookup): Need[] {
   const read = new Set((statement?.relations ?? []).flatMap(({ dataset }) => (dataset === undefined ? [] : [dataset])));
   const refined = draft.settings.needs ?? {};
   for (const name of Object.keys(refined)) {
-    if (name !== draft.name && (draft.kind === 'call' ? catalog.has(name) : calls.has(name))) read.add(name);
+    if (name !== draft.name && (calls.has(name) || (mayHide(draft) && catalog.has(name)))) read.add(name);
     // SQL that can't be parsed reads who knows what.
     if (read.has(name) || (draft.kind === 'transform' && !statement)) continue;
     const place = draft.source?.placeOfKey(['needs', name]);
@@ -161,6 +161,11 @@ export function needsOf(draft: Draft, statement: Statement | undefined, { catalo
     const { lookback, window, stale } = (Object.hasOwn(refined, dataset) ? refined[dataset] : null) ?? {};
     return { dataset, ...(lookback && { lookback }), ...(window && { window }), ...(stale && { stale }) };
   });
+}
+
+/** Whether it may wait for what its text does not show: a call for anything, a transform for what a view under `reads` is made of. */
+function mayHide({ kind, settings }: Draft): boolean {
+  return kind === 'call' || (kind === 'transform' && (settings.reads ?? []).length > 0);
 }
 
 function unreadNeed(name: string, { kind, ...draft }: Draft, catalog: Catalog, read: ReadonlySet<string>): Mistake {

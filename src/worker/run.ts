@@ -8,11 +8,12 @@ import { SystemError } from '../contracts/errors.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
 import { createDefinitions, deploy } from './definitions.js';
-import { applyBudgets, DEFAULT_SLOTS, sliceQueue } from './limits.js';
+import { applyBudgets, chunkRowsOf, DEFAULT_SLOTS, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { isPolled } from './pollers.js';
 import { registerSearchAttributes } from './search-attributes.js';
+import { startTracing, type Tracing } from './tracing.js';
 import { bundlePath, workerIdentity } from './version.js';
 
 export interface WorkerOptions extends Place {
@@ -37,7 +38,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const opened = await openProject(options);
   const target = opened.temporal();
   installRuntime(log, options.metricsPort);
-  const connection = await connect(target);
+  const tracing = await startTracing(options.env, 'sluice-worker');
+  const plugins = tracing?.plugins ?? [];
+  const connection = await connect(target, plugins);
   try {
     const db = await opened.db();
     const deployNow = async (): Promise<void> => {
@@ -46,7 +49,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     };
     await deployNow();
     const searchAttributes = await registerSearchAttributes(connection, target.namespace, log);
-    const workers = await createWorkers({ options, opened, connection, namespace: target.namespace, searchAttributes });
+    const { namespace } = target;
+    const workers = await createWorkers({ options, opened, connection, namespace, searchAttributes, plugins });
     const stopWatching = options.watch ? watchProject(options, opened, deployNow) : () => undefined;
     const stop = (): void => {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -68,13 +72,19 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   } finally {
     await connection.close();
     await opened.close();
+    await tracing?.close();
   }
 }
 
-async function connect({ address, apiKey, tls }: ReturnType<Opened['temporal']>): Promise<NativeConnection> {
+/** The workers, the bundle and the client inherit a connection's plugins. */
+async function connect(
+  { address, apiKey, tls }: ReturnType<Opened['temporal']>,
+  plugins: Tracing['plugins'],
+): Promise<NativeConnection> {
   try {
     return await NativeConnection.connect({
       address,
+      plugins,
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(tls === undefined ? {} : { tls }),
     });
@@ -94,9 +104,11 @@ interface Wiring {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly searchAttributes: boolean;
+  readonly plugins: Tracing['plugins'];
 }
 
-async function createWorkers({ options, opened, connection, namespace, searchAttributes }: Wiring): Promise<Worker[]> {
+async function createWorkers(wiring: Wiring): Promise<Worker[]> {
+  const { options, opened, connection, namespace, searchAttributes, plugins } = wiring;
   const { log } = options;
   const db = await opened.db();
   const project = opened.project();
@@ -108,6 +120,7 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
     metrics: createMetrics(Runtime.instance().metricMeter),
     pool: opened.pool,
     warehouse: project.warehouse,
+    chunkRows: chunkRowsOf(options.env),
     isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
     planDataset: (fingerprint, dataset) => {
       const key = `${fingerprint}/${dataset}`;
@@ -139,7 +152,7 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
     Worker.create({
       ...common,
       taskQueue: 'sluice',
-      workflowBundle: await bundle(),
+      workflowBundle: await bundle(plugins),
       maxCachedWorkflows: 300,
       maxConcurrentWorkflowTaskExecutions: 40,
     }),
@@ -161,11 +174,12 @@ async function createWorkers({ options, opened, connection, namespace, searchAtt
   ]);
 }
 
-/** The bundle that the build made ahead; from source it is made here. */
-async function bundle(): Promise<WorkflowBundle | { codePath: string }> {
+/** The bundle that the build made ahead; from source, and with what plugins add to it, it is made here. */
+async function bundle(plugins: Tracing['plugins']): Promise<WorkflowBundle | { codePath: string }> {
   const codePath = bundlePath();
-  if (codePath !== undefined) return { codePath };
-  return bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../../workflows/index.js', import.meta.url)) });
+  if (codePath !== undefined && plugins.length === 0) return { codePath };
+  const workflowsPath = fileURLToPath(new URL('../../workflows/index.js', import.meta.url));
+  return bundleWorkflowCode({ workflowsPath, plugins, logger: Runtime.instance().logger });
 }
 
 async function stateOf(client: Client, workflowId: string): Promise<'open' | 'closed' | 'unknown'> {

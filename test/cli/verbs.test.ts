@@ -84,8 +84,12 @@ test('graph: selection, mapping in words, and who suffers', async (context) => {
       needs: [{ dataset: 'sales_day', mapping: 'lookback 6d' }],
       timezone: 'UTC',
       owner: null,
+      coalesce: { joined: false, why: 'day is limited to more or less than the interval itself' },
     },
   ]);
+  const all = (await run(graph, '-p', folder, '--json')).out;
+  assert.match(all, /"name": "orders_raw"[^}]*"coalesce": null/);
+  assert.match(all, /"name": "sales_day"[^]*"joined": true,\s*"why": "no row depends on another partition"/);
   const impact = (await run(graph, '--impact', 'orders_raw', '-p', folder)).out;
   assert.match(
     impact,

@@ -208,6 +208,8 @@ test('failed in a running backfill: code and the command to retry; its reader is
       ['10', 'failed', 'sluice retry b2 clean'],
     ],
   );
+  const elsewhere = explain({ ...facts, environment: 'prod' }, 'week', partition(10));
+  assert.equal(elsewhere.inputs[0]?.next, 'sluice retry b2 clean -e prod');
   assert.match(
     cause.inputs[0]?.cause ?? '',
     /failed in backfill b2 after 3 attempts: division_by_zero: division by zero\.$/,

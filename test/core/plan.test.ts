@@ -139,6 +139,18 @@ describe('missing, stale, all', () => {
     assert.equal(missing(HOURS(36)), 1, '36 h are over exactly now');
     assert.equal(missing(HOURS(37)), 0);
   });
+
+  it('says why it refreshes', () => {
+    const why = (refresh: 'never' | 'always' | ReturnType<typeof DAYS>, stale: 'unseen' | null = null): string[] => {
+      const lookup = node('lookup', 'none', [], { refresh });
+      const ledger = new Map([['lookup', published(lookup, '', '', stale, utc('2013-03-14'))]]);
+      return datasetOf(plan([lookup], { ledger }), 'lookup').intervals.map((one) => one.why);
+    };
+    assert.deepEqual(why('never', 'unseen'), ['missing: has inputs that it never read']);
+    assert.deepEqual(why('always', 'unseen'), ['refresh: always']);
+    assert.deepEqual(why(HOURS(36)), ['refresh: older than 36h']);
+    assert.deepEqual(why(HOURS(37)), []);
+  });
 });
 
 describe('upstream', () => {

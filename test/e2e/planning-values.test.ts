@@ -130,16 +130,3 @@ test('a transform reads views outside the project, and yields what tables can ke
   const { mood, short, moods } = await typesOf('analytics.enums');
   assert.deepEqual([mood, short, moods], ['text', 'character varying(5)', 'text[]']);
 });
-
-test('a view over the table of a dataset that the SQL does not name is refused: it would not be waited for', async () => {
-  await warehouse.query('CREATE VIEW public.sly AS SELECT * FROM analytics.rich');
-  stack.project('vals', {
-    'datasets/through_sly.sql': `/*
-time: at
-reads: [public.sly]
-*/
-SELECT s.at FROM public.sly s WHERE s.at >= :start AND s.at < :end
-`,
-  });
-  assert.match(await vals.refused(`plan through_sly ${RANGE}`), /public.sly reads the table of dataset rich/);
-});

@@ -4,14 +4,8 @@ import pg from 'pg';
 import { reserve, release } from '../../src/store/reservations.js';
 import { openStore, type Db } from '../../src/store/store.js';
 import { backendName, dropLease, takeLease } from '../../src/warehouse/postgres/lease.js';
-import {
-  BEGIN,
-  requireHeld,
-  FencedError,
-  ledgerOf,
-  writeLedger,
-  type Publisher,
-} from '../../src/warehouse/postgres/publish.js';
+import { BEGIN, requireHeld, FencedError, type Publisher } from '../../src/warehouse/postgres/publish.js';
+import { ledgerOf, writeLedger } from '../../src/warehouse/postgres/ledger.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgresOnly, type OnlyPostgres } from '../support/only-postgres.js';
 

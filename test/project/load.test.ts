@@ -73,6 +73,7 @@ test('the extract that the contract prints', async () => {
     mask: [],
     grants: [],
     coalesce: 'auto',
+    scan: 'auto',
     priority: 3,
     tags: ['core'],
     columns: [],
@@ -100,6 +101,18 @@ test('the transform that the contract prints', async () => {
   assert.deepEqual(
     relations.map(({ dataset: read, line, column }) => [read, line, column]),
     [['flights_clean', 10, 6]],
+  );
+});
+
+test('what a view under reads may hide can be named under needs, and is no table of the SQL', async () => {
+  const sql = 'SELECT t FROM far.seen WHERE t >= :start AND t < :end';
+  const files = (settings: string): Files => projectFiles({ 'datasets/clean.sql': transform(sql, settings) });
+  const dataset = await loadDataset(files('time: t\nreads: [far.seen]\nneeds: { raw: { lookback: 1d } }'), 'clean');
+  assert.deepEqual(dataset.needs, [{ dataset: 'raw', lookback: { months: 0, days: 1, ms: 0 } }]);
+  const problems = await problemsOf(files('time: t\nreads: [far.seen]\nneeds: { rw: {}, clean: {} }'));
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['unknown_dataset', 'needs_unread'],
   );
 });
 

@@ -446,6 +446,36 @@ const CASES: readonly Case[] = [
     at: `${RAW}:2:10`,
     says: /extract reads no dataset/,
   },
+  {
+    name: 'scan of a transform',
+    files: settings('scan: once'),
+    code: 'not_for_scan',
+    at: `${CLEAN}:3:7`,
+    says: /for extracts/,
+  },
+  {
+    name: 'scan with grain: none',
+    files: raw('extract: { from: ops, table: a }\ngrain: none\nscan: once\n'),
+    code: 'not_for_scan',
+    at: `${RAW}:3:7`,
+    says: /grain: none/,
+  },
+  {
+    name: 'scan: once of a query with its interval',
+    files: raw(
+      'extract:\n  from: ops\n  query: SELECT * FROM a WHERE t >= :start AND t < :end\n  time: t\nscan: once\n',
+    ),
+    code: 'not_for_scan',
+    at: `${RAW}:5:7`,
+    says: /:start and :end/,
+  },
+  {
+    name: 'scan that is none',
+    files: raw('extract: { from: ops, table: a, time: t }\nscan: twice\n'),
+    code: 'unknown_value',
+    at: `${RAW}:2:7`,
+    says: /once/,
+  },
 ];
 
 checkMistakes(CASES);

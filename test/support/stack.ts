@@ -32,7 +32,7 @@ export interface Stack {
   /** Runs the built command line to its end. */
   readonly sluice: (args: readonly string[], options?: { cwd?: string; env?: NodeJS.ProcessEnv }) => Promise<Ran>;
   /** Starts a worker for a project folder; resolves when it polls. */
-  readonly worker: (project: string, args?: readonly string[]) => Promise<ChildProcess>;
+  readonly worker: (project: string, args?: readonly string[], more?: NodeJS.ProcessEnv) => Promise<ChildProcess>;
   readonly dev: Dev;
   readonly stop: () => Promise<void>;
 }
@@ -76,9 +76,9 @@ export async function startStack(): Promise<Stack> {
       return folder;
     },
     sluice: (args, options = {}) => run(args, { ...env, ...options.env }, options.cwd ?? dir),
-    worker: async (project, args = []) => {
+    worker: async (project, args = [], more = {}) => {
       const child = spawn(process.execPath, [SLUICE, 'worker', '-p', project, '--log-level', 'error', ...args], {
-        env,
+        env: { ...env, ...more },
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       workers.add(child);

@@ -12,6 +12,7 @@ import {
   type SelectOptions,
 } from '../options.js';
 import { print } from '../io.js';
+import { sluice } from '../render/command.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject } from '../session.js';
 import { exitCodeOf, follow } from '../follow.js';
@@ -68,7 +69,7 @@ export const backfill: Verb = {
           if (!options.wait) {
             print(io, options.json, planned, () => [
               `backfill ${id} runs: ${prepared.partitions} partitions of ${prepared.datasets} datasets`,
-              `look at it: sluice watch ${id}`,
+              `look at it: ${sluice(['watch', id], session.opened.project().environment)}`,
             ]);
             return;
           }

@@ -1,10 +1,13 @@
 import { Command } from 'commander';
-import { RequestError } from '../../contracts/errors.js';
+import { RequestError, SystemError } from '../../contracts/errors.js';
 import { select } from '../../core/graph/select.js';
 import { namedDataset } from '../../planning/asked.js';
+import { howJoined } from '../../planning/coalescing.js';
 import { impactOf, mappingText, type Impact } from '../../planning/impact.js';
+import { followViews } from '../../planning/reads.js';
 import type { Dataset, Project } from '../../project/project.js';
-import { print } from '../io.js';
+import type { Opened } from '../../worker/open.js';
+import { print, type Io } from '../io.js';
 import { addCommon, addSelect, type CommonOptions, type SelectOptions } from '../options.js';
 import { graphLines, type GraphNode } from '../render/graph.js';
 import { wrap } from '../render/text.js';
@@ -19,21 +22,30 @@ export const graph: Verb = {
     addCommon(addSelect(new Command('graph').description('the dependency graph, with grains and mappings')))
       .option('--impact <dataset>', 'what is late or wrong when this dataset is')
       .action(async (selectors: string[], options: Options) => {
-        await withProject(io, options, ({ opened }) => {
-          const project = opened.project();
+        await withProject(io, options, async ({ opened }) => {
+          const project = await followed(io, opened);
           const impact = askedImpact(project, selectors, options);
           const names = impact
             ? new Set([impact.dataset, ...impact.late])
             : selected(project, selectors, options.exclude);
-          const nodes = [...project.datasets.values()].filter(({ name }) => names.has(name)).map(nodeOf);
-          print(io, options.json, nodes.map(documentOf), () => [
+          const shown = [...project.datasets.values()].filter(({ name }) => names.has(name));
+          const nodes = shown.map(nodeOf);
+          print(io, options.json, shown.map(documentOf), () => [
             ...graphLines(nodes, io.screen()),
             ...(impact ? ['', ...impactText(impact).flatMap((text) => wrap(text, io.screen().width))] : []),
           ]);
-          return Promise.resolve();
         });
       }),
 };
+
+/** Views outside of the project are followed where the warehouse answers; the graph of the files is there without one. */
+async function followed(io: Io, { project, pool }: Opened): Promise<Project> {
+  return followViews({ project: project(), pool }).catch((error: unknown) => {
+    if (!(error instanceof SystemError)) throw error;
+    io.err(`views under reads are not followed: ${error.message}\n`);
+    return project();
+  });
+}
 
 function selected(
   project: Project,
@@ -69,9 +81,10 @@ function nodeOf({ name, body, axis, needs, owner }: Dataset): GraphNode {
 }
 
 /** As `--json` prints it: every mapping in words, `timezone` as in the project's files. */
-function documentOf({ zone, needs, owner, ...node }: GraphNode): object {
-  const said = needs.map(({ dataset, mapping }) => ({ dataset, mapping: mapping === '' ? 'same interval' : mapping }));
-  return { ...node, timezone: zone, owner: owner ?? null, needs: said };
+function documentOf(dataset: Dataset): object {
+  const { zone, needs, owner, ...node } = nodeOf(dataset);
+  const said = needs.map((need) => ({ ...need, mapping: need.mapping === '' ? 'same interval' : need.mapping }));
+  return { ...node, timezone: zone, owner: owner ?? null, needs: said, coalesce: howJoined(dataset) };
 }
 
 function impactText({ dataset, late, wrong, owners }: Impact): string[] {

@@ -5,12 +5,14 @@ import { FOREVER, type Interval } from '../../core/interval/interval.js';
 import { partitionOf } from '../../core/time/axis.js';
 import { readTime } from '../../core/time/text.js';
 import { namedDataset } from '../../planning/asked.js';
+import { followViews } from '../../planning/reads.js';
+import { howJoined } from '../../planning/coalescing.js';
 import { gatherFacts } from '../../planning/why-facts.js';
 import { explain } from '../../planning/why.js';
 import type { Dataset, Project } from '../../project/project.js';
 import { print } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
-import { whyLines } from '../render/why.js';
+import { coalesceLines, whyLines } from '../render/why.js';
 import { withProject, type Session } from '../session.js';
 import type { Verb } from '../verb.js';
 
@@ -27,7 +29,7 @@ export const why: Verb = {
         .argument('[time]', 'any time in the partition'),
     ).action(async (name: string, time: string | undefined, options: CommonOptions) => {
       await withProject(io, options, async (session) => {
-        const project = session.opened.project();
+        const project = await followViews({ project: session.opened.project(), pool: session.opened.pool });
         const dataset = namedDataset(project, name);
         const partition = askedPartition(project, dataset, time);
         const deps = {
@@ -36,8 +38,12 @@ export const why: Verb = {
           now: io.now(),
           statusOf: (id: string) => statusOf(session, id),
         };
-        const document = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);
-        print(io, options.json, document, () => whyLines(document, io.screen()));
+        const cause = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);
+        const coalesce = howJoined(dataset);
+        print(io, options.json, { ...cause, ...(coalesce === null ? {} : { coalesce }) }, () => [
+          ...whyLines(cause, io.screen()),
+          ...(coalesce === null ? [] : coalesceLines(coalesce, io.screen())),
+        ]);
       });
     }),
 };

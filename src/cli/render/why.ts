@@ -35,6 +35,15 @@ export function whyLines(root: WhyNode, screen: Screen): string[] {
   return nodeLines(root, '', '', screen);
 }
 
+/** How the partition and those beside it are built: what a change to one of them costs. */
+export function coalesceLines({ joined, why }: { joined: boolean; why: string }, screen: Screen): string[] {
+  const how = joined ? 'share a statement' : 'are built one by one';
+  return [
+    '',
+    ...wrap(`Adjacent partitions ${how}: ${why}.`, screen.width).map((text) => paint([span(text, 'faint')], screen)),
+  ];
+}
+
 function nodeLines(node: WhyNode, head: string, rest: string, screen: Screen): string[] {
   // On a narrow screen deep guides lose their left part, so that the text keeps half of it.
   const fit = (guide: string): string => guide.slice(-Math.max(1, Math.floor(screen.width / 2)));

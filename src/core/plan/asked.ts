@@ -37,7 +37,9 @@ function askedNotices({ node, borders, asked, complete }: Track, { from, to }: P
 
 /** Why an asked partition is built, by what the ledger says of it; `Reason.none` where it stays as it is. */
 export function reasonFor(published: number | undefined, rebuild: PlanInput['rebuild']): number {
-  if (published === Published.no || published === Published.due) return Reason.missing;
+  if (published === Published.no) return Reason.missing;
+  if (published === Published.unseen) return Reason.unseen;
+  if (published === Published.aged) return Reason.aged;
   if (rebuild === 'missing') return Reason.none;
   if (published === Published.definition) return Reason.definition;
   if (published === Published.inputs) return Reason.inputs;

@@ -9,19 +9,24 @@ import { lowerBound } from './search.js';
 import type { Span } from './search.js';
 import type { LedgerRun, PlanInput, PlanNode } from './types.js';
 
-/** What the ledger says of a partition. `due`: published, yet to be built again (`refresh`, or an input it never saw). */
-export const Published = { no: 0, fresh: 1, definition: 2, inputs: 3, moved: 4, due: 5 } as const;
+/**
+ * What the ledger says of a partition. `unseen` and `aged`: published, and missing again: it has inputs that it never read, or is older
+ * than its `refresh` says.
+ */
+export const Published = { no: 0, fresh: 1, definition: 2, inputs: 3, moved: 4, unseen: 5, aged: 6 } as const;
 
 /** Why a partition is in the plan, in the order in which one reason goes before another. */
 export const Reason = {
   none: 0,
   missing: 1,
-  definition: 2,
-  inputs: 3,
-  moved: 4,
-  asked: 5,
-  needed: 6,
-  ripple: 7,
+  unseen: 2,
+  aged: 3,
+  definition: 4,
+  inputs: 5,
+  moved: 6,
+  asked: 7,
+  needed: 8,
+  ripple: 9,
 } as const;
 
 /**
@@ -141,11 +146,13 @@ function publishedOf(node: PlanNode, borders: Borders, ledger: readonly LedgerRu
   return published;
 }
 
-function verdictOf({ axis, refresh }: PlanNode, { stale, publishedAt }: LedgerRun, now: Instant): number {
-  if (axis.grain === 'none') {
-    if (refresh === 'always') return Published.due;
-    if (refresh !== 'never' && addDuration(publishedAt, refresh, axis.zone, 1) <= now) return Published.due;
-  }
-  if (stale === 'unseen') return Published.due;
+function verdictOf(node: PlanNode, { stale, publishedAt }: LedgerRun, now: Instant): number {
+  if (isAged(node, publishedAt, now)) return Published.aged;
   return stale === null ? Published.fresh : Published[stale];
+}
+
+/** Whether what was published then is to be built again for its age alone: `refresh`, of `grain: none` only. */
+export function isAged({ axis, refresh }: PlanNode, publishedAt: Instant, now: Instant): boolean {
+  if (axis.grain !== 'none' || refresh === 'never') return false;
+  return refresh === 'always' || addDuration(publishedAt, refresh, axis.zone, 1) <= now;
 }

@@ -1,11 +1,13 @@
 import type { Instant, Interval } from '../interval/interval.js';
 import type { Axis } from '../time/axis.js';
+import { formatDuration } from '../time/duration.js';
 import { localAt } from '../time/zone.js';
 import type { Built } from './edges.js';
 import { readSpan } from './reading.js';
 import { at, firstWithin } from './search.js';
 import { Reason } from './track.js';
 import type { Track } from './track.js';
+import type { PlanNode } from './types.js';
 
 type Reasoned = Interval & { readonly why: string };
 
@@ -43,7 +45,12 @@ function causeOf(track: Track, index: number, tracks: readonly Track[], built: (
   const reason = at(track.reason, index);
   if (reason === Reason.ripple) return rippleOf(track, index, built);
   const reader = tracks[at(track.neededBy, index)]?.node.name ?? '';
-  const text = reason === Reason.needed ? `needed by ${reader}` : (TEXT[reason] ?? '');
+  const text =
+    reason === Reason.needed
+      ? `needed by ${reader}`
+      : reason === Reason.aged
+        ? agedText(track.node.refresh)
+        : (TEXT[reason] ?? '');
   return { text, read: undefined, upstream: undefined };
 }
 
@@ -53,7 +60,12 @@ const TEXT: Readonly<Record<number, string>> = {
   [Reason.inputs]: 'stale: inputs changed',
   [Reason.moved]: 'stale: rows moved to another partition',
   [Reason.asked]: 'asked for',
+  [Reason.unseen]: 'missing: has inputs that it never read',
 };
+
+function agedText(refresh: PlanNode['refresh']): string {
+  return typeof refresh === 'string' ? `refresh: ${refresh}` : `refresh: older than ${formatDuration(refresh)}`;
+}
 
 function rippleOf(track: Track, index: number, built: (track: Track) => Built): Cause {
   for (const input of track.inputs) {

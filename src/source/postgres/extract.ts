@@ -14,9 +14,9 @@ export function sourceTime({ time }: ExtractSpec): TimeColumn | null {
 }
 
 /** `COPY (…) TO STDOUT` of one interval. COPY binds nothing: values are canonical literals, at the parser's positions. */
-export function copyOutSql(spec: ExtractSpec, interval: SqlInterval): string {
+export function copyOutSql(spec: ExtractSpec, interval: SqlInterval, more: readonly string[] = []): string {
   const format = isBinary(spec) ? ' WITH (FORMAT binary)' : '';
-  return `COPY (${selectSql(spec, interval)}) TO STDOUT${format}`;
+  return `COPY (${selectSql(spec, interval, more)}) TO STDOUT${format}`;
 }
 
 /** Binary moves only what is of identical type on both sides, from a fixed list; all columns or none. */
@@ -24,14 +24,22 @@ export function isBinary({ columns }: ExtractSpec): boolean {
   return columns.every(({ binary }) => binary);
 }
 
-function selectSql(spec: ExtractSpec, { start, end }: SqlInterval): string {
+/** What is read of an interval; rows are called `sluice_s` in the conditions under `more`. */
+export function selectSql(spec: ExtractSpec, interval: SqlInterval, more: readonly string[] = []): string {
   const list = spec.columns.map(({ name, cast }) =>
     cast === undefined ? quoteIdent(name) : `${quoteIdent(name)}::${cast}`,
   );
+  const items = list.map((item) => `sluice_s.${item}`).join(', ');
+  return `SELECT ${items} FROM ${relationSql(spec, interval)} AS sluice_s${whereSql(spec, interval, more)}`;
+}
+
+/** ` WHERE …` of an interval, or nothing. */
+export function whereSql(spec: ExtractSpec, { start, end }: SqlInterval, more: readonly string[] = []): string {
   // A query that takes the interval is taken at its word, and what it yields is judged: a filter here would hide rows outside.
   const time = spec.params.length > 0 ? null : sourceTime(spec);
-  const where = time === null ? '' : ` WHERE ${within(time, instantLiteral(start), instantLiteral(end), 'sluice_s')}`;
-  return `SELECT ${list.map((item) => `sluice_s.${item}`).join(', ')} FROM ${relationSql(spec, { start, end })} AS sluice_s${where}`;
+  const inside = time === null ? [] : [within(time, instantLiteral(start), instantLiteral(end), 'sluice_s')];
+  const all = [...inside, ...more];
+  return all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`;
 }
 
 /** The table, or the query with its `$1` and `$2` replaced by literals. */

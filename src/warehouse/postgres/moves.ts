@@ -1,12 +1,21 @@
 import type { StoredDataset } from '../../contracts/plan.js';
+import type { TableName } from '../../contracts/table.js';
 import { formatInstant } from '../../core/interval/interval.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
 import { instantOf, within } from '../../postgres/time.js';
-import { ForeignRowsError, STAGING, targetTime, type Published, type Publisher } from './publish.js';
+import { ForeignRowsError, targetTime, type Published, type Publisher } from './publish.js';
 
 /** Rows whose keys another partition holds, where `moves: fail` forbids it. */
-export class KeyMovedError extends Error {}
+export class KeyMovedError extends Error {
+  constructor(
+    message: string,
+    /** Where the partitions begin that hold them, ms; null for rows in no partition that sluice published. */
+    readonly homes: readonly (number | null)[],
+  ) {
+    super(message);
+  }
+}
 
 interface Left {
   /** The partition in the ledger; null where it has none. */
@@ -16,7 +25,7 @@ interface Left {
 }
 
 /**
- * Finds the rows of other partitions whose keys were staged: their event time has moved. With `moves: follow` they go, and their
+ * Finds the rows of other partitions whose keys wait in `from`: their event time has moved. With `moves: follow` they go, and their
  * partitions are marked: the ledger's digest no longer says what they hold, so they are stale, and so is what reads them.
  * A partition that is being published at the same time makes one of the two fail to serialize, and try again.
  *
@@ -29,6 +38,7 @@ export async function settleMoves(
   dataset: StoredDataset,
   batch: readonly Published[],
   overwrite: boolean,
+  from: TableName,
 ): Promise<void> {
   const time = targetTime(dataset);
   if (time === null || dataset.key.length === 0) return;
@@ -37,8 +47,8 @@ export async function settleMoves(
   const at = instantOf(time, 'sluice_t');
   const follow = dataset.moves === 'follow';
   const gone = follow
-    ? `DELETE FROM ${target} AS sluice_t USING ${quoteTable(STAGING)} AS sluice_s WHERE ${elsewhere} RETURNING ${at} AS at`
-    : `SELECT ${at} AS at FROM ${target} AS sluice_t JOIN ${quoteTable(STAGING)} AS sluice_s ON ${elsewhere}`;
+    ? `DELETE FROM ${target} AS sluice_t USING ${quoteTable(from)} AS sluice_s WHERE ${elsewhere} RETURNING ${at} AS at`
+    : `SELECT ${at} AS at FROM ${target} AS sluice_t JOIN ${quoteTable(from)} AS sluice_s ON ${elsewhere}`;
   const mark = `, marked AS (UPDATE sluice.partitions p
       SET moved = true, digest = '', rows = p.rows - h.rows, changed_xid = pg_current_xact_id() FROM home h
       WHERE p.project = $3 AND p.environment = $4 AND p.dataset = $5 AND p.starts_at = h.starts_at)`;
@@ -56,6 +66,7 @@ export async function settleMoves(
     const there = first.start === null ? 'no partition that sluice published' : spanText(first.start, first.end);
     throw new KeyMovedError(
       `${first.rows} keys of partition ${spanText(batch[0]?.start, batch.at(-1)?.end)} are in ${there} already`,
+      left.map(({ start }) => (start === null ? null : Date.parse(start))),
     );
   }
   const foreign = left.find(({ start }) => start === null);

@@ -12,9 +12,6 @@ interface SpanOfTime {
   readonly end: string;
 }
 
-/** All that the ledger keeps of a dataset. */
-type Versioned = Pick<StoredDataset, 'name' | 'version'>;
-
 /** Who publishes: what the ledger keeps, and what must still be held to be allowed to. */
 export interface Publisher {
   readonly project: string;
@@ -40,7 +37,7 @@ export class FencedError extends Error {}
 export class ForeignRowsError extends Error {}
 
 /** The time column of the target; null for `grain: none`, where the partition is the table. */
-export function targetTime(dataset: StoredDataset): TimeColumn | null {
+export function targetTime(dataset: Pick<StoredDataset, 'time' | 'spec' | 'zone'>): TimeColumn | null {
   if (dataset.time === null) return null;
   const unit = dataset.spec.kind === 'extract' ? dataset.spec.time?.unit : undefined;
   const timezone = (dataset.spec.kind === 'extract' ? dataset.spec.time?.timezone : undefined) ?? dataset.zone;
@@ -117,7 +114,7 @@ async function openInterval(
 }
 
 /** Prepared once a connection: a dataset runs the same few statements for every partition. */
-function named<Values>(text: string, values: Values): { name: string; text: string; values: Values } {
+export function named<Values>(text: string, values: Values): { name: string; text: string; values: Values } {
   return { name: `sluice_${createHash('sha1').update(text).digest('hex')}`, text, values };
 }
 
@@ -185,78 +182,4 @@ export async function insertSelect(
     const built = found.get(i + 1) ?? NOTHING;
     return i === 0 ? { ...built, outside: built.outside + astray } : built;
   });
-}
-
-/**
- * The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain) go.
- * @param snapshot - what the batch saw of its inputs, where that was not in this transaction
- */
-export async function writeLedger(
-  client: PgClient,
-  who: Publisher,
-  dataset: Versioned,
-  published: readonly Published[],
-  snapshot: string | null = null,
-): Promise<void> {
-  const starts = published.map(({ start }) => start);
-  const ends = published.map(({ end }) => end);
-  const keys = [who.project, who.environment, dataset.name];
-  await client.query({
-    name: 'sluice_ledger',
-    text: `WITH gone AS (DELETE FROM sluice.partitions p WHERE project = $1 AND environment = $2 AND dataset = $3
-        AND starts_at <> ALL ($4::timestamptz[]) AND ends_at > $11::timestamptz AND starts_at < $12::timestamptz
-        AND starts_at >= coalesce((SELECT max(starts_at) FROM sluice.partitions
-          WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at <= $11::timestamptz), '-infinity'))
-      INSERT INTO sluice.partitions AS p (project, environment, dataset, starts_at, ends_at, rows, digest,
-        backfill_id, version, epoch, first_xid, changed_xid, xid, snapshot)
-      SELECT $1, $2, $3, u.starts_at, u.ends_at, u.rows, u.digest, $8, $9, $10,
-        pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), coalesce($13::pg_snapshot, pg_current_snapshot())
-      FROM unnest($4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[]) AS u(starts_at, ends_at, rows, digest)
-      ON CONFLICT (project, environment, dataset, starts_at) DO UPDATE SET
-        ends_at = excluded.ends_at, rows = excluded.rows, digest = excluded.digest, backfill_id = excluded.backfill_id,
-        version = excluded.version, epoch = excluded.epoch, xid = excluded.xid, snapshot = excluded.snapshot,
-        published_at = clock_timestamp(), publish_id = gen_random_uuid(), moved = false,
-        changed_xid = CASE WHEN p.digest = excluded.digest THEN p.changed_xid ELSE excluded.xid END`,
-    values: [
-      ...keys,
-      starts,
-      ends,
-      published.map(({ rows }) => rows),
-      published.map(({ digest }) => digest),
-      who.backfillId,
-      dataset.version,
-      who.epoch,
-      starts[0],
-      ends.at(-1),
-      snapshot,
-    ],
-  });
-}
-
-/** What the ledger holds of a batch's partitions, by their starts. */
-export interface BatchInLedger {
-  /** Rows of those that this very execution has published already: what a retry need not redo. */
-  readonly ours: ReadonlyMap<string, number>;
-  /** Those that anybody has published. */
-  readonly known: ReadonlySet<string>;
-}
-
-export async function ledgerOf(
-  client: PgClient,
-  who: Publisher,
-  dataset: Versioned,
-  starts: readonly string[],
-): Promise<BatchInLedger> {
-  const { rows } = await client.query<{ n: number; rows: number; ours: boolean }>({
-    name: 'sluice_known',
-    text: `SELECT u.n::int AS n, p.rows::float8 AS rows, p.epoch = $5 AND p.version = $6 AS ours
-      FROM unnest($4::timestamptz[]) WITH ORDINALITY AS u(starts_at, n)
-      JOIN sluice.partitions p ON p.project = $1 AND p.environment = $2 AND p.dataset = $3 AND p.starts_at = u.starts_at`,
-    values: [who.project, who.environment, dataset.name, starts, who.epoch, dataset.version],
-  });
-  const startOf = (n: number): string => starts[n - 1] ?? '';
-  return {
-    ours: new Map(rows.filter(({ ours }) => ours).map(({ n, rows: count }) => [startOf(n), count])),
-    known: new Set(rows.map(({ n }) => startOf(n))),
-  };
 }

@@ -1,4 +1,5 @@
 import type { StoredDataset } from '../../contracts/plan.js';
+import type { TableName } from '../../contracts/table.js';
 import { inOneFlight } from '../../postgres/pipeline.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
@@ -22,7 +23,7 @@ export async function createStaging(client: PgClient, { target, columns }: Store
 }
 
 /**
- * Takes a batch's rows from {@link STAGING} to their table: `replace` adds them to the partitions that were emptied, `merge` upserts them
+ * Takes a batch's rows from {@link STAGING}, or where else they wait, to their table: `replace` adds them to the partitions that were emptied, `merge` upserts them
  * by key; where no index keeps the key unique, it is judged here. Before that, rows of other partitions that have their keys follow, or are refused.
  *
  * @param staged - the batch's partitions, with the rows and digest of what was staged for each
@@ -34,12 +35,13 @@ export async function publishStaged(
   dataset: StoredDataset,
   staged: readonly Published[],
   overwrite: boolean,
+  from: TableName = STAGING,
 ): Promise<Published[]> {
   const merges = dataset.publish === 'merge';
-  if (merges || dataset.enforcesKey) await requireKeys(client, dataset);
-  await settleMoves(client, who, dataset, staged, overwrite);
+  if (merges || dataset.enforcesKey) await requireKeys(client, dataset, from);
+  await settleMoves(client, who, dataset, staged, overwrite, from);
   const names = dataset.columns.map(({ name }) => quoteIdent(name));
-  const insert = `INSERT INTO ${quoteTable(dataset.target)} (${names.join(', ')}) SELECT ${names.join(', ')} FROM ${quoteTable(STAGING)}`;
+  const insert = `INSERT INTO ${quoteTable(dataset.target)} (${names.join(', ')}) SELECT ${names.join(', ')} FROM ${quoteTable(from)}`;
   if (!merges) {
     await client.query(insert);
     return [...staged];
@@ -57,12 +59,12 @@ export async function publishStaged(
   return contentOf(client, dataset, staged);
 }
 
-async function requireKeys(client: PgClient, { key, publish }: StoredDataset): Promise<void> {
+async function requireKeys(client: PgClient, { key, publish }: StoredDataset, from: TableName): Promise<void> {
   const list = key.map(quoteIdent);
   const { rows } = await client.query<{ n: number; twice: boolean }>(
     `SELECT coalesce(sum(n) FILTER (WHERE absent), 0)::float8 AS n, coalesce(bool_or(n > 1 AND NOT absent), false) AS twice
      FROM (SELECT count(*) AS n, ${list.map((name) => `${name} IS NULL`).join(' OR ')} AS absent
-       FROM ${quoteTable(STAGING)} GROUP BY ${list.join(', ')}) AS k`,
+       FROM ${quoteTable(from)} GROUP BY ${list.join(', ')}) AS k`,
   );
   const absent = rows[0]?.n ?? 0;
   if (absent > 0 && publish === 'merge') throw new NullKeyError(`${absent} rows have no ${key.join(', ')}`);
