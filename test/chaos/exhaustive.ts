@@ -74,7 +74,7 @@ export async function exhaust(
     const aim = aimAt(servers);
     return await Promise.all(
       kinds.map(async (kind) => {
-        const done = await exhaustKind({ servers, client, name, aim }, kind);
+        const done = await exhaustKind({ servers, client, name, aim }, kind, say);
         say(`${kind}: ${done.points} places, ${done.wrong.length} different`);
         for (const line of done.wrong) say(`    ${line}`);
         return done;
@@ -87,7 +87,7 @@ export async function exhaust(
   }
 }
 
-async function exhaustKind(lab: Lab, kind: string): Promise<Exhausted> {
+async function exhaustKind(lab: Lab, kind: string, say: (line: string) => void): Promise<Exhausted> {
   // Two without a cut: rows move there and back again.
   const calm = [await rebuild(lab, kind, 0), await rebuild(lab, kind, 1)];
   let [round, points] = [1, 0];
@@ -102,6 +102,9 @@ async function exhaustKind(lab: Lab, kind: string): Promise<Exhausted> {
       if (!fired()) break;
       points++;
     }
+    say(
+      `${kind}, ${sort.database}, ${sort.verdict} of the ${sort.from}: ${points} places so far, ${wrong.length} different`,
+    );
   }
   return { kind, points, wrong };
 }

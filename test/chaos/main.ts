@@ -56,7 +56,10 @@ async function exhaustive(servers: Servers, kinds: readonly string[]): Promise<b
 /** Each planted bug until it is told from the real build, {@link MUTANT_RUNS} times at most. */
 async function mutants(servers: Servers, only: string | undefined): Promise<boolean> {
   const calm = await reference(servers);
-  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only));
+  // Those that show by themselves first.
+  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only)).sort(
+    (a, b) => a.faults.length - b.faults.length,
+  );
   let caught = 0;
   for (const [i, mutant] of chosen.entries()) {
     const dist = await plant(mutant);

@@ -64,8 +64,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         BATCH,
-        "() => writeLedger(warehouse, who, dataset, published),\n        () => warehouse.query('COMMIT'),",
-        "() => warehouse.query('COMMIT'),\n        () => writeLedger(warehouse, who, dataset, published),",
+        "() => writeLedger(warehouse, who, dataset, published, null, rowsLeftOf(dataset)),\n        () => warehouse.query('COMMIT'),",
+        "() => warehouse.query('COMMIT'),\n        () => writeLedger(warehouse, who, dataset, published, null, rowsLeftOf(dataset)),",
       ],
     ],
     faults: SENT,
@@ -83,7 +83,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'published before, by whatever backfill, counts as done',
-    edits: [[PUBLISH, 'p.epoch = $5 AND p.version = $6 AS ours', '$5::bigint IS NOT NULL AND p.version = $6 AS ours']],
+    edits: [
+      [
+        'src/warehouse/postgres/ledger.js',
+        'p.epoch = $5 AND p.version = $6 AS ours',
+        '$5::bigint IS NOT NULL AND p.version = $6 AS ours',
+      ],
+    ],
     faults: [],
   },
   {
@@ -117,8 +123,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         BATCH,
-        'writeLedger(warehouse, who, dataset, published)',
-        'writeLedger(warehouse, who, dataset, published.slice(0, 1))',
+        'writeLedger(warehouse, who, dataset, published, null',
+        'writeLedger(warehouse, who, dataset, published.slice(0, 1), null',
       ],
     ],
     faults: [],
