@@ -1,7 +1,7 @@
 /** What goes wrong in a run: chosen by a seed, done to real processes, sessions and sockets. */
 import { eventually } from '../support/eventually.js';
 import type { Servers } from './servers.js';
-import { isBegin, isCommit, isCommitted } from './wire.js';
+import { isBegin, isCommit, isCommitted, type Message } from './wire.js';
 import type { Workers } from './workers.js';
 
 export interface Scene {
@@ -50,6 +50,22 @@ function aim({ servers }: Scene, next: () => number, verdict: 'cut_before' | 'cu
   once(servers, ({ slice, database, from, nth }) =>
     slice !== undefined && database === there.database && from === there.from && nth >= there.nth ? verdict : 'pass',
   );
+}
+
+/** Cuts where a slice commits a batch: its first COMMIT is that of its lease, which loses nothing. */
+function atPublish(
+  servers: Servers,
+  side: 'worker' | 'server',
+  commits: (message: Message) => boolean,
+  verdict: 'cut_before' | 'cut_after',
+): void {
+  const leased = new Set<string>();
+  once(servers, ({ slice, database, from, message }) => {
+    if (slice === undefined || database !== 'warehouse' || from !== side || !commits(message)) return 'pass';
+    if (leased.has(slice)) return verdict;
+    leased.add(slice);
+    return 'pass';
+  });
 }
 
 /** Stalls a slice where its second batch begins, so that some of it is left when it finds itself cut off. False: none came. */
@@ -117,15 +133,11 @@ export const FAULTS = {
     return Promise.resolve();
   },
   'the answer to COMMIT is lost': ({ servers }) => {
-    once(servers, ({ slice, message, from }) =>
-      slice !== undefined && from === 'server' && isCommitted(message) ? 'cut_before' : 'pass',
-    );
+    atPublish(servers, 'server', isCommitted, 'cut_before');
     return Promise.resolve();
   },
   'a connection is cut once COMMIT is sent': ({ servers }) => {
-    once(servers, ({ slice, message, from }) =>
-      slice !== undefined && from === 'worker' && isCommit(message) ? 'cut_after' : 'pass',
-    );
+    atPublish(servers, 'worker', isCommit, 'cut_after');
     return Promise.resolve();
   },
   'a connection says nothing any more, and is cut at last': async (scene, next) => {
