@@ -109,7 +109,10 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     if (error instanceof YieldError) return { ...result, yielded: error.kind === 'full' ? 'gate' : error.kind };
     // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
     session.abandon();
-    if (error instanceof FencedError) return { ...result, yielded: 'fenced' };
+    if (error instanceof FencedError) {
+      logOf(slice).info(`fenced: ${error.message}`);
+      return { ...result, yielded: 'fenced' };
+    }
     if (session.cancelled()) return { ...result, yielded: 'cancelled' };
     // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
     const fault = faultOf(error, 'warehouse');
@@ -143,19 +146,14 @@ async function runBatch(
 ): Promise<Outcome> {
   const { who, dataset, session, deps } = slice;
   const partitions = intervalsOf(dataset, span);
+  const log = logOf(slice).child({ start: partitions[0]?.start, end: partitions.at(-1)?.end });
   if (partitions.every(({ start }) => ours.has(start))) {
+    log.debug('published before');
     return { span: [...span], rows: sum(partitions.map(({ start }) => ours.get(start) ?? 0)), ms: 0, skipped: true };
   }
   let began = performance.now();
   let waited = 0;
   const ms = (): number => Math.round(performance.now() - began - waited);
-  const log = deps.log.child({
-    backfill: who.backfillId,
-    dataset: dataset.name,
-    start: partitions[0]?.start,
-    end: partitions.at(-1)?.end,
-    attempt: who.attempt,
-  });
   try {
     const staging = await slice.stagingOf(span);
     // What was read for all partitions is not what this batch costs.
@@ -178,7 +176,10 @@ async function runBatch(
     if (error instanceof FencedError || session.cancelled()) throw error;
     // Partitions that read one another can't wait in the staging table together: as poison they come back one by one.
     const alone = partitions.length === 1 || !readsItself(dataset);
-    if (!staged && alone && isKeyTaken(error, dataset)) return 'key_taken';
+    if (!staged && alone && isKeyTaken(error, dataset)) {
+      log.debug('a key is taken: through the staging table');
+      return 'key_taken';
+    }
     const fault = faultOfBatch(error, dataset);
     if (fault.class === 'fenced') throw new FencedError(fault.message);
     log.warn({ code: fault.code, class: fault.class, ms: ms() }, fault.message);
@@ -190,6 +191,11 @@ async function runBatch(
 
 function readsItself({ name, edges }: StoredDataset): boolean {
   return edges.some(({ upstream }) => upstream === name);
+}
+
+function logOf({ deps, who, dataset }: Slice): SliceDeps['log'] {
+  const { backfillId, slice, attempt } = who;
+  return deps.log.child({ backfill: backfillId, dataset: dataset.name, slice, attempt });
 }
 
 function scopeOf({ who, dataset }: Slice): MetricScope {

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { findTemporal } from '../src/dev/temporal-source.js';
+import { random } from '../test/support/random.js';
 import type { Stack } from '../test/support/stack.js';
 import { backfill, withStack } from './lib/engine.js';
 import { markdownTable, median } from './lib/figures.js';
@@ -17,17 +18,6 @@ const DATASETS = 10;
 const SLOTS = 3;
 /** Twelve days. */
 const RANGE = ['--from', '2024-01-01', '--to', '2024-01-13', '--rebuild', 'all'];
-
-/** Numbers from [0, 1), the same for a seed every time (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A graph whose datasets read up to two earlier ones, and cost 10 to 150 ms a partition. Half of them read nothing, so that there is a choice. */
 function projectOf(seed: number): Record<string, string> {

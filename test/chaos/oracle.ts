@@ -1,0 +1,77 @@
+import type pg from 'pg';
+import type { BackfillClient } from '../../src/client/index.js';
+import { FROM, TABLES, TO } from './project.js';
+import type { Servers } from './servers.js';
+
+/** Keeps each publish of a partition in the transaction that does it; a row that moved away is none. Once for all runs. */
+const AUDIT = `
+CREATE SCHEMA audit;
+CREATE TABLE audit.published (project text, dataset text, starts_at timestamptz, backfill_id text, epoch bigint);
+CREATE FUNCTION audit.publish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO audit.published VALUES (NEW.project, NEW.dataset, NEW.starts_at, NEW.backfill_id, NEW.epoch); RETURN NULL; END $$;
+CREATE TRIGGER inserted AFTER INSERT ON sluice.partitions FOR EACH ROW EXECUTE FUNCTION audit.publish();
+CREATE TRIGGER updated AFTER UPDATE ON sluice.partitions FOR EACH ROW WHEN (NEW.xid <> OLD.xid) EXECUTE FUNCTION audit.publish();
+`;
+
+export async function audit(warehouse: pg.Client): Promise<void> {
+  const { rows } = await warehouse.query<{ missing: boolean }>(`SELECT to_regnamespace('audit') IS NULL AS missing`);
+  if (rows[0]?.missing === true) await warehouse.query(AUDIT);
+}
+
+/** Partitions that a run has published so far, each time counted. */
+export async function publishedBy(warehouse: pg.Client, project: string): Promise<number> {
+  const { rows } = await warehouse.query<{ n: number }>(
+    'SELECT count(*)::int AS n FROM audit.published WHERE project = $1',
+    [project],
+  );
+  return rows[0]?.n ?? 0;
+}
+
+/** What a run left behind, but for times, ids and transaction numbers: tables, ledger, what was done twice, what is still held. */
+export type Outcome = Readonly<Record<string, string>>;
+
+export async function outcomeOf(servers: Servers, client: BackfillClient, project: string): Promise<Outcome> {
+  const found = await servers.on('warehouse', async (warehouse) => {
+    const one = async (sql: string): Promise<string> => {
+      const { rows } = await warehouse.query<{ text: string | null }>(sql, sql.includes('$1') ? [project] : []);
+      return rows[0]?.text ?? '';
+    };
+    const outcome: Record<string, string> = {};
+    for (const table of TABLES) {
+      outcome[table] = await one(
+        `SELECT count(*) || ' rows ' || md5(string_agg(t::text, E'\\n' ORDER BY t::text)) AS text FROM ${project}.${table} t`,
+      );
+    }
+    // A view has no content: its digest is the number of the execution.
+    outcome['ledger'] = await one(
+      `SELECT string_agg(concat_ws(' ', dataset, starts_at, ends_at, rows, CASE WHEN digest NOT LIKE 'view %' THEN digest END, moved, backfill_id), E'\\n'
+         ORDER BY dataset COLLATE "C", starts_at) AS text FROM sluice.partitions WHERE project = $1`,
+    );
+    outcome['published twice'] = await one(
+      `SELECT string_agg(concat_ws(' ', dataset, starts_at, backfill_id, n), E'\\n') AS text
+       FROM (SELECT dataset, starts_at, backfill_id, epoch, count(*) AS n FROM audit.published WHERE project = $1
+         GROUP BY 1, 2, 3, 4 HAVING count(*) > 1) x`,
+    );
+    outcome['still held'] = await one(
+      `SELECT concat_ws(' ', (SELECT count(*) FROM sluice.reservations WHERE project = $1),
+         (SELECT count(*) FROM sluice.reserved WHERE project = $1),
+         (SELECT count(*) FROM sluice.leases l WHERE NOT EXISTS (SELECT 1 FROM sluice.reservations r WHERE r.epoch = l.epoch))) AS text`,
+    );
+    return outcome;
+  });
+  const plan = await client.plan({ from: FROM, to: TO, rebuild: 'stale' });
+  const left = plan.datasets.filter(({ build, missing, stale }) => build + missing + stale > 0);
+  return { ...found, 'left to build': left.map(({ name, build }) => `${name} ${build}`).join(', ') };
+}
+
+/** Where two outcomes differ, by name, both values in short. */
+export function differences(expected: Outcome, found: Outcome): string[] {
+  return Object.keys(expected).flatMap((name) => {
+    const [want = '', have = ''] = [expected[name], found[name]];
+    if (want === have) return [];
+    const [wanted, had] = [want.split('\n'), have.split('\n')];
+    const gone = wanted.filter((line) => !had.includes(line)).slice(0, 5);
+    const added = had.filter((line) => !wanted.includes(line)).slice(0, 5);
+    return [`${name}: expected ${JSON.stringify(gone)}, found ${JSON.stringify(added)}`];
+  });
+}

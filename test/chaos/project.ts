@@ -1,0 +1,141 @@
+/** The project of every run: each way of writing, over few rows. */
+import type pg from 'pg';
+
+export const FROM = '2024-01-01';
+export const TO = '2024-01-13';
+
+/** Its datasets that are tables; `seen` is a view. All of them read the source once, in the schema of the run. */
+export const TABLES = [
+  ...['events', 'lines', 'codes', 'moving', 'numbers'],
+  ...['daily', 'apart', 'merged', 'total', 'week', 'whole', 'through', 'ticks'],
+];
+
+/** @param name - of the project, of its schema in the warehouse and, with `_src`, of that in the source */
+export function projectFiles(name: string): Record<string, string> {
+  const source = `${name}_src`;
+  return {
+    'sluice.yaml': `project: ${name}
+connections:
+  ops: { type: postgres, url: "\${CHAOS_URL}/ops", budget: { slots: 4 } }
+  warehouse: { type: postgres, url: "\${CHAOS_URL}/warehouse", budget: { slots: 4 } }
+warehouse: warehouse
+schema: ${name}
+defaults: { grain: day, start: ${FROM} }
+`,
+    'datasets/events.yaml': `extract: { from: ops, table: ${source}.events, time: at }\nkey: [id]\n`,
+    'datasets/lines.yaml': `extract:
+  from: ops
+  query: SELECT id, at, kind || '-' || amount AS line FROM ${source}.events WHERE at >= :start AND at < :end
+  time: at
+`,
+    'datasets/codes.yaml': `extract: { from: ops, table: ${source}.codes }\ngrain: none\nkey: [kind]\n`,
+    'datasets/moving.yaml': `extract: { from: ops, table: ${source}.moving, time: at }\nkey: [id]\nmoves: follow\n`,
+    // One row is no number until the backfill is held and somebody mends it.
+    'datasets/numbers.yaml': `extract:
+  from: ops
+  query: SELECT id, at, word::int AS n FROM ${source}.words WHERE at >= :start AND at < :end
+  time: at
+key: [id]
+`,
+    'datasets/daily.sql': `/*
+time: day
+key: [day, kind]
+*/
+SELECT date_trunc('day', e.at) AS day, e.kind, count(*) AS events, sum(e.amount) AS amount
+FROM events e WHERE e.at >= :start AND e.at < :end GROUP BY 1, 2
+`,
+    'datasets/apart.sql': `/*
+time: day
+coalesce: never
+needs:
+  daily: { lookback: 2d }
+*/
+SELECT :start AS day, sum(d.amount) AS amount, (SELECT pg_sleep(0.05)::text) AS slept
+FROM daily d WHERE d.day >= :start - interval '2 days' AND d.day < :end
+`,
+    'datasets/merged.sql': `/*
+time: at
+key: [id]
+publish: merge
+*/
+SELECT e.id, e.at, e.amount * 2 AS twice, c.label
+FROM events e JOIN codes c ON c.kind = e.kind WHERE e.at >= :start AND e.at < :end
+`,
+    'datasets/seen.sql': `/*
+time: at
+publish: view
+*/
+SELECT m.id, m.at, m.twice FROM merged m WHERE m.twice > 10
+`,
+    'datasets/through.sql': `/*
+time: day
+key: [day]
+*/
+SELECT date_trunc('day', s.at) AS day, sum(s.twice) AS twice FROM seen s WHERE s.at >= :start AND s.at < :end GROUP BY 1
+`,
+    'datasets/total.sql': `/*
+time: day
+key: [day]
+columns: { day: timestamptz, total: bigint }
+*/
+SELECT :start AS day, sum(e.amount)::bigint
+  + coalesce((SELECT t.total FROM total t WHERE t.day = :start - interval '1 day' AND t.day < :end), 0) AS total
+FROM events e WHERE e.at >= :start AND e.at < :end
+`,
+    'datasets/week.sql': `/*
+grain: week
+start: 2024-01-01
+time: week
+key: [week]
+*/
+SELECT :start AS week, sum(n.n) AS n, count(*) AS days, (SELECT pg_sleep(0.05)::text) AS slept
+FROM numbers n WHERE n.at >= :start AND n.at < :end
+`,
+    // Many small batches: slices of several, of which a late attempt may have some left.
+    'datasets/ticks.sql': `/*
+grain: hour
+start: 2024-01-08
+time: at
+coalesce: never
+*/
+SELECT :start AS at, extract(epoch FROM :end - :start)::int AS seconds, (SELECT pg_sleep(0.01)::text) AS slept
+`,
+    'datasets/whole.sql': `/*
+grain: none
+key: [kind]
+*/
+SELECT d.kind, sum(d.amount) AS amount FROM daily d GROUP BY 1
+`,
+  };
+}
+
+const DAYS = 14;
+const PER_DAY = 8;
+
+/** Makes the source of a run. */
+export async function makeSource(ops: pg.Client, name: string): Promise<void> {
+  const rows = `generate_series(0, ${DAYS * PER_DAY - 1}) i`;
+  const at = `'${FROM}Z'::timestamptz + i * interval '${24 / PER_DAY} hours'`;
+  await ops.query(`CREATE SCHEMA ${name}_src;
+    SET search_path = ${name}_src;
+    CREATE TABLE events (id bigint PRIMARY KEY, at timestamptz NOT NULL, amount int NOT NULL, kind text NOT NULL);
+    CREATE INDEX ON events (at);
+    INSERT INTO events SELECT i, ${at}, i * 7 % 31, 'abc'::char(3)::text || i % 3 FROM ${rows};
+    CREATE TABLE codes (kind text PRIMARY KEY, label text NOT NULL);
+    INSERT INTO codes SELECT DISTINCT kind, upper(kind) FROM events;
+    CREATE TABLE moving (id bigint PRIMARY KEY, at timestamptz NOT NULL, note text NOT NULL);
+    INSERT INTO moving SELECT i, ${at}, 'first' FROM ${rows};
+    CREATE TABLE words (id bigint PRIMARY KEY, at timestamptz NOT NULL, word text NOT NULL);
+    INSERT INTO words SELECT i, ${at}, CASE i WHEN 45 THEN 'many' ELSE i::text END FROM ${rows}`);
+}
+
+/** Every seventh row of `moving` now belongs to another day. */
+export async function moveRows(ops: pg.Client, name: string): Promise<void> {
+  await ops.query(`UPDATE ${name}_src.moving SET note = 'moved', at = at + interval '3 days'
+    WHERE id % 7 = 0 AND at < '${FROM}Z'::timestamptz + interval '8 days'`);
+}
+
+/** What was no number becomes one. */
+export async function mendWords(ops: pg.Client, name: string): Promise<void> {
+  await ops.query(`UPDATE ${name}_src.words SET word = '45' WHERE id = 45`);
+}

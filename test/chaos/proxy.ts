@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { databaseOf, messageReader, sliceBegun, sliceOver, type Message } from './wire.js';
+
+/** A message that is about to be passed on. */
+export interface Passing {
+  readonly message: Message;
+  readonly from: 'worker' | 'server';
+  readonly database: string;
+  /** `sluice/<epoch>/<slice>/<attempt>/<dataset>` of the slice that works on this connection. */
+  readonly slice: string | undefined;
+  /** Its number, from 1, among those of this slice that came over this connection from this side. */
+  readonly nth: number;
+}
+
+/** `stall`: nothing of this connection is passed on any more, in either direction, until `heal`, which ends it. */
+export type Verdict = 'pass' | 'cut_before' | 'cut_after' | 'stall';
+
+export type Judge = (passing: Passing) => Verdict;
+
+/** A TCP proxy before PostgreSQL, which reads the protocol and does to each message what the judge in force says. */
+export interface Proxy {
+  readonly port: number;
+  /** Undefined: all pass. */
+  judge: Judge | undefined;
+  /** Connections that were cut, and stalled, so far. */
+  readonly cut: () => number;
+  readonly stalled: () => number;
+  readonly heal: () => void;
+  readonly close: () => Promise<void>;
+}
+
+/** One connection through the proxy. */
+interface Link {
+  readonly worker: Socket;
+  readonly server: Socket;
+  database: string;
+  slice: string | undefined;
+  isStalled: boolean;
+  /** Messages of the slice at work so far. */
+  readonly seen: { worker: number; server: number };
+}
+
+export async function startProxy(toPort: number): Promise<Proxy> {
+  const links = new Set<Link>();
+  const count = { cut: 0, stalled: 0 };
+  const proxy: { judge: Judge | undefined } = { judge: undefined };
+  const listener = createServer((worker) => {
+    const server = connect({ host: '127.0.0.1', port: toPort, noDelay: true });
+    worker.setNoDelay(true);
+    const link: Link = {
+      ...{ worker, server, database: '', slice: undefined, isStalled: false },
+      seen: { worker: 0, server: 0 },
+    };
+    links.add(link);
+    const end = (): void => {
+      links.delete(link);
+      // What was written before the other side went is still delivered.
+      worker.destroySoon();
+      server.destroySoon();
+    };
+    for (const socket of [worker, server]) socket.on('error', end).on('close', end);
+    for (const from of ['worker', 'server'] as const) {
+      const read = messageReader(from === 'worker' ? 1 : 0);
+      link[from].on('data', (chunk: Buffer) => {
+        for (const message of read(chunk)) passOn(link, message, from);
+      });
+    }
+  });
+  const passOn = (link: Link, message: Message, from: 'worker' | 'server'): void => {
+    const to = from === 'worker' ? link.server : link.worker;
+    if (link.isStalled || to.destroyed || to.writableEnded) return;
+    notice(link, message, from);
+    const { database, slice, seen } = link;
+    const verdict = proxy.judge?.({ message, from, database, slice, nth: seen[from] }) ?? 'pass';
+    if (from === 'worker' && sliceOver(message)) link.slice = undefined;
+    if (verdict === 'pass') to.write(message.bytes);
+    else if (verdict === 'stall') {
+      count.stalled++;
+      link.isStalled = true;
+    } else {
+      count.cut++;
+      link[from].destroy();
+      // What the other side gets last is all there is: it must not be lost with a reset.
+      if (verdict === 'cut_after') to.end(message.bytes);
+      else to.destroy();
+    }
+  };
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const endAll = (which: (link: Link) => boolean): void => {
+    for (const link of [...links]) if (which(link)) link.worker.destroy();
+  };
+  return Object.assign(proxy, {
+    port: (listener.address() as AddressInfo).port,
+    cut: () => count.cut,
+    stalled: () => count.stalled,
+    heal: () => {
+      proxy.judge = undefined;
+      endAll(({ isStalled }) => isStalled);
+    },
+    close: async () => {
+      endAll(() => true);
+      listener.close();
+      await once(listener, 'close');
+    },
+  });
+}
+
+/** Whose messages these are, and which number this one has. */
+function notice(link: Link, message: Message, from: 'worker' | 'server'): void {
+  if (message.type === 'startup') link.database = databaseOf(message);
+  const begun = from === 'worker' ? sliceBegun(message) : undefined;
+  if (begun !== undefined) {
+    link.slice = begun;
+    Object.assign(link.seen, { worker: 0, server: 0 });
+  }
+  link.seen[from]++;
+}
