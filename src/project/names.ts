@@ -22,6 +22,11 @@ export function isReserved(name: string): boolean {
 const IDENTIFIER = String.raw`"(?:[^"\0]|"")+"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*`;
 const QUALIFIED = new RegExp(`^\\s*(?:(${IDENTIFIER})\\s*\\.\\s*)?(${IDENTIFIER})\\s*$`);
 
+/** Schemas of PostgreSQL, and of sluice itself: the table of a dataset there would be one of theirs. */
+export function isSystemSchema(name: string): boolean {
+  return name === 'sluice' || name === 'information_schema' || name.startsWith('pg_');
+}
+
 /**
  * A table's name as SQL writes it: `x`, `s.x`, `"Odd Name"."X"`. Unquoted parts are folded to lower case as PostgreSQL does.
  * Undefined when `text` is not such a name, or a part is longer than PostgreSQL keeps.
