@@ -7,7 +7,7 @@ export const IDENTIFIER_BYTES_MAX = 63;
  * Names of projects, environments, connections and datasets: they become parts of workflow ids, task queues and search
  * attributes (`backfill/<project>@<environment>/<id>/<dataset>`), so `/`, `@`, `.` and spaces are left out.
  */
-export const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+export { NAME } from '../contracts/request.js';
 export const NAME_RULE = 'letters, digits, _ and -, not starting with a digit or -, at most 63';
 
 const RESERVED_PREFIXES = ['sluice', 'pg_'];
