@@ -1,6 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { SignalDefinition, UpdateDefinition } from '@temporalio/common';
-import type { z } from 'zod';
 import type { MessageName, DatasetOrder, NewsMessage, Report } from '../src/contracts/messages.js';
 import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
 
@@ -42,8 +41,12 @@ export const order = defineSignal<[DatasetOrder]>('order');
 /** Of a dataset: where it stands. */
 export const datasetStatus = defineQuery<DatasetStatus>('status');
 
+interface Schema<T> {
+  readonly safeParse: (told: unknown) => { readonly success: true; readonly data: T } | { readonly success: false };
+}
+
 /** Acts on a signal of ours if it is one: anybody can send it, and an error that left its handler would fail the workflow's task for ever. */
-export function heard<T>(schema: z.ZodType<T>, told: unknown, act: (read: T) => void): void {
+export function heard<T>(schema: Schema<T>, told: unknown, act: (read: T) => void): void {
   const parsed = schema.safeParse(told);
   if (parsed.success) act(parsed.data);
 }
