@@ -7,7 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DatasetOrder, Report } from '../src/contracts/messages.js';
+import { DatasetOrder, NewsMessage, type Report } from '../src/contracts/messages.js';
 import { counts, resumeHalted, retryFailed, skip } from '../src/core/slice/board.js';
 import { nextDue } from '../src/core/slice/requeue.js';
 import { followSelf } from '../src/core/slice/self.js';
@@ -39,13 +39,17 @@ export async function dataset(input: DatasetInput): Promise<Report> {
     }
   };
   setHandler(messages.news, (told) => {
-    whenLoaded((loaded) => {
-      if (applyUpstream(loaded.board, told.upstream, told)) loaded.newsDue = true;
+    messages.heard(NewsMessage, told, (news) => {
+      whenLoaded((loaded) => {
+        if (applyUpstream(loaded.board, news.upstream, news)) loaded.newsDue = true;
+      });
     });
   });
   setHandler(messages.order, (wanted) => {
-    whenLoaded((loaded) => {
-      obey(input, loaded, wanted);
+    messages.heard(DatasetOrder, wanted, (order) => {
+      whenLoaded((loaded) => {
+        obey(input, loaded, order);
+      });
     });
   });
   setHandler(messages.datasetStatus, () => statusOf(input, here.state));

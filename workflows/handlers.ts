@@ -1,10 +1,13 @@
 import { ApplicationFailure, isCancellation, log, setHandler } from '@temporalio/workflow';
-import { MESSAGES, type MessageName, type MessageOf } from '../src/contracts/messages.js';
+import { MESSAGES, Report, type MessageName, type MessageOf } from '../src/contracts/messages.js';
 import { ENDED, type BackfillStatus } from '../src/contracts/status.js';
 import { toDatasets } from './children.js';
 import * as messages from './messages.js';
 import { controlOf } from './proxies.js';
 import { documentOf, goOn, takeReport, type Run } from './run.js';
+
+/** A refusal may quote what was sent, or name a thousand datasets. */
+const MESSAGE_MAX = 4000;
 
 type Act<Name extends MessageName> = (run: Run, message: MessageOf<Name>) => Promise<void>;
 
@@ -14,7 +17,9 @@ export function handleMessages(run: Run, cancelAll: () => void): void {
   setHandler(
     messages.report,
     (told) => {
-      takeReport(run, told);
+      messages.heard(Report, told, (report) => {
+        takeReport(run, report);
+      });
     },
     { description: 'From its datasets only.' },
   );
@@ -56,7 +61,11 @@ function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): 
       validator: (input): void => {
         const message = complaint(run, name, input);
         if (message !== undefined)
-          throw ApplicationFailure.create({ type: 'message_refused', message, nonRetryable: true });
+          throw ApplicationFailure.create({
+            type: 'message_refused',
+            message: message.slice(0, MESSAGE_MAX),
+            nonRetryable: true,
+          });
       },
     },
   );

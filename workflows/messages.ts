@@ -40,3 +40,13 @@ export const news = defineSignal<[NewsMessage]>('news');
 export const order = defineSignal<[DatasetOrder]>('order');
 /** Of a dataset: where it stands. */
 export const datasetStatus = defineQuery<DatasetStatus>('status');
+
+interface Schema<T> {
+  readonly safeParse: (told: unknown) => { readonly success: true; readonly data: T } | { readonly success: false };
+}
+
+/** Acts on a signal of ours if it is one: anybody can send it, and an error that left its handler would fail the workflow's task for ever. */
+export function heard<T>(schema: Schema<T>, told: unknown, act: (read: T) => void): void {
+  const parsed = schema.safeParse(told);
+  if (parsed.success) act(parsed.data);
+}

@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { RequestError } from '../contracts/errors.js';
-import { BackfillRequest, ON_CONFLICT, ON_FAILURE, ORDER, REBUILD } from '../contracts/request.js';
+import { MAX_PARALLEL, BackfillRequest, ON_CONFLICT, ON_FAILURE, ORDER, REBUILD } from '../contracts/request.js';
 import type { BackfillInput } from '../contracts/request.js';
 import { parseDuration } from '../core/time/duration.js';
 
@@ -174,7 +174,7 @@ export function adjustInput(
 ): Pick<BackfillInput, 'priority' | 'maxParallel'> {
   return present({
     priority: whole('--priority', options.priority, 1, 5),
-    maxParallel: whole('--max-parallel', options.maxParallel, 1, 10_000),
+    maxParallel: whole('--max-parallel', options.maxParallel, 1, MAX_PARALLEL),
   });
 }
 

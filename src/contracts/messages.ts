@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { StoredProfile } from './profile.js';
-import { PlanWarning, type BackfillStatus, type DatasetStatus } from './status.js';
+import { BackfillStatus, DatasetStatus, PlanWarning } from './status.js';
 import { SpanJson } from './slice.js';
 import { RunJson, Edge } from './plan.js';
+import { MAX_PARALLEL } from './request.js';
 
+/** What a message holds goes on to an activity: with a text of 2 MB that would be more than Temporal carries, which ends the workflow. */
+const name = z.string().max(63);
+const time = z.string().max(100);
 const who = { reason: z.string().max(4000).optional(), requestedBy: z.string().max(400).optional() };
 
 /** Every message is one JSON object; each may say why and who. Unknown keys are refused. */
@@ -12,21 +16,21 @@ export const ResumeMessage = z.strictObject(who);
 export const CancelMessage = z.strictObject(who);
 export const RetryMessage = z.strictObject({
   ...who,
-  dataset: z.string().optional(),
+  dataset: name.optional(),
   withCurrent: z.boolean().default(false),
 });
 export const SkipMessage = z.strictObject({
   ...who,
-  dataset: z.string(),
-  from: z.string().optional(),
-  to: z.string().optional(),
-  on: z.string().optional(),
+  dataset: name,
+  from: time.optional(),
+  to: time.optional(),
+  on: time.optional(),
 });
 export const AdjustMessage = z
   .strictObject({
     ...who,
     priority: z.int().min(1).max(5).optional(),
-    maxParallel: z.int().min(1).max(1000).optional(),
+    maxParallel: z.int().min(1).max(MAX_PARALLEL).optional(),
   })
   .refine(({ priority, maxParallel }) => priority !== undefined || maxParallel !== undefined, {
     message: 'nothing to adjust: give priority or maxParallel',
@@ -56,34 +60,32 @@ export const NewsMessage = z.object({
 export type NewsMessage = z.infer<typeof NewsMessage>;
 
 /** What a dataset tells its backfill. */
-export interface Report {
-  readonly status: DatasetStatus;
+export const Report = z.object({
+  status: DatasetStatus,
   /** Nothing more can happen here without a person. */
-  readonly settled: boolean;
+  settled: z.boolean(),
   /** Counts up, so that an older report that comes late is dropped. */
-  readonly serial: number;
+  serial: z.int(),
   /** The last round of orders that it had heard of: a report from before one says nothing of what follows from it. */
-  readonly round: number;
+  round: z.int(),
   /** What a person must do for it: start the worker of its calls. */
-  readonly waiting: BackfillStatus['waiting'];
-}
+  waiting: BackfillStatus.shape.waiting,
+});
+export type Report = z.infer<typeof Report>;
 
 /**
  * One JSON object each, from a backfill to its datasets. `retry` and `skip` go to all of them, whichever they name: each begins a
  * round, in which upstreams tell everything again.
  */
-export type DatasetOrder =
-  | { readonly kind: 'pause' }
-  | { readonly kind: 'resume' }
-  | { readonly kind: 'retry'; readonly round: number; readonly dataset: string | null }
-  | {
-      readonly kind: 'skip';
-      readonly round: number;
-      readonly dataset: string;
-      readonly span: readonly [number, number];
-    }
-  | { readonly kind: 'adjust'; readonly maxParallel: number | null; readonly priority: number }
-  | { readonly kind: 'finish' };
+export const DatasetOrder = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('pause') }),
+  z.object({ kind: z.literal('resume') }),
+  z.object({ kind: z.literal('retry'), round: z.int(), dataset: z.string().nullable() }),
+  z.object({ kind: z.literal('skip'), round: z.int(), dataset: z.string(), span: SpanJson.readonly() }),
+  z.object({ kind: z.literal('adjust'), maxParallel: z.int().nullable(), priority: z.int() }),
+  z.object({ kind: z.literal('finish') }),
+]);
+export type DatasetOrder = z.infer<typeof DatasetOrder>;
 
 /** What `openBackfill` answers: the plan is made, reserved and stored, or something stands in its way. */
 export const Opened = z.discriminatedUnion('kind', [

@@ -5,32 +5,35 @@ export const ORDER = ['oldest', 'newest'] as const;
 export const ON_FAILURE = ['hold', 'fail'] as const;
 export const ON_CONFLICT = ['refuse', 'wait', 'skip'] as const;
 
-const names = z.union([
-  z
-    .string()
-    .min(1)
-    .transform((one) => [one]),
-  z.array(z.string().min(1)),
-]);
+export const MAX_PARALLEL = 10_000;
+
+/** Names of projects and environments become parts of task queues and search attributes. */
+export const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+
+/** As with messages: what a request holds must fit into what Temporal carries, beside all else. */
+const selection = z.string().min(1).max(400);
+const names = z.union([selection.transform((one) => [one]), z.array(selection).max(2_000)]);
+const time = z.string().max(100);
+const name = z.string().regex(NAME, 'not a name: letters, digits, _ and -, at most 63');
 
 /**
  * What was asked: the input of the `backfill` workflow, as any Temporal client may send it by hand. Names and defaults are
  * those of the command line. Unknown keys are refused, so that a misspelt one is not silently dropped.
  */
 export const BackfillRequest = z.strictObject({
-  project: z.string().min(1),
-  environment: z.string().min(1).default('default'),
-  from: z.string().optional(),
-  to: z.string().optional(),
-  last: z.string().optional(),
-  on: z.string().optional(),
+  project: name,
+  environment: name.default('default'),
+  from: time.optional(),
+  to: time.optional(),
+  last: time.optional(),
+  on: time.optional(),
   select: names.optional(),
   exclude: names.optional(),
   rebuild: z.enum(REBUILD).default('missing'),
   /** Fingerprint of a plan that must still be true. */
-  plan: z.string().optional(),
+  plan: z.string().max(100).optional(),
   /** Hash of a registered definition; without it, what the workers deploy. */
-  definition: z.string().optional(),
+  definition: z.string().max(100).optional(),
   reason: z.string().max(4000).optional(),
   ticket: z.string().max(400).optional(),
   requestedBy: z.string().max(400).optional(),
@@ -38,7 +41,7 @@ export const BackfillRequest = z.strictObject({
   order: z.enum(ORDER).default('oldest'),
   onFailure: z.enum(ON_FAILURE).default('hold'),
   onConflict: z.enum(ON_CONFLICT).default('refuse'),
-  maxParallel: z.int().min(1).optional(),
+  maxParallel: z.int().min(1).max(MAX_PARALLEL).optional(),
   overwrite: z.boolean().default(false),
 });
 

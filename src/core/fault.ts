@@ -32,6 +32,8 @@ export interface DriverError {
   /** Of a socket or file: `ECONNREFUSED`. */
   readonly errno?: string | undefined;
   readonly message?: string | undefined;
+  /** `FATAL` where the session ends with it, or never came to be. */
+  readonly severity?: string | undefined;
   readonly schema?: string | undefined;
   readonly table?: string | undefined;
   readonly column?: string | undefined;
@@ -174,14 +176,16 @@ export function classifyFault(error: DriverError, where: 'source' | 'warehouse')
 }
 
 /** The rule for an error, and those words of it that may be shown. */
-function look({ sqlstate, errno, message }: DriverError): { rule: Rule; words?: string | undefined } {
+function look({ sqlstate, errno, message, severity }: DriverError): { rule: Rule; words?: string | undefined } {
   if (sqlstate !== undefined) {
     // A table was altered since its statement was prepared on this connection; PostgreSQL has no SQLSTATE of its own for it.
     if (sqlstate === '0A000' && message === 'cached plan must not change result type')
       return { rule: ['plan_outdated', 'transient'] };
     const group = sqlstate.slice(0, 2);
     const rule = BY_SQLSTATE.get(sqlstate) ?? BY_SQLSTATE.get(group);
-    if (rule) return { rule, words: KEEPS_WORDS.has(group) ? message : typeWords(message) };
+    // A login that fails by its `options=` repeats what stands there: `-c token requires a value`.
+    const quotesUrl = severity === 'FATAL' && group === '42' && sqlstate !== '42501';
+    if (rule) return { rule, words: KEEPS_WORDS.has(group) && !quotesUrl ? message : typeWords(message) };
   }
   // Where a host has several addresses the error of each is only quoted: `connect ECONNREFUSED 127.0.0.1:5432`.
   const named = errno ?? /^(?:connect|read|write|getaddrinfo) (E[A-Z_]+)\b/.exec(message ?? '')?.[1];

@@ -10,6 +10,7 @@ import { describeSource, movesInBinary, type SourceColumn } from '../source/post
 import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
 import type { Statement } from './described.js';
+import { requireSafeNames } from './functions.js';
 import { scanOf, type Reads } from './scan.js';
 
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
@@ -36,6 +37,7 @@ export async function describeExtract(
     const columns = await describeSource(client, base).catch((error: unknown) => {
       throw sourceError(error, dataset, body);
     });
+    if (body.query) await requireSafeNames(client, dataset, body.query.functions);
     const time = timeOf(dataset, body, columns);
     const spec: ExtractSpec = {
       ...base,

@@ -10,7 +10,7 @@ import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import type { Statement } from './described.js';
 import { coalescingOf } from './coalescing.js';
-import { requireSafeFunctions } from './functions.js';
+import { requireSafeCalls } from './functions.js';
 import { withParams } from './params.js';
 import type { Scratch } from './scratch.js';
 import { readsItself, withOwnTable } from './own-table.js';
@@ -32,7 +32,11 @@ export async function describeTransform(
     const statement = statementOf(deps, body, scratch.standIns);
     const text = sqlOf(statement);
     const found = await describeQuery(client, dataset, text);
-    await requireSafeFunctions(client, dataset, body.statement);
+    await requireSafeCalls(
+      client,
+      dataset,
+      withParams(statement, () => `'2000-01-01Z'`),
+    );
     await requireReads(client, deps.project, dataset);
     await requireZonedComparisons(client, dataset, statement);
     return { columns: found, tried: text };

@@ -11,7 +11,7 @@ export function faultOf(error: unknown, where: 'source' | 'warehouse'): Fault {
 export function errorFacts(error: unknown): Parameters<typeof classifyFault>[0] {
   if (error instanceof pg.DatabaseError) {
     const facts: Record<string, string> = { message: error.message };
-    for (const key of ['column', 'table', 'constraint', 'schema', 'dataType', 'position'] as const) {
+    for (const key of ['column', 'table', 'constraint', 'schema', 'dataType', 'position', 'severity'] as const) {
       const value = error[key];
       if (value !== undefined) facts[key] = value;
     }

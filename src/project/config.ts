@@ -4,7 +4,7 @@ import type { Problem } from '../contracts/errors.js';
 import { z } from 'zod';
 import { readTime } from '../core/time/text.js';
 import { badTime } from './mistakes.js';
-import { isIdentifier, NAME, NAME_RULE } from './names.js';
+import { isIdentifier, isSystemSchema, NAME, NAME_RULE } from './names.js';
 import { didYouMean } from './nearest.js';
 import type { Connection } from './project.js';
 import { shape } from './shape.js';
@@ -232,7 +232,7 @@ function checkEnvironment(yaml: PartialProject, options: ConfigOptions, report: 
         message: 'schema: not a name that PostgreSQL keeps',
         remedy: 'a plain name, case kept, at most 63 bytes',
       });
-    else if (name === 'sluice' || /^pg_/.test(name) || name === 'information_schema')
+    else if (isSystemSchema(name))
       report(path, {
         code: 'reserved_name',
         message: `schema: ${name} is not for datasets`,

@@ -7,7 +7,7 @@ export const IDENTIFIER_BYTES_MAX = 63;
  * Names of projects, environments, connections and datasets: they become parts of workflow ids, task queues and search
  * attributes (`backfill/<project>@<environment>/<id>/<dataset>`), so `/`, `@`, `.` and spaces are left out.
  */
-export const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+export { NAME } from '../contracts/request.js';
 export const NAME_RULE = 'letters, digits, _ and -, not starting with a digit or -, at most 63';
 
 const RESERVED_PREFIXES = ['sluice', 'pg_'];
@@ -21,6 +21,11 @@ export function isReserved(name: string): boolean {
 
 const IDENTIFIER = String.raw`"(?:[^"\0]|"")+"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*`;
 const QUALIFIED = new RegExp(`^\\s*(?:(${IDENTIFIER})\\s*\\.\\s*)?(${IDENTIFIER})\\s*$`);
+
+/** Schemas of PostgreSQL, and of sluice itself: the table of a dataset there would be one of theirs. */
+export function isSystemSchema(name: string): boolean {
+  return name === 'sluice' || name === 'information_schema' || name.startsWith('pg_');
+}
 
 /**
  * A table's name as SQL writes it: `x`, `s.x`, `"Odd Name"."X"`. Unquoted parts are folded to lower case as PostgreSQL does.

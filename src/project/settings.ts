@@ -1,4 +1,4 @@
-import { IDENTIFIER_BYTES_MAX, isIdentifier, parseTableName } from './names.js';
+import { IDENTIFIER_BYTES_MAX, isIdentifier, isSystemSchema, parseTableName } from './names.js';
 import type { Config } from './config.js';
 import { report } from './draft.js';
 import type { Draft } from './draft.js';
@@ -167,8 +167,14 @@ function checkIdentifiers(draft: Draft): void {
       remedy: `at most ${IDENTIFIER_BYTES_MAX} bytes`,
     });
   }
-  if (own.table !== undefined && !parseTableName(own.table, 'public'))
-    report(draft, ['table'], badTable('table', own.table));
+  const table = own.table === undefined ? undefined : parseTableName(own.table, 'public');
+  if (own.table !== undefined && !table) report(draft, ['table'], badTable('table', own.table));
+  if (table && isSystemSchema(table.schema))
+    report(draft, ['table'], {
+      code: 'reserved_name',
+      message: `table: schema ${table.schema} is not for datasets`,
+      remedy: 'choose another schema',
+    });
   for (const [index, name] of (own.reads ?? []).entries()) {
     if (!parseTableName(name, 'public')) report(draft, ['reads', index], badTable('reads', name));
   }

@@ -40,13 +40,13 @@ export function createConnections(source: ConnectionSource): Connections {
       );
     }
     const url = await resolveTemplate(connection.url, source.env, (path) => readFile(path, 'utf8'), name);
-    if (/^(postgres(ql)?|socket):/.test(url)) return url;
+    if (isPostgresUrl(url)) return url;
     if (!url.startsWith(EMBEDDED)) {
       // The driver would take it for the name of a host. What it says may be a secret.
       throw new RequestError(
         'bad_url',
         `connection ${name}: its url resolves to what is no PostgreSQL url`,
-        'write postgres://user:password@host:5432/database, or embedded:<database>',
+        'write postgres://user:password@host:5432/database (in a password / is written %2F, and so on), or embedded:<database>',
       );
     }
     const server = source.postgresUrl();
@@ -70,6 +70,11 @@ export function createConnections(source: ConnectionSource): Connections {
       await Promise.all([...pools.values()].map((pool) => pool.close()));
     },
   };
+}
+
+/** As the driver reads it, for which a host may be missing (`postgres://me@/db`). A password that is not encoded ends the host's name. */
+function isPostgresUrl(url: string): boolean {
+  return /^(postgres(ql)?|socket):/.test(url) && URL.canParse(url.replace('@/', '@host/'));
 }
 
 /** A database of the embedded server, made when it is missing: nobody else would. */

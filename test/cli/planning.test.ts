@@ -4,7 +4,7 @@ import { parseDuration } from '../../src/core/time/duration.js';
 import { adoptablePartitions } from '../../src/planning/adoptable.js';
 import { askedInterval, requireRange } from '../../src/planning/asked.js';
 import { problemOf } from '../../src/planning/check.js';
-import { questionable } from '../../src/planning/functions.js';
+import { unsafeCalls, type Call } from '../../src/planning/functions.js';
 import { impactOf, mappingText } from '../../src/planning/impact.js';
 import { loadDataset, projectFiles } from '../project/helpers.js';
 
@@ -40,11 +40,17 @@ test('mappings in words', () => {
   assert.equal(mappingText({ dataset: 'b' }, 'b'), 'previous partition');
 });
 
-test('functions to look up: not the safe ones, unless a schema of somebody’s has them; not what is allowed', () => {
-  const functions = ['clock_timestamp', 'lower', 'mine.random', 'mine.x', 'nextval', 'pg_catalog.pg_sleep', 'random'];
-  assert.deepEqual(questionable(functions, []), ['lower', 'mine.random', 'mine.x', 'nextval']);
-  assert.deepEqual(questionable(functions, ['NextVal', 'mine.x', 'random']), ['lower']);
-  assert.deepEqual(questionable(['other.x'], ['mine.x']), ['other.x']);
+test('calls that must not be: not PostgreSQL’s own safe ones, unlike others of their name; not what is allowed', () => {
+  const call = (text: string): Call => {
+    const [schema = '', name = ''] = text.split('.');
+    return { schema, name, through: null };
+  };
+  const calls = ['pg_catalog.random', 'public.random', 'mine.x', 'pg_catalog.nextval'].map(call);
+  const unsafe = (allow: readonly string[]): string[] =>
+    unsafeCalls(calls, allow).map(({ schema, name }) => `${schema}.${name}`);
+  assert.deepEqual(unsafe([]), ['public.random', 'mine.x', 'pg_catalog.nextval']);
+  assert.deepEqual(unsafe(['NextVal', 'mine.x', 'random']), []);
+  assert.deepEqual(unsafe(['other.x', 'pg_catalog.random']), ['public.random', 'mine.x', 'pg_catalog.nextval']);
 });
 
 test('a refusal of planning is taken apart into a problem', () => {

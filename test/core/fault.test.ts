@@ -177,6 +177,14 @@ describe('the message of a fault', () => {
     }
   });
 
+  it('repeats nothing of a login’s options, and keeps the words of a statement', () => {
+    const refused = { sqlstate: '42601', message: '-c hunter2 requires a value' };
+    assert.ok(!words({ ...refused, severity: 'FATAL' }).includes('hunter2'));
+    assert.ok(words({ ...refused, severity: 'ERROR' }).includes('requires a value'));
+    const denied = 'permission denied for database "x"';
+    assert.ok(words({ sqlstate: '42501', severity: 'FATAL', message: denied }).includes(denied));
+  });
+
   it('is cut, and never in the middle of a URL that was not yet cleaned', () => {
     const long = `${'x'.repeat(470)} postgres://me:hunter2@db/${'y'.repeat(100)}`;
     const message = words({ sqlstate: '08001', message: long });

@@ -347,6 +347,20 @@ const CASES: readonly Case[] = [
   },
   { name: 'bad table', files: settings('table: a.b.c'), code: 'bad_table_name', at: `${CLEAN}:3:8`, says: /as in SQL/ },
   {
+    name: 'table of sluice itself',
+    files: settings('table: sluice.partitions'),
+    code: 'reserved_name',
+    at: `${CLEAN}:3:8`,
+    says: /another schema/,
+  },
+  {
+    name: 'table of PostgreSQL',
+    files: raw(`table: '"pg_catalog".x'\n${RAW_YAML}`),
+    code: 'reserved_name',
+    at: `${RAW}:1:8`,
+    says: /pg_catalog/,
+  },
+  {
     name: 'table of another dataset',
     files: settings('table: raw'),
     code: 'table_taken',
