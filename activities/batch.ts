@@ -1,12 +1,12 @@
 import type { ExtractSpec, StoredDataset, TransformSpec } from '../src/contracts/plan.js';
 import type { TableName } from '../src/contracts/table.js';
 import type { PgClient } from '../src/postgres/pool.js';
-import { quoteIdent, quoteTable } from '../src/postgres/quote.js';
+import { quoteColumns, quoteTable } from '../src/postgres/quote.js';
 import { within } from '../src/postgres/time.js';
 import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/extract.js';
 import { dropStaging, requireComplete, type Staging } from '../src/warehouse/postgres/chunks.js';
 import { lockKey, unlockKey } from '../src/warehouse/postgres/key-lock.js';
-import { createStaging, publishStaged } from '../src/warehouse/postgres/staging.js';
+import { createStaging, publishStaged, takeAllSql } from '../src/warehouse/postgres/staging.js';
 import { rowsLeftOf, writeLedger } from '../src/warehouse/postgres/ledger.js';
 import { copyAcross } from '../src/postgres/copy.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
@@ -110,10 +110,7 @@ async function publishChunks(batch: Batch, staging: Staging, warehouse: PgClient
   let published = partitions.map((interval) => ({ ...interval, ...content }));
   if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite, staging.table);
   else {
-    const columns = columnsOf(dataset);
-    const { rowCount } = await warehouse.query(
-      `INSERT INTO ${quoteTable(dataset.target)} (${columns}) SELECT ${columns} FROM ${quoteTable(staging.table)}`,
-    );
+    const { rowCount } = await warehouse.query(takeAllSql(dataset, staging.table));
     if (rowCount !== content.rows) throw new RowsLostError(`${content.rows} rows were staged, ${rowCount} are there`);
   }
   await dropStaging(warehouse, staging);
@@ -124,17 +121,13 @@ async function publishChunks(batch: Batch, staging: Staging, warehouse: PgClient
 function fromStaging(dataset: StoredDataset, { table }: Staging): string {
   const time = targetTime(dataset);
   if (time === null) throw new Error(`${dataset.name} has no partitions to share a staging`);
-  return `SELECT ${columnsOf(dataset)} FROM ${quoteTable(table)} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
-}
-
-function columnsOf({ columns }: StoredDataset): string {
-  return columns.map(({ name }) => quoteIdent(name)).join(', ');
+  return `SELECT ${quoteColumns(dataset.columns)} FROM ${quoteTable(table)} WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
 }
 
 /** The COPY that takes what `copyOutSql` sends. @param frozen - for a table that the same transaction has made */
 export function copyInSql(dataset: StoredDataset, spec: ExtractSpec, target: TableName, frozen: boolean): string {
   const options = [...(isBinary(spec) ? ['FORMAT binary'] : []), ...(frozen ? ['FREEZE'] : [])];
-  return `COPY ${quoteTable(target)} (${columnsOf(dataset)}) FROM STDIN${options.length === 0 ? '' : ` WITH (${options.join(', ')})`}`;
+  return `COPY ${quoteTable(target)} (${quoteColumns(dataset.columns)}) FROM STDIN${options.length === 0 ? '' : ` WITH (${options.join(', ')})`}`;
 }
 
 /** What the transaction has published goes into the ledger, and is there for all. A COMMIT behind a ledger row that failed rolls back. */

@@ -6,14 +6,12 @@
  * On servers of its own. `psql` must be on PATH.
  */
 import { pathToFileURL } from 'node:url';
-import { copyPipe } from './lib/copyPipe.js';
-import { createEventsTarget, EVENTS_FROM, EVENTS_TO, generateEvents } from './lib/events.js';
+import { EVENTS_FROM, EVENTS_TO, generateEvents } from './lib/events.js';
 import type { Stack } from '../test/support/stack.js';
 import { backfill, peakMb, withStack } from './lib/engine.js';
 import { markdownTable, median } from './lib/figures.js';
 import { localDays } from './lib/flights.js';
-
-export const EVENTS_TABLE = 'public.events';
+import { EVENTS_TABLE, pipeEvents } from './lib/pipe.js';
 
 export interface ExtractRun {
   /** Wall time. */
@@ -23,10 +21,7 @@ export interface ExtractRun {
 
 /** The baseline's half of one run: the target made anew (not timed), then `pipes` pipes at once. */
 export async function extractBaseline(sourceUrl: string, targetUrl: string, pipes: number): Promise<ExtractRun> {
-  const target = 'bench_copy.events';
-  await createEventsTarget(targetUrl, target);
-  const partitions = await localDays(sourceUrl, EVENTS_FROM, EVENTS_TO, 'UTC');
-  return copyPipe({ sourceUrl, targetUrl, source: EVENTS_TABLE, target, time: 'happened_at', partitions, pipes });
+  return pipeEvents(sourceUrl, targetUrl, await localDays(sourceUrl, EVENTS_FROM, EVENTS_TO, 'UTC'), pipes);
 }
 
 /** The best of these is what sluice is held against: which one that is depends on the machine. */

@@ -8,10 +8,9 @@
  */
 import { pathToFileURL } from 'node:url';
 import { EVENTS_FROM, EVENTS_TO, generateEvents } from './lib/events.js';
-import { onePipe } from './large.js';
+import { withStack } from './lib/engine.js';
+import { againstOnePipe, EVENTS_TABLE } from './lib/pipe.js';
 import type { Stack } from '../test/support/stack.js';
-import { backfill, peakMb, withStack } from './lib/engine.js';
-import { markdownTable, median } from './lib/figures.js';
 
 const PROJECT = {
   'sluice.yaml': `
@@ -23,37 +22,23 @@ warehouse: warehouse
 schema: analytics
 defaults: { grain: day, start: ${EVENTS_FROM} }
 `,
-  'datasets/events.yaml': `extract: { from: ops, table: public.events, time: happened_at }\nkey: [id]\nscan: once\n`,
+  'datasets/events.yaml': `extract: { from: ops, table: ${EVENTS_TABLE}, time: happened_at }\nkey: [id]\nscan: once\n`,
 };
 
 async function bench(stack: Stack, rows: number, runs: number, chunkRows: number): Promise<void> {
-  const [source, target] = [await stack.url('ops'), await stack.url('warehouse')];
-  await generateEvents({ url: source, table: 'public.sorted', rows });
+  await generateEvents({ url: await stack.url('ops'), table: 'public.sorted', rows });
   const ops = await stack.connect('ops');
-  await ops.query('CREATE TABLE public.events AS SELECT * FROM public.sorted ORDER BY hashint8(id)');
+  await ops.query(`CREATE TABLE ${EVENTS_TABLE} AS SELECT * FROM public.sorted ORDER BY hashint8(id)`);
   await ops.query('DROP TABLE public.sorted');
-  await ops.query('VACUUM ANALYZE public.events');
+  await ops.query(`VACUUM ANALYZE ${EVENTS_TABLE}`);
   stack.env['SLUICE_CHUNK_ROWS'] = String(chunkRows);
-  const project = stack.project('scan', PROJECT);
-  const worker = await stack.worker(project);
-  const client = await stack.connect('warehouse');
-  const lines: string[][] = [];
-  const ratios: number[] = [];
-  for (let run = 1; run <= runs; run++) {
-    const pipe = await onePipe(source, target);
-    if (run > 1) await client.query('TRUNCATE analytics.events; DELETE FROM sluice.partitions');
-    const { seconds } = await backfill(stack, project, ['--from', EVENTS_FROM, '--to', EVENTS_TO]);
-    ratios.push(seconds / pipe);
-    lines.push([
-      String(run),
-      pipe.toFixed(1),
-      seconds.toFixed(1),
-      (seconds / pipe).toFixed(2),
-      peakMb(worker.pid ?? 0).toFixed(0),
-    ]);
-  }
-  console.log(markdownTable(['run', 'one pipe, s', 'sluice, s', 'times as long', 'worker peak, MB'], lines));
-  console.log(`median ${median(ratios).toFixed(2)}`);
+  await againstOnePipe(stack, {
+    project: stack.project('scan', PROJECT),
+    words: ['--from', EVENTS_FROM, '--to', EVENTS_TO],
+    runs,
+    before: (run) => (run > 1 ? 'TRUNCATE analytics.events; DELETE FROM sluice.partitions' : ''),
+    ratio: ['times as long', (pipe, sluice) => sluice / pipe],
+  });
 }
 
 async function main([rows = '20000000', runs = '3', chunkRows = '1000000']: readonly string[]): Promise<void> {

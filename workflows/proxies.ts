@@ -2,10 +2,11 @@ import type { Priority } from '@temporalio/common';
 import { ActivityCancellationType, proxyActivities, scheduleActivity } from '@temporalio/workflow';
 import type { ControlActivities, SliceActivities } from '../activities/index.js';
 import type { CallOrder } from '../src/contracts/call.js';
+import { scopeName } from '../src/contracts/scope.js';
 
 /** `<project>`, or `<project>@<environment>`: what queues and ids are divided by. */
 export function scopeOf(ref: { project: string; environment: string }): string {
-  return ref.environment === 'default' ? ref.project : `${ref.project}@${ref.environment}`;
+  return scopeName(ref.project, ref.environment);
 }
 
 /**

@@ -10,6 +10,7 @@ import { BackfillStatus, ENDED } from '../contracts/status.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
 import type { BackfillInput } from '../contracts/request.js';
+import { scopeName } from '../contracts/scope.js';
 import { MessageRefusedError } from './errors.js';
 import { translate } from './translate.js';
 
@@ -65,9 +66,7 @@ export class BackfillClient {
   /** Workflow id of a backfill: `backfill/<scope>/<id>`; an id with a slash is a whole workflow id. */
   workflowId(id: string): string {
     const { project, environment } = this.#scope;
-    return id.includes('/')
-      ? id
-      : `backfill/${environment === 'default' ? project : `${project}@${environment}`}/${id}`;
+    return id.includes('/') ? id : `backfill/${scopeName(project, environment)}/${id}`;
   }
 
   /**

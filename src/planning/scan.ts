@@ -36,9 +36,11 @@ export async function scanOf(
   if (!reads || !spec.time || unknown || spec.params.length > 0) return { scan: 'auto', warnings: [] };
   const estimate = ({ start, end }: Interval): ReturnType<typeof estimateRead> =>
     estimateRead(client, spec, { start: sqlInstant(start), end: sqlInstant(end) });
-  const [one, all] = [await estimate(reads.one), await estimate(reads.all)];
-  const once = scan === 'once' || scansOnce(one, all, reads.partitions);
+  const one = await estimate(reads.one);
+  if (!one.scans) return { scan, warnings: [] };
+  const all = await estimate(reads.all);
   if (!lacksIndex(one, all)) return { scan, warnings: [] };
+  const once = scan === 'once' || scansOnce(one, all, reads.partitions);
   const column = quoteIdent(spec.time.column);
   const index = spec.table
     ? `CREATE INDEX CONCURRENTLY ON ${quoteTable(spec.table)} (${column})`

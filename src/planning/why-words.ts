@@ -1,3 +1,4 @@
+import { environmentWords } from '../contracts/typed.js';
 import { formatInstant, type Instant, type Interval } from '../core/interval/interval.js';
 import type { Axis } from '../core/time/axis.js';
 import { readTime } from '../core/time/text.js';
@@ -33,8 +34,14 @@ export function backfillCommand(
   withInputs = false,
 ): string {
   const on = Number.isFinite(partition.start) ? ['--on', onText(axis, timezone, partition.start)] : [];
-  const env = environment === 'default' ? [] : ['-e', environment];
-  return ['sluice', 'backfill', `${withInputs ? '+' : ''}${name}`, ...on, ...more, ...env].join(' ');
+  return [
+    'sluice',
+    'backfill',
+    `${withInputs ? '+' : ''}${name}`,
+    ...on,
+    ...more,
+    ...environmentWords(environment),
+  ].join(' ');
 }
 
 /** A date where `--on` reads it, in the project's zone, as this very partition; else the instant that the partition starts with. */

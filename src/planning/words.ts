@@ -1,3 +1,4 @@
+import { environmentWords } from '../contracts/typed.js';
 import type { PlanDocument, StoredPlan } from '../contracts/plan.js';
 import { countRuns } from '../core/interval/runs.js';
 import { runsOfJson } from './json.js';
@@ -24,7 +25,7 @@ export function backfillCommand(selection: readonly string[], { environment, reb
     ...options,
     ...excluded,
     ...(rebuild === undefined || rebuild === 'missing' ? [] : ['--rebuild', rebuild]),
-    ...(environment === 'default' ? [] : ['-e', environment]),
+    ...environmentWords(environment),
   ];
   return ['sluice backfill', ...words.map(shellWord)].join(' ');
 }

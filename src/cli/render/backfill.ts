@@ -1,4 +1,5 @@
 /** The pieces of a backfill's status that the live display and the one-shot `status` share. */
+import { scopeName } from '../../contracts/scope.js';
 import { ENDED } from '../../contracts/status.js';
 import type { BackfillState, BackfillStatus, DatasetState, DatasetStatus, Failure } from '../../contracts/status.js';
 import { commandLines, sluice } from './command.js';
@@ -53,7 +54,7 @@ export function elapsedMs({ startedAt, endedAt }: Pick<BackfillStatus, 'startedA
 }
 
 function scopeSpan({ project, environment }: BackfillStatus): Span {
-  return span(environment === 'default' ? `project ${project}` : `project ${project}@${environment}`);
+  return span(`project ${scopeName(project, environment)}`);
 }
 
 /** `77 partitions/s · 484k rows · about 1m to 2m left`; without a meter, or when it does not run, only the rows. */

@@ -1,4 +1,5 @@
 /** Commands to type, as a shell takes them. */
+import { environmentWords } from '../../contracts/typed.js';
 
 /** A word as a POSIX shell reads it back: bare where it can be, else in single quotes. */
 export function shellWord(word: string): string {
@@ -7,8 +8,7 @@ export function shellWord(word: string): string {
 
 /** `sluice why flights_raw 2013-03-10T00:00:00Z -e prod`; the environment only where it is not `default`. */
 export function sluice(words: readonly string[], environment = 'default'): string {
-  const place = environment === 'default' ? [] : ['-e', environment];
-  return ['sluice', ...words, ...place].map(shellWord).join(' ');
+  return ['sluice', ...words, ...environmentWords(environment)].map(shellWord).join(' ');
 }
 
 const FLAGS: readonly (readonly [key: string, flag: string])[] = [

@@ -1,4 +1,5 @@
 /** `list`: backfills, one a line. */
+import { scopeName } from '../../contracts/scope.js';
 import type { BackfillStatus } from '../../contracts/status.js';
 import { elapsedMs, stateSpan, troubleLine } from './backfill.js';
 import { commandLines } from './command.js';
@@ -32,7 +33,7 @@ export function listLines(backfills: readonly BackfillStatus[], screen: Screen):
     [span(formatShort(one.rows))],
     [span(formatMoment(one.startedAt))],
     [span(formatDuration(elapsedMs(one, screen.now)))],
-    [span(one.environment === 'default' ? one.project : `${one.project}@${one.environment}`)],
+    [span(scopeName(one.project, one.environment))],
   ]);
   const waiting = backfills.flatMap(({ id, waiting: waits }) =>
     waits === null || waits.next === ''

@@ -1,4 +1,5 @@
 /** `plan`: what would be built and why, what it would run, what it leaves stale, and what to type next. */
+import { scopeName } from '../../contracts/scope.js';
 import type { PlanDocument } from '../../contracts/plan.js';
 import { commandLines, requestWords, sluice } from './command.js';
 import { warningText } from './backfill.js';
@@ -47,7 +48,7 @@ function buildCount({ datasets }: PlanDocument): number {
 
 function titleLines(plan: PlanDocument, screen: Screen): string[] {
   const builds = plan.datasets.filter(({ build }) => build > 0).length;
-  const scope = plan.environment === 'default' ? plan.project : `${plan.project}@${plan.environment}`;
+  const scope = scopeName(plan.project, plan.environment);
   const what =
     builds === 0
       ? span('nothing to build', 'good')

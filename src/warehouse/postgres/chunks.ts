@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { StoredDataset } from '../../contracts/plan.js';
 import type { TableName } from '../../contracts/table.js';
+import type { ChunkAxis } from '../../core/slice/chunks.js';
 import type { PgClient } from '../../postgres/pool.js';
-import { quoteIdent, quoteTable } from '../../postgres/quote.js';
+import { quoteColumns, quoteIdent, quoteTable } from '../../postgres/quote.js';
 import { requireHeld, type Publisher } from './publish.js';
 
 /** Staging that is not whole: another attempt has published and dropped it, or a crash of the warehouse emptied it. */
@@ -21,7 +22,7 @@ export interface Chunk {
 export interface Staging {
   readonly id: string;
   readonly table: TableName;
-  readonly axis: 'pages' | 'time' | null;
+  readonly axis: ChunkAxis;
   readonly complete: boolean;
   readonly chunks: readonly Chunk[];
 }
@@ -77,9 +78,8 @@ export async function openStaging(
     [who.project, who.environment, who.epoch, dataset.name, lo, hi, axis],
   );
   const [{ id } = { id: '' }] = rows;
-  const list = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
   await client.query(
-    `CREATE UNLOGGED TABLE ${quoteTable(tableOf(id))} AS SELECT ${list} FROM ${quoteTable(dataset.target)} WITH NO DATA`,
+    `CREATE UNLOGGED TABLE ${quoteTable(tableOf(id))} AS SELECT ${quoteColumns(dataset.columns)} FROM ${quoteTable(dataset.target)} WITH NO DATA`,
   );
   await keepPrivate(client, tableOf(id));
   await client.query(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StoredDataset } from '../../contracts/plan.js';
 import type { TableName } from '../../contracts/table.js';
-import { quoteIdent, quoteTable } from '../../postgres/quote.js';
+import { quoteColumns, quoteTable } from '../../postgres/quote.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { digestOf, rowHash } from './digest.js';
 import { partitionOf, within, type TimeColumn } from '../../postgres/time.js';
@@ -159,7 +159,7 @@ export async function insertSelect(
   starts: readonly string[],
 ): Promise<Built[]> {
   const time = targetTime(dataset);
-  const columns = dataset.columns.map(({ name }) => quoteIdent(name)).join(', ');
+  const columns = quoteColumns(dataset.columns);
   const outside =
     time === null ? 'false' : `(${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
   const hash = rowHash(

@@ -2,7 +2,7 @@ import type { StoredDataset } from '../../contracts/plan.js';
 import type { TableName } from '../../contracts/table.js';
 import { inOneFlight } from '../../postgres/pipeline.js';
 import type { PgClient } from '../../postgres/pool.js';
-import { quoteIdent, quoteTable } from '../../postgres/quote.js';
+import { quoteColumns, quoteIdent, quoteTable } from '../../postgres/quote.js';
 import { within } from '../../postgres/time.js';
 import { digestOf, rowHash } from './digest.js';
 import { sameKey, settleMoves } from './moves.js';
@@ -16,10 +16,15 @@ export class NullKeyError extends Error {}
 
 /** Makes {@link STAGING}, in the transaction that publishes from it. */
 export async function createStaging(client: PgClient, { target, columns }: StoredDataset): Promise<void> {
-  const list = columns.map(({ name }) => quoteIdent(name)).join(', ');
   await client.query(
-    `CREATE TEMP TABLE ${quoteIdent(STAGING.name)} ON COMMIT DROP AS SELECT ${list} FROM ${quoteTable(target)} WITH NO DATA`,
+    `CREATE TEMP TABLE ${quoteIdent(STAGING.name)} ON COMMIT DROP AS SELECT ${quoteColumns(columns)} FROM ${quoteTable(target)} WITH NO DATA`,
   );
+}
+
+/** Adds the rows of a table to a dataset's own. */
+export function takeAllSql({ target, columns }: StoredDataset, from: TableName): string {
+  const list = quoteColumns(columns);
+  return `INSERT INTO ${quoteTable(target)} (${list}) SELECT ${list} FROM ${quoteTable(from)}`;
 }
 
 /**
@@ -40,8 +45,7 @@ export async function publishStaged(
   const merges = dataset.publish === 'merge';
   if (merges || dataset.enforcesKey) await requireKeys(client, dataset, from);
   await settleMoves(client, who, dataset, staged, overwrite, from);
-  const names = dataset.columns.map(({ name }) => quoteIdent(name));
-  const insert = `INSERT INTO ${quoteTable(dataset.target)} (${names.join(', ')}) SELECT ${names.join(', ')} FROM ${quoteTable(from)}`;
+  const insert = takeAllSql(dataset, from);
   if (!merges) {
     await client.query(insert);
     return [...staged];
@@ -54,7 +58,7 @@ export async function publishStaged(
     await client.query(insert);
     return contentOf(client, dataset, staged);
   }
-  const set = names.map((name) => `${name} = excluded.${name}`).join(', ');
+  const set = dataset.columns.map(({ name }) => `${quoteIdent(name)} = excluded.${quoteIdent(name)}`).join(', ');
   await client.query(`${insert} ON CONFLICT (${dataset.key.map(quoteIdent).join(', ')}) DO UPDATE SET ${set}`);
   return contentOf(client, dataset, staged);
 }
