@@ -7,7 +7,7 @@ import { createControlActivities, createMetrics, createSliceActivities } from '.
 import { SystemError } from '../contracts/errors.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
-import { createDefinitions, deploy } from './definitions.js';
+import { createDefinitions, deploy, registerFlagged } from './definitions.js';
 import { applyBudgets, chunkRowsOf, DEFAULT_SLOTS, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
@@ -137,6 +137,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     pool: opened.pool,
     searchAttributes,
     project: createDefinitions(db, opened.project, options.env),
+    flagged: (base, set) => registerFlagged(db, base, set, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
   });
