@@ -8,7 +8,8 @@ import pg from 'pg';
 import { startDev, type Dev } from '../../src/dev/dev.js';
 import { ensureDatabase } from '../../src/dev/postgres-server.js';
 
-const SLUICE = fileURLToPath(new URL('../../dist/src/cli/sluice.js', import.meta.url));
+const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
+const SLUICE = join(DIST, 'src/cli/sluice.js');
 
 /** What a `sluice` command came to. */
 export interface Ran {
@@ -31,8 +32,13 @@ export interface Stack {
   readonly project: (name: string, files: Readonly<Record<string, string>>) => string;
   /** Runs the built command line to its end. */
   readonly sluice: (args: readonly string[], options?: { cwd?: string; env?: NodeJS.ProcessEnv }) => Promise<Ran>;
-  /** Starts a worker for a project folder; resolves when it polls. */
-  readonly worker: (project: string, args?: readonly string[], more?: NodeJS.ProcessEnv) => Promise<ChildProcess>;
+  /** Starts a worker for a project folder; resolves when it polls. `build` is the folder of another build than `dist`. */
+  readonly worker: (
+    project: string,
+    args?: readonly string[],
+    more?: NodeJS.ProcessEnv,
+    build?: string,
+  ) => Promise<ChildProcess>;
   readonly dev: Dev;
   readonly stop: () => Promise<void>;
 }
@@ -76,8 +82,9 @@ export async function startStack(): Promise<Stack> {
       return folder;
     },
     sluice: (args, options = {}) => run(args, { ...env, ...options.env }, options.cwd ?? dir),
-    worker: async (project, args = [], more = {}) => {
-      const child = spawn(process.execPath, [SLUICE, 'worker', '-p', project, '--log-level', 'error', ...args], {
+    worker: async (project, args = [], more = {}, build = DIST) => {
+      const main = join(build, 'src/cli/sluice.js');
+      const child = spawn(process.execPath, [main, 'worker', '-p', project, '--log-level', 'error', ...args], {
         env: { ...env, ...more },
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
