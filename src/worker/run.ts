@@ -8,7 +8,7 @@ import { SystemError } from '../contracts/errors.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
 import { createDefinitions, deploy } from './definitions.js';
-import { applyBudgets, chunkRowsOf, DEFAULT_SLOTS, sliceQueue } from './limits.js';
+import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, DEFAULT_SLOTS, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { isPolled } from './pollers.js';
@@ -157,7 +157,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...common,
       taskQueue: 'sluice',
       workflowBundle: await bundle(plugins),
-      maxCachedWorkflows: 300,
+      maxCachedWorkflows: cachedWorkflowsOf(options.env),
       maxConcurrentWorkflowTaskExecutions: 40,
     }),
     Worker.create({

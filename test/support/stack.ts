@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { startDev, type Dev } from '../../src/dev/dev.js';
 import { ensureDatabase } from '../../src/dev/postgres-server.js';
+import type { ProductionServer } from './production-server.js';
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 const SLUICE = join(DIST, 'src/cli/sluice.js');
@@ -40,6 +41,8 @@ export interface Stack {
     build?: string,
   ) => Promise<ChildProcess>;
   readonly dev: Dev;
+  /** The Temporal server of `npm run test:server`, where it is that: `dev` names it, its own idles beside it. */
+  readonly production: ProductionServer | undefined;
   readonly stop: () => Promise<void>;
 }
 
@@ -47,7 +50,7 @@ export interface Stack {
 export async function startStack(): Promise<Stack> {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-test-'));
   const dataDir = join(dir, '.sluice');
-  const dev = await startDev({ dataDir, startWorker: null, env: process.env, log: () => undefined });
+  const { dev, production } = await startServers(dir, dataDir);
   const { temporalAddress, postgresUrl } = dev.info();
   const env = {
     ...process.env,
@@ -66,6 +69,7 @@ export async function startStack(): Promise<Stack> {
     env,
     url,
     dev,
+    production,
     connect: async (database) => {
       const client = new pg.Client({ connectionString: await url(database) });
       client.on('error', () => undefined);
@@ -99,10 +103,26 @@ export async function startStack(): Promise<Stack> {
     stop: async () => {
       for (const child of workers) await ended(child);
       for (const client of clients) await client.end().catch(() => undefined);
+      await production?.stop();
       await dev.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function startServers(
+  dir: string,
+  dataDir: string,
+): Promise<{ dev: Dev; production: ProductionServer | undefined }> {
+  const dev = await startDev({ dataDir, startWorker: null, env: process.env, log: () => undefined });
+  const bin = process.env['SLUICE_TEST_SERVER'];
+  if (!bin) return { dev, production: undefined };
+  const { startProductionServer } = await import('./production-server.js');
+  const production = await startProductionServer(bin, dir, dev.info().postgresUrl).catch(async (error: unknown) => {
+    await dev.stop();
+    throw error;
+  });
+  return { dev: { ...dev, info: () => ({ ...dev.info(), temporalAddress: production.address }) }, production };
 }
 
 async function ended(child: ChildProcess): Promise<void> {
