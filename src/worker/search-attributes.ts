@@ -54,12 +54,14 @@ export async function registerSearchAttributes(
 /** Until the frontend takes a query that names them. */
 async function known({ workflowService }: NativeConnection, namespace: string): Promise<void> {
   const query = SEARCH_ATTRIBUTES.map((name) => `${name} = 'x'`).join(' AND ');
-  for (const end = Date.now() + KNOWN_WITHIN_MS; ; await wait(AGAIN_MS)) {
+  const end = Date.now() + KNOWN_WITHIN_MS;
+  for (;;) {
     try {
       await workflowService.countWorkflowExecutions({ namespace, query });
       return;
     } catch (error) {
       if (Date.now() > end) throw error;
     }
+    await wait(AGAIN_MS);
   }
 }

@@ -127,6 +127,9 @@ test('a versioned backfill ends on the build that it began on, while the next bu
       ...['--deployment-name', 'sluice', '--build-id', build],
     );
   const a = await stack.worker(project, ['--deployment', 'sluice']);
+  // Nothing is current yet: a backfill would wait for ever, and the doctor says so.
+  const before = await stack.sluice(['doctor', '-p', project, '--json']);
+  assert.match(before.out, /what is new goes to workers without --deployment, and none polls it/);
   await become(codeVersion());
   await client.start({ from: '2024-01-01', to: '2024-01-11' }, { id: 'on-a' });
   await eventually('it gets on', async () => (await client.status('on-a')).partitions.done > 1);

@@ -147,7 +147,6 @@ async function serves(address: string): Promise<void> {
       await workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
     // Its services learn of a namespace some seconds later: until then they refuse it.
     await workflowService.countWorkflowExecutions({ namespace });
-    await workflowService.describeTaskQueue({ namespace, taskQueue: { name: 'sluice' }, taskQueueType: 1 });
   } finally {
     await connection.close();
   }
