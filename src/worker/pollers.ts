@@ -37,6 +37,7 @@ export async function pollersOf(
     pollers: pollers.map(({ identity, lastAccessTime, deploymentOptions }) => ({
       identity: identity ?? '',
       polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-comparison -- as in limits.ts
       build: deploymentOptions?.workerVersioningMode === VERSIONED ? buildOf(deploymentOptions) : undefined,
     })),
     current: buildOf(versioningInfo?.currentDeploymentVersion),
