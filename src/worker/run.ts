@@ -8,17 +8,19 @@ import { SystemError } from '../contracts/errors.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
-import { applyBudgets, chunkRowsOf, DEFAULT_SLOTS, sliceQueue } from './limits.js';
+import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, DEFAULT_SLOTS, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { isPolled } from './pollers.js';
 import { registerSearchAttributes } from './search-attributes.js';
 import { startTracing, type Tracing } from './tracing.js';
-import { bundlePath, workerIdentity } from './version.js';
+import { bundlePath, codeVersion, versioningOf, workerIdentity } from './version.js';
 
 export interface WorkerOptions extends Place {
   /** Slices at work at once in this process; by default the warehouse's slots and one, so that a slot is never idle. */
   readonly concurrency?: number | undefined;
+  /** Name of the Worker Deployment that it belongs to; not versioned without. */
+  readonly deployment?: string | undefined;
   readonly log: Logger;
   /** Where metrics are served, on every address of this machine; nowhere without it. */
   readonly metricsPort?: number | undefined;
@@ -63,8 +65,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         project: opened.project().name,
         definition: opened.project().hash,
         queues: workers.map(({ options: { taskQueue } }) => taskQueue),
+        ...(options.deployment && { deployment: options.deployment, build: codeVersion() }),
       },
-      'worker runs',
+      options.deployment ? 'worker runs; new backfills come here while its build is the current one' : 'worker runs',
     );
     if (signal.aborted) stop();
     await running.finally(stop);
@@ -145,6 +148,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     connection,
     namespace,
     identity: workerIdentity(),
+    ...versioningOf(options.deployment),
     shutdownGraceTime: '30s',
     shutdownForceTime: '45s',
   } as const;
@@ -154,7 +158,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...common,
       taskQueue: 'sluice',
       workflowBundle: await bundle(plugins),
-      maxCachedWorkflows: 300,
+      maxCachedWorkflows: cachedWorkflowsOf(options.env),
       maxConcurrentWorkflowTaskExecutions: 40,
     }),
     Worker.create({
