@@ -37,13 +37,7 @@ export async function applyBudgets(
 ): Promise<void> {
   const scope = { project: project.name, environment: project.environment };
   for (const { name, budget } of project.connections.values()) {
-    await setLimit(
-      db,
-      scope,
-      name,
-      { slots: budget.slots, rate: budget.rate ?? null },
-      'budget in sluice.yaml',
-    );
+    await setLimit(db, scope, name, { slots: budget.slots, rate: budget.rate ?? null }, 'budget in sluice.yaml');
   }
   const rate = project.connections.get(project.warehouse)?.budget.rate;
   await connection.workflowService.updateTaskQueueConfig({
