@@ -79,11 +79,11 @@ export function compare(outcome: Outcome, alone: Outcome, saturated: Outcome): F
   };
 }
 
-function p95(values: ArrayLike<number>): number {
+export function p95(values: ArrayLike<number>): number {
   return quantile(Array.from(values), 0.95);
 }
 
-const BOUNDS: Bounds = { most: CORES, knee: CORES };
+export const BOUNDS: Bounds = { most: CORES, knee: CORES };
 
 function main([first = '1001', last = '1200']: readonly string[]): void {
   const run = <S>(law: Law<S>) => ({ name: law.name, start: () => controllerOf(law, BOUNDS) });
