@@ -6,9 +6,6 @@ import type { Env } from '../project/template.js';
 import { setLimit } from '../store/control.js';
 import type { Db } from '../store/store.js';
 
-/** Batches at work at once on a database whose budget names no `slots`. */
-export const DEFAULT_SLOTS = 4;
-
 /** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
 export const ACTIVITY_QUEUE = 2;
 
@@ -54,13 +51,7 @@ export async function applyBudgets(
 ): Promise<void> {
   const scope = { project: project.name, environment: project.environment };
   for (const { name, budget } of project.connections.values()) {
-    await setLimit(
-      db,
-      scope,
-      name,
-      { slots: budget.slots ?? DEFAULT_SLOTS, rate: budget.rate ?? null },
-      'budget in sluice.yaml',
-    );
+    await setLimit(db, scope, name, { slots: budget.slots, rate: budget.rate ?? null }, 'budget in sluice.yaml');
   }
   const rate = project.connections.get(project.warehouse)?.budget.rate;
   await connection.workflowService.updateTaskQueueConfig({

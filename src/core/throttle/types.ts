@@ -3,6 +3,8 @@
  * simulator and the benches. `docs/governor.md` says how they hang together.
  */
 
+import type { Window } from './windows.js';
+
 /** Something measured of a database. */
 export interface Reading {
   /** What was measured, in the unit that the name implies; null is unknown. */
@@ -16,9 +18,10 @@ export interface Reading {
 /**
  * Names of what is sensed.
  *
- * - `foreground`: active backends that are not ours, parallel workers counted.
+ * - `foreground`: active backends that are not ours, parallel workers counted; the mean of some samples since the last tick, as one alone is off by
+ *   about its square root.
  * - `ours`: active backends of sluice, parallel workers counted.
- * - `canary`: latency of the canary query, ms, a sample (the newest).
+ * - `canary`: latency of the canary query, ms, a sample (the newest). It should take some ms by itself: below 1 ms differences are taken for noise.
  * - `blocked`: sessions of others that wait for a lock that sluice holds.
  * - `lag_seconds`, `lag_bytes`: of the slowest replica; 0 without one.
  * - `slots_lost`: replication slots whose WAL is no longer reserved.
@@ -60,7 +63,7 @@ export interface Readings {
 export interface Bounds {
   /** The most batches at work at once: the budget's, cut by the window and by a person. */
   readonly most: number;
-  /** vCPUs or a person's word for how many active backends the database bears: where calibration starts. */
+  /** How many active backends the database bears, as far as anybody said (the budget's `cores`): where the law begins to learn it, and 1.35 times which it never exceeds. */
   readonly knee: number;
 }
 
@@ -68,6 +71,7 @@ export interface Bounds {
 export interface Step<S> {
   readonly state: S;
   readonly slots: number;
+  readonly cause: Cause;
   readonly reason: string;
 }
 
@@ -77,6 +81,8 @@ export interface Step<S> {
  */
 export interface Law<S> {
   readonly name: string;
+  /** Without these it is blind: one of them unknown slows down. */
+  readonly needs: readonly Sense[];
   readonly begin: (bounds: Bounds) => S;
   /** @param tickMs - since the last tick; 1,000 when all is well. */
   readonly step: (state: S, readings: Readings, bounds: Bounds, tickMs: number) => Step<S>;
@@ -99,6 +105,24 @@ export const CAUSES = [
   'free',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
+
+/** What a person said: at most so many batches at work at once; 0 holds. */
+export interface Order {
+  readonly slots: number;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** What the judge goes by, besides what is measured. */
+export interface Rules {
+  readonly law: 'fixed' | 'adaptive';
+  /** The budget's. */
+  readonly slots: number;
+  readonly knee: number;
+  readonly windows: readonly Window[];
+  readonly holdWhen: readonly HoldWhen[];
+  readonly order: Order | null;
+}
 
 /** What is in force until the next tick. */
 export interface Verdict {
