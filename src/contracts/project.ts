@@ -116,7 +116,74 @@ export type TransformYaml = z.output<typeof TransformYaml>;
 export const DatasetYaml = z.strictObject({ ...own, extract: ExtractYaml.optional(), call: CallYaml.optional() });
 export type DatasetYaml = z.output<typeof DatasetYaml>;
 
-const BudgetYaml = z.strictObject({ slots: z.int().min(1).optional(), rate: z.number().min(0).optional() });
+/** A weekday's place in the week, 0 is Monday. */
+const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+/** `mon-fri`, `sat`, `mon,wed`, `fri-mon` (over the week's end), `all`. */
+const days = z.union([text, z.array(text).min(1)]).transform((written, context) => {
+  const parts = (typeof written === 'string' ? written.split(',') : written).map((part) => part.trim().toLowerCase());
+  const found = parts.map(daysOf);
+  if (found.every((part) => part.length > 0)) return [...new Set(found.flat())].sort((a, b) => a - b);
+  context.addIssue({
+    code: 'custom',
+    message: `not weekdays: ${String(written)}`,
+    params: { code: 'bad_days', remedy: 'write mon-fri, sat, [mon, wed] or all' },
+  });
+  return z.NEVER;
+});
+
+function daysOf(part: string): number[] {
+  if (part === 'all') return [0, 1, 2, 3, 4, 5, 6];
+  const [first, last, ...rest] = part.split('-').map((name) => WEEKDAYS.findIndex((day) => day === name.trim()));
+  if (first === undefined || first < 0 || rest.length > 0) return [];
+  if (last === undefined) return [first];
+  return last < 0 ? [] : Array.from({ length: ((last - first + 7) % 7) + 1 }, (_, i) => (first + i) % 7);
+}
+
+/** Minutes of the day; 24:00 is its end. */
+const clock = text.transform((written, context) => {
+  const [, hours, minutes] = /^(\d{1,2}):(\d{2})$/.exec(written) ?? [];
+  const at = Number(hours) * 60 + Number(minutes);
+  if (Number(minutes) < 60 && at <= 1440) return at;
+  context.addIssue({
+    code: 'custom',
+    message: `not a time of day: ${written}`,
+    params: { code: 'bad_time', remedy: 'write "08:00"; the end of a day is "24:00"' },
+  });
+  return z.NEVER;
+});
+
+const slots = z.int().max(10_000);
+const rate = z.number().min(0);
+
+export const WindowYaml = z.strictObject({
+  days: days.optional(),
+  from: clock,
+  to: clock,
+  timezone: zone.optional(),
+  /** 0 is a blackout. */
+  slots: slots.min(0),
+  rate: rate.optional(),
+});
+export type WindowYaml = z.output<typeof WindowYaml>;
+
+export const HoldWhenYaml = z.strictObject({ name: nonEmpty, query: nonEmpty, above: z.number() });
+export type HoldWhenYaml = z.output<typeof HoldWhenYaml>;
+
+export const LAWS = ['fixed', 'adaptive'] as const;
+
+/** Each second all windows are looked at and all declared queries run; more of them is a mistake. */
+const BudgetYaml = z.strictObject({
+  law: z.enum(LAWS).optional(),
+  /** With `law: adaptive` the most that it may use. */
+  slots: slots.min(1).optional(),
+  rate: rate.optional(),
+  /** vCPUs of the database, which it does not tell; `adaptive` begins to look for the knee there. */
+  cores: z.int().min(1).max(4096).optional(),
+  windows: z.array(WindowYaml).max(50).optional(),
+  hold_when: z.array(HoldWhenYaml).max(20).optional(),
+});
+export type BudgetYaml = z.output<typeof BudgetYaml>;
 
 export const ConnectionYaml = z.strictObject({
   type: z.literal('postgres'),

@@ -3,6 +3,7 @@ import type { DefaultsYaml, EnvironmentYaml } from '../contracts/project.js';
 import type { Problem } from '../contracts/errors.js';
 import { z } from 'zod';
 import { readTime } from '../core/time/text.js';
+import { budgetOf, checkBudget } from './budget.js';
 import { badTime } from './mistakes.js';
 import { isIdentifier, isSystemSchema, NAME, NAME_RULE } from './names.js';
 import { didYouMean } from './nearest.js';
@@ -81,7 +82,8 @@ function configOf(
   return {
     name: yaml.project ?? '',
     timezone: yaml.timezone ?? 'UTC',
-    connections: yaml.connections && connectionsOf(yaml.connections, environment.connections ?? {}),
+    connections:
+      yaml.connections && connectionsOf(yaml.connections, environment.connections ?? {}, yaml.timezone ?? 'UTC'),
     warehouse: yaml.warehouse ?? '',
     schema,
     schemas: new Set([schema, base]),
@@ -99,21 +101,16 @@ function environmentOf({ environments }: PartialProject, { environment }: Config
 
 type PartialConnections = NonNullable<EnvironmentYaml['connections']>;
 
-function connectionsOf(base: PartialConnections, overrides: PartialConnections): Map<string, Connection> {
+function connectionsOf(
+  base: PartialConnections,
+  overrides: PartialConnections,
+  timezone: string,
+): Map<string, Connection> {
   const names = new Set([...Object.keys(base), ...Object.keys(overrides)]);
   return new Map(
     [...names].map((name) => {
       const { url = '', budget = {} } = { ...base[name], ...overrides[name] };
-      const { slots, rate } = budget;
-      return [
-        name,
-        {
-          name,
-          type: 'postgres',
-          url,
-          budget: { ...(slots === undefined ? {} : { slots }), ...(rate === undefined ? {} : { rate }) },
-        },
-      ];
+      return [name, { name, type: 'postgres', url, budget: budgetOf(budget, timezone) }];
     }),
   );
 }
@@ -190,6 +187,10 @@ function checkConnections(yaml: PartialProject, options: ConfigOptions, report: 
         message: `${path.join('.')}.type is missing`,
         remedy: 'write type: postgres',
       });
+    const own = overrides[name]?.budget;
+    const budget = own ?? connections[name]?.budget;
+    const at = own === undefined ? ['connections', name] : ['environments', options.environment, 'connections', name];
+    if (budget) checkBudget(budget, { path: [...at, 'budget'], timezone: yaml.timezone ?? 'UTC', report });
     if (options.registered || connections[name]?.url !== undefined || overrides[name]?.url !== undefined) continue;
     report(path, {
       code: 'missing_key',

@@ -1,16 +1,27 @@
-import type { EpochUnit, MOVES, PUBLISH, SCAN, STORAGE } from '../contracts/project.js';
+import type { EpochUnit, LAWS, MOVES, PUBLISH, SCAN, STORAGE } from '../contracts/project.js';
 import { scopeName } from '../contracts/scope.js';
 import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
 import type { Instant } from '../core/interval/interval.js';
+import type { HoldWhen } from '../core/throttle/types.js';
+import type { Window } from '../core/throttle/windows.js';
 import type { Axis } from '../core/time/axis.js';
 import type { Duration } from '../core/time/duration.js';
 
 export interface Budget {
-  /** Batches at work at once on that database, over all workers, backfills and projects. */
-  readonly slots?: number;
+  readonly law: (typeof LAWS)[number];
+  /** Batches at work at once on that database, over all workers, backfills and projects; with `adaptive` the most. */
+  readonly slots: number;
   /** Batches per second. */
   readonly rate?: number;
+  /** vCPUs of the database, where a person said. */
+  readonly cores?: number;
+  /** No two are open at once. */
+  readonly windows: readonly Window[];
+  readonly holdWhen: readonly (HoldWhen & {
+    /** One SELECT, without parameters. */
+    readonly query: string;
+  })[];
 }
 
 export interface Connection {

@@ -9,9 +9,6 @@ import type { Env } from '../project/template.js';
 import { setLimit } from '../store/control.js';
 import type { Db } from '../store/store.js';
 
-/** Batches at work at once on a database whose budget names no `slots`. */
-export const DEFAULT_SLOTS = 4;
-
 /** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
 export const ACTIVITY_QUEUE = 2;
 

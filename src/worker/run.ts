@@ -5,10 +5,11 @@ import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBun
 import type { Logger } from 'pino';
 import { createControlActivities, createMetrics, createSliceActivities } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
+import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
 import { createDefinitions, deploy } from './definitions.js';
-import { applyBudgets, chunkRowsOf, DEFAULT_SLOTS, sliceQueue } from './limits.js';
+import { applyBudgets, chunkRowsOf, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { isPolled } from './pollers.js';

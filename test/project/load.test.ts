@@ -38,16 +38,62 @@ test('the project that the contract prints', async () => {
   assert.deepEqual(
     [...project.connections.values()],
     [
-      { name: 'ops', type: 'postgres', url: '${OPS_URL:-embedded:ops}', budget: { slots: 4 } },
+      {
+        name: 'ops',
+        type: 'postgres',
+        url: '${OPS_URL:-embedded:ops}',
+        budget: { law: 'fixed', slots: 4, windows: [], holdWhen: [] },
+      },
       {
         name: 'warehouse',
         type: 'postgres',
         url: '${WAREHOUSE_URL:-embedded:warehouse}',
-        budget: { slots: 4, rate: 20 },
+        budget: { law: 'fixed', slots: 4, rate: 20, windows: [], holdWhen: [] },
       },
     ],
   );
   assert.deepEqual([...project.datasets.keys()], ['flights_raw', 'flights_clean', 'carrier_7d']);
+});
+
+test('a budget as a person writes it', async () => {
+  const yaml = `budget:
+        law: adaptive
+        slots: 8
+        cores: 16
+        windows:
+          - { days: mon-fri, from: 08:00, to: "18:00", timezone: America/New_York, slots: 1, rate: 2 }
+          - { days: [sat, sun], from: "22:00", to: "06:00", slots: 0 }
+          - { days: fri-sat, from: "2:00", to: "03:00", timezone: UTC, slots: 8 }
+        hold_when: [{ name: lag, query: "SELECT 1;", above: 5 }]`;
+  const files = projectFiles({
+    'sluice.yaml': SLUICE_YAML.replace('timezone: UTC', 'timezone: Asia/Tokyo').replace(
+      'ops: { type: postgres, url: embedded:ops }',
+      `ops:\n      type: postgres\n      url: embedded:ops\n      ${yaml}`,
+    ),
+  });
+  const budget = (await load(files)).connections.get('ops')?.budget;
+  const [fromEight, toEighteen] = [8 * 60, 18 * 60];
+  assert.deepEqual(budget, {
+    law: 'adaptive',
+    slots: 8,
+    cores: 16,
+    windows: [
+      { days: [0, 1, 2, 3, 4], from: fromEight, to: toEighteen, zone: 'America/New_York', slots: 1, rate: 2 },
+      { days: [5, 6], from: 22 * 60, to: 30 * 60, zone: 'Asia/Tokyo', slots: 0 },
+      { days: [4, 5], from: 2 * 60, to: 3 * 60, zone: 'UTC', slots: 8 },
+    ],
+    holdWhen: [{ name: 'lag', query: 'SELECT 1 \n', above: 5 }],
+  });
+});
+
+test('a budget is no part of any version', async () => {
+  const versions = async (yaml: string): Promise<string[]> =>
+    [...(await load(projectFiles({ 'sluice.yaml': yaml }))).datasets.values()].map(({ version }) => version);
+  const budget = 'budget: { law: adaptive, slots: 2, windows: [{ from: "8:00", to: "9:00", slots: 1 }] }';
+  assert.deepEqual(
+    await versions(SLUICE_YAML.replaceAll('url: embedded:wh', `url: embedded:wh, ${budget}`)),
+    await versions(SLUICE_YAML),
+  );
 });
 
 test('the extract that the contract prints', async () => {

@@ -12,6 +12,77 @@ const sql = (text: string, settings?: string): Case['files'] => ({ [CLEAN]: tran
 const settings = (text: string): Case['files'] => sql(SELECT, `time: t\n${text}`);
 const raw = (text: string): Case['files'] => ({ [RAW]: text, [CLEAN]: undefined });
 
+/** Everything that can be wrong with a budget: at its line, with what to write instead. */
+const budget = (name: string, text: string, code: string, says: RegExp, line = 4): Case => ({
+  name: `budget: ${name}`,
+  files: project('url: embedded:ops }', `url: embedded:ops, budget: ${text} }`),
+  code,
+  at: `${YAML}:${line}`,
+  says,
+});
+const windows = (...several: readonly string[]): string => `{ slots: 4, windows: [${several.join(', ')}] }`;
+const hold = (query: string): string => `{ hold_when: [{ name: lag, query: "${query}", above: 5 }] }`;
+const BUDGETS: readonly Case[] = [
+  budget('unknown law', '{ law: adaptiv }', 'unknown_value', /did you mean adaptive/),
+  budget('a slot too many', '{ slots: 1.5 }', 'invalid_value', /slots/),
+  budget('days', windows('{ days: mon-fry, from: "08:00", to: "18:00", slots: 1 }'), 'bad_days', /mon-fry[^]*mon-fri/),
+  budget('no day', windows('{ days: [], from: "08:00", to: "18:00", slots: 1 }'), 'invalid_value', /days/),
+  budget('hour', windows('{ from: "8h", to: "18:00", slots: 1 }'), 'bad_time', /8h[^]*08:00/),
+  budget('hour 24:01', windows('{ from: "08:00", to: "24:01", slots: 1 }'), 'bad_time', /24:01[^]*24:00/),
+  budget('minute', windows('{ from: "08:60", to: "24:00", slots: 1 }'), 'bad_time', /08:60/),
+  budget('no hour', windows('{ to: "18:00", slots: 1 }'), 'missing_key', /windows.0.from/),
+  budget('no slots', windows('{ from: "08:00", to: "18:00" }'), 'missing_key', /windows.0.slots/),
+  budget('empty', windows('{ from: "08:00", to: "08:00", slots: 1 }'), 'bad_window', /empty[^]*24:00/),
+  budget('from 24:00', windows('{ from: "24:00", to: "08:00", slots: 1 }'), 'bad_window', /begins at 24:00/),
+  budget('zone', windows('{ from: "8:00", to: "9:00", slots: 1, timezone: Mars }'), 'unknown_zone', /Mars[^]*IANA/),
+  budget('too many slots', windows('{ from: "8:00", to: "9:00", slots: 5 }'), 'bad_window', /5 slots[^]*4[^]*raise it/),
+  budget(
+    'overlap over midnight',
+    windows('{ from: "22:00", to: "06:00", slots: 1 }', '{ days: tue, from: "05:00", to: "07:00", slots: 2 }'),
+    'windows_overlap',
+    /windows 1 and 2[^]*2026/,
+  ),
+  budget(
+    'overlap of two zones, by the clocks of March',
+    windows(
+      '{ from: "08:00", to: "12:00", slots: 1, timezone: Europe/London }',
+      '{ from: "07:00", to: "09:00", slots: 1, timezone: America/New_York }',
+    ),
+    'windows_overlap',
+    /2026-03-08T11:00:00Z/,
+  ),
+  budget('name of a query', '{ hold_when: [{ name: a b, query: SELECT 1, above: 5 }] }', 'bad_name', /a b[^]*letters/),
+  budget(
+    'name twice',
+    '{ hold_when: [{ name: a, query: SELECT 1, above: 5 }, { name: a, query: SELECT 2, above: 5 }] }',
+    'duplicate_name',
+    /a is declared twice/,
+  ),
+  budget('bound', '{ hold_when: [{ name: a, query: SELECT 1, above: .inf }] }', 'invalid_value', /above/),
+  budget('a text as bound', '{ hold_when: [{ name: a, query: SELECT 1, above: high }] }', 'invalid_value', /above/),
+  budget('syntax', hold('SELEC 1'), 'sql_error', /hold_when lag: SQL: syntax error/),
+  budget('no statement', hold('-- nothing'), 'statement_empty', /SELECT/),
+  budget('two statements', hold('SELECT 1; SELECT 2'), 'several_statements', /one SELECT/),
+  budget('no query', hold('DELETE FROM t'), 'not_a_select', /only reads/),
+  budget(
+    'a query that writes',
+    hold('WITH d AS (DELETE FROM t RETURNING 1) SELECT 1 FROM d'),
+    'data_modifying_cte',
+    /reads/,
+  ),
+  budget('parameters', hold('SELECT 1 WHERE now() > :start'), 'unknown_parameter', /no parameters/),
+  {
+    name: 'budget: of an environment, at its own line',
+    files: {
+      [YAML]: `${SLUICE_YAML}environments:\n  dev:\n    connections:\n      ops: { budget: { windows: [{ from: "8:00", to: "8:00", slots: 1 }] } }\n`,
+    },
+    options: { environment: 'dev' },
+    code: 'bad_window',
+    at: `${YAML}:12`,
+    says: /empty/,
+  },
+];
+
 const CASES: readonly Case[] = [
   // sluice.yaml
   { name: 'no sluice.yaml', files: { [YAML]: undefined }, code: 'no_project', at: YAML, says: /sluice init/ },
@@ -100,6 +171,7 @@ const CASES: readonly Case[] = [
     at: `${YAML}:4`,
     says: /slots/,
   },
+  ...BUDGETS,
   {
     name: 'project name',
     files: project('project: p', 'project: a/b'),

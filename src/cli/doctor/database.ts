@@ -4,7 +4,6 @@ import { systemError } from '../../postgres/error.js';
 import { connectOnce } from '../../postgres/pool.js';
 import { ownsSession } from '../../postgres/pooler.js';
 import { quoteTable } from '../../postgres/quote.js';
-import { DEFAULT_SLOTS } from '../../worker/limits.js';
 import type { Opened } from '../../worker/open.js';
 import { fail, type Check } from './check.js';
 import { judgeDatabase, type DatabaseFacts } from './judge-database.js';
@@ -40,7 +39,7 @@ export async function checkConnection(opened: Opened, connection: Connection): P
     });
     return judgeDatabase(connection.name, facts, {
       isWarehouse,
-      slots: connection.budget.slots ?? DEFAULT_SLOTS,
+      slots: connection.budget.slots,
     });
   } catch (error) {
     const known = error instanceof SluiceError ? error : systemError(error, connection.name);

@@ -3,6 +3,8 @@
  * simulator and the benches. `docs/governor.md` says how they hang together.
  */
 
+import type { Window } from './windows.js';
+
 /** Something measured of a database. */
 export interface Reading {
   /** What was measured, in the unit that the name implies; null is unknown. */
@@ -68,6 +70,7 @@ export interface Bounds {
 export interface Step<S> {
   readonly state: S;
   readonly slots: number;
+  readonly cause: Cause;
   readonly reason: string;
 }
 
@@ -77,6 +80,8 @@ export interface Step<S> {
  */
 export interface Law<S> {
   readonly name: string;
+  /** Without these it is blind: one of them unknown slows down. */
+  readonly needs: readonly Sense[];
   readonly begin: (bounds: Bounds) => S;
   /** @param tickMs - since the last tick; 1,000 when all is well. */
   readonly step: (state: S, readings: Readings, bounds: Bounds, tickMs: number) => Step<S>;
@@ -99,6 +104,24 @@ export const CAUSES = [
   'free',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
+
+/** What a person said: at most so many batches at work at once; 0 holds. */
+export interface Order {
+  readonly slots: number;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** What the judge goes by, besides what is measured. */
+export interface Rules {
+  readonly law: 'fixed' | 'adaptive';
+  /** The budget's. */
+  readonly slots: number;
+  readonly knee: number;
+  readonly windows: readonly Window[];
+  readonly holdWhen: readonly HoldWhen[];
+  readonly order: Order | null;
+}
 
 /** What is in force until the next tick. */
 export interface Verdict {

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import type { GovernorState } from '../core/throttle/judge.js';
+
+const reading = z.string().max(100);
+const reason = z.string().max(1000);
+const ms = z.number().min(0);
+
+/** What a governor carries from one execution to the next; `beginGovernor` where there is none, or none that can be read. */
+export const GovernorStateJson: z.ZodType<GovernorState> = z.strictObject({
+  wish: z.number().min(0),
+  halts: z.strictObject({
+    stopped: z.strictObject({ reading, reason, before: z.number().min(0), clean: z.int().min(0) }).nullable(),
+    ceiling: z.number().min(0).nullable(),
+    critical: z.array(reading).max(100),
+    hibernateMs: ms,
+    strikes: z.int().min(0),
+    quietMs: ms,
+    unknownMs: ms,
+  }),
+});
