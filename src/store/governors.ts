@@ -1,4 +1,4 @@
-import type { Readings, Verdict } from '../core/throttle/types.js';
+import type { Reading, Verdict } from '../core/throttle/types.js';
 import { rowsOf, type Db } from './store.js';
 
 /** The right to write a database's limit. */
@@ -7,6 +7,9 @@ export interface Seat {
   /** Counts up: a governor with an older one is over, whatever it believes. */
   readonly epoch: number;
 }
+
+/** What is said anew within a second need not wait for the disk, nor make others wait. */
+const NO_FSYNC = `set_config('synchronous_commit', 'off', true)`;
 
 /** A governor that has not been heard of for this long is gone. */
 const GONE = `interval '5 s'`;
@@ -39,7 +42,7 @@ export async function beat(db: Db, { database, epoch }: Seat): Promise<{ seated:
   const [row] = await rowsOf<{ seated: boolean; busy: boolean }>(
     db,
     `WITH mine AS (UPDATE sluice.governors SET alive_at = clock_timestamp() WHERE database = ? AND epoch = ? RETURNING 1)
-     SELECT EXISTS (SELECT FROM mine) AS seated, EXISTS (SELECT FROM sluice.reservations) AS busy`,
+     SELECT EXISTS (SELECT FROM mine) AS seated, EXISTS (SELECT FROM sluice.reservations) AS busy, ${NO_FSYNC}`,
     [database, epoch],
   );
   return row ?? { seated: false, busy: false };
@@ -49,7 +52,7 @@ export async function beat(db: Db, { database, epoch }: Seat): Promise<{ seated:
 export interface Tick {
   readonly verdict: Omit<Verdict, 'cancel'>;
   readonly rate: number | null;
-  readonly readings: Readings;
+  readonly readings: Readonly<Record<string, Reading>>;
   readonly law: unknown;
 }
 
@@ -75,7 +78,7 @@ export async function writeTick(db: Db, { database, epoch }: Seat, tick: Tick): 
        SELECT told.database, :slots, :rate, :cause, :reading, :reason FROM told CROSS JOIN before
        WHERE (before.slots, before.cause) IS DISTINCT FROM (:slots::int, :cause::text) OR NOT EXISTS (
          SELECT FROM sluice.limit_history h WHERE h.database = :database AND h.at > clock_timestamp() - ${HISTORY_EVERY}))
-     SELECT database FROM told`,
+     SELECT database, ${NO_FSYNC} FROM told`,
     {
       database,
       epoch,
@@ -84,16 +87,11 @@ export async function writeTick(db: Db, { database, epoch }: Seat, tick: Tick): 
       cause,
       reading,
       reason,
-      readings: JSON.stringify({ ...readings.sensed, ...prefixed(readings.declared) }),
+      readings: JSON.stringify(readings),
       law: JSON.stringify(law),
     },
   );
   return rows.length > 0;
-}
-
-/** Queries of a project beside our own readings, as a person wrote of them. */
-function prefixed(declared: Readings['declared']): Readings['declared'] {
-  return Object.fromEntries(Object.entries(declared).map(([name, reading]) => [`hold_when ${name}`, reading]));
 }
 
 /** Everything has an end: what is older than a month goes. */

@@ -4,7 +4,8 @@ import { RequestError } from '../contracts/errors.js';
 import { CHUNK_ROWS } from '../core/slice/chunks.js';
 import { identityOf } from '../postgres/identity.js';
 import type { Pool } from '../postgres/pool.js';
-import { scopeOf, type Budget, type Project } from '../project/project.js';
+import { isGoverned } from '../project/budget.js';
+import { scopeOf, type Project } from '../project/project.js';
 import type { Env } from '../project/template.js';
 import { setLimit } from '../store/control.js';
 import type { Db } from '../store/store.js';
@@ -26,11 +27,6 @@ export function chunkRowsOf({ SLUICE_CHUNK_ROWS: written }: Env): number {
 /** The queue of a project's slices: rate-limited by the Temporal server; nothing else runs there. */
 export function sliceQueue(project: Project): string {
   return `sluice.${scopeOf(project)}.${project.warehouse}`;
-}
-
-/** Whether a governor keeps a connection: where its budget is more than two numbers. */
-export function isGoverned({ law, windows, holdWhen }: Budget): boolean {
-  return law === 'adaptive' || windows.length > 0 || holdWhen.length > 0;
 }
 
 /** A database that does not answer must not keep a worker from its others. */
