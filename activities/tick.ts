@@ -104,10 +104,9 @@ function newsOf(
   readings: Readonly<Record<string, Reading>>,
   at: number,
 ): GovernorNews {
-  const words = Object.entries(readings).map(([name, one]) => [
-    name,
-    { value: one.value, reason: one.reason.slice(0, 200) },
-  ]);
+  const words = Object.entries(readings).map(
+    ([name, one]) => [name, { value: one.value, reason: one.reason.slice(0, 200) }] as const,
+  );
   return {
     slots,
     rate,

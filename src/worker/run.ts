@@ -3,7 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createControlActivities, createGauges, createMetrics, createSliceActivities } from '../../activities/index.js';
+import {
+  createControlActivities,
+  createGauges,
+  createMetrics,
+  createSliceActivities,
+  type GovernDeps,
+} from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
@@ -147,12 +153,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     project: createDefinitions(db, opened.project, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
-    governing: {
-      setRate: rateSetter(connection, namespace),
-      tell: (workflowId, news) => client.workflow.getHandle(workflowId).signal('governed', news),
-      stopping: options.signal,
-      gauges: createGauges(Runtime.instance().metricMeter),
-    },
+    governing: governingOf(wiring, client),
   });
   const common = {
     connection,
@@ -186,6 +187,15 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...HEARTBEATS,
     }),
   ]);
+}
+
+function governingOf({ options, connection, namespace }: Wiring, client: Client): GovernDeps {
+  return {
+    setRate: rateSetter(connection, namespace),
+    tell: (workflowId, news) => client.workflow.getHandle(workflowId).signal('governed', news),
+    stopping: options.signal,
+    gauges: createGauges(Runtime.instance().metricMeter),
+  };
 }
 
 /** The bundle that the build made ahead; from source, and with what plugins add to it, it is made here. */

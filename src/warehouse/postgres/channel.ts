@@ -23,7 +23,7 @@ export interface ChannelOptions {
 export function createChannel({ pool, name, timeoutMs, look, onLost }: ChannelOptions): Channel {
   let client: PgClient | undefined;
   let busy = false;
-  let closed = false;
+  const closing = new AbortController();
   const drop = (): void => {
     client?.release(true);
     client = undefined;
@@ -46,7 +46,7 @@ export function createChannel({ pool, name, timeoutMs, look, onLost }: ChannelOp
   };
   return {
     run: async () => {
-      if (busy || closed) return;
+      if (busy || closing.signal.aborted) return;
       busy = true;
       try {
         client ??= await open();
@@ -56,11 +56,11 @@ export function createChannel({ pool, name, timeoutMs, look, onLost }: ChannelOp
         onLost(faultOf(error, 'warehouse').message);
       } finally {
         busy = false;
-        if (closed) drop();
+        if (closing.signal.aborted) drop();
       }
     },
     close: () => {
-      closed = true;
+      closing.abort();
       drop();
     },
   };

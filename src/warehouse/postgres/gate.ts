@@ -104,3 +104,25 @@ export async function nextMoment(client: PgClient, who: Publisher, connection: s
   });
   return Math.max(0, rows[0]?.ms ?? 0);
 }
+
+/** A turn that is taken on a database: by a connection of a slice, which has its name. */
+export interface TurnTaken {
+  readonly epoch: string;
+  readonly dataset: string;
+  readonly slots: number;
+}
+
+/** Who holds the slots of this database now. A dataset's name may be cut: PostgreSQL keeps 63 bytes of it. */
+export async function turnsTaken(client: PgClient): Promise<TurnTaken[]> {
+  const { rows } = await client.query<TurnTaken>(
+    `SELECT split_part(a.application_name, '/', 2) AS epoch, substring(a.application_name FROM '^sluice/[0-9]+/[0-9]+/[0-9]+/(.*)$') AS dataset,
+       count(*)::int AS slots
+     FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1::oid AND l.objsubid = 2
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND a.application_name ~ '^sluice/[0-9]+/[0-9]+/[0-9]+/'
+     GROUP BY 1, 2 ORDER BY 1, 2`,
+    [SLOTS],
+  );
+  return rows;
+}

@@ -30,7 +30,8 @@ export async function senseDeclared(
     if (type === undefined || !NUMBERS.has(type)) return unknown(`${it} answers with what is no number: cast it`);
     const [[value] = []] = rows;
     if (value === null) return unknown(`${it} answers with NULL`);
-    return known(Number(value), `${it} is ${String(value)}`);
+    const number = Number(value);
+    return known(number, `${it} is ${number}`);
   } catch (error) {
     return unknown(`${it} could not be read: ${faultOf(error, 'warehouse').message}`);
   } finally {
