@@ -7,6 +7,7 @@ import { namesOfEpochs, isBusy, standingOf, type StandingRow } from '../store/st
 import type { Db } from '../store/store.js';
 import { turnsTaken } from '../warehouse/postgres/gate.js';
 import type { Opened } from '../worker/open.js';
+import type { LimitShown } from './render/warehouse.js';
 
 /** What `sluice warehouse --json` says of one connection. */
 export interface Standing {
@@ -81,6 +82,15 @@ export async function standings(opened: Opened, connections: readonly Connection
       };
     }),
   );
+}
+
+/** Of the databases that a governor or a person keeps: what stands, in a line each. Without a look at the databases themselves. */
+export async function limitsShown(opened: Opened): Promise<LimitShown[]> {
+  const { name: project, environment } = opened.project();
+  const rows = await standingOf(await opened.db(), { project, environment });
+  return rows
+    .filter(({ governed, ordered }) => governed || ordered !== null)
+    .map((row) => ({ connection: row.connection, slots: row.slots, ...whyOf(row, true) }));
 }
 
 function whyOf(row: StandingRow | undefined, busy: boolean): Pick<Standing, 'cause' | 'reading' | 'reason'> {

@@ -13,7 +13,7 @@ export interface GovernorStarter {
 }
 
 /** How often a worker looks whether a governor that is needed is silent: the workflow may have been terminated, or Temporal have lost it. */
-const LOOK_MS = 10_000;
+const LOOK_MS = 5_000;
 
 /** Starts governors, or tells those that run that they can be carried out here too. */
 export function createGovernorStarter(client: Client, db: Db, log: Logger): GovernorStarter {
@@ -59,7 +59,7 @@ async function silentOnes<One extends Governed>(db: Db, wanted: readonly One[]):
   if (wanted.length === 0) return [];
   const rows = await rowsOf<{ database: string }>(
     db,
-    `SELECT database FROM sluice.governors WHERE alive_at > clock_timestamp() - interval '10 s'`,
+    `SELECT database FROM sluice.governors WHERE alive_at > clock_timestamp() - interval '5 s'`,
   );
   const alive = new Set(rows.map(({ database }) => database));
   return wanted.filter(({ database }) => !alive.has(database));

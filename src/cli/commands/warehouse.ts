@@ -20,7 +20,6 @@ export const warehouse: Verb = {
       new Command('warehouse')
         .description('how much may run on each database, and why; hold, release, limit N, history')
         .argument('[connection]', 'only this one')
-        // Options after `hold` are those of `hold`.
         .enablePositionalOptions(),
     )
       .action(async (name: string | undefined, options: CommonOptions) => {

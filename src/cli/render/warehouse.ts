@@ -17,6 +17,16 @@ const STYLES: Readonly<Record<string, Style>> = {
   budget: 'faint',
 };
 
+/** What one line of the live display says of a database. */
+export type LimitShown = Pick<Standing, 'connection' | 'slots' | 'cause' | 'reason'>;
+
+/** `limit  warehouse 3 slots  foreground  5 backends of others are active`. */
+export function limitLine({ connection, slots, cause, reason }: LimitShown, screen: Screen): string {
+  const number = slots === null ? 'no limit' : plural(slots, 'slot');
+  const line = [span(`limit  ${connection} ${number}`), span(cause, STYLES[cause] ?? 'busy'), span(reason, 'faint')];
+  return paint(joined(line), screen);
+}
+
 /** One block a connection. */
 export function warehouseLines(standings: readonly Standing[], screen: Screen): string[] {
   return standings.flatMap((one, index) => [...(index > 0 ? [''] : []), ...blockOf(one, screen)]);

@@ -24,6 +24,7 @@ export function createChannel({ pool, name, timeoutMs, look, onLost }: ChannelOp
   let client: PgClient | undefined;
   let busy = false;
   const closing = new AbortController();
+  const closed = (): boolean => closing.signal.aborted;
   const drop = (): void => {
     client?.release(true);
     client = undefined;
@@ -46,7 +47,7 @@ export function createChannel({ pool, name, timeoutMs, look, onLost }: ChannelOp
   };
   return {
     run: async () => {
-      if (busy || closing.signal.aborted) return;
+      if (busy || closed()) return;
       busy = true;
       try {
         client ??= await open();
@@ -56,7 +57,7 @@ export function createChannel({ pool, name, timeoutMs, look, onLost }: ChannelOp
         onLost(faultOf(error, 'warehouse').message);
       } finally {
         busy = false;
-        if (closing.signal.aborted) drop();
+        if (closed()) drop();
       }
     },
     close: () => {
