@@ -86,7 +86,8 @@ test('others and ours are told apart, parallel workers counted; whom we block is
   const busy = other
     .query('SELECT count(*) FROM big a JOIN big b ON a.i + b.i = -1 OR a.i + b.i < -2')
     .catch(() => undefined);
-  await ours.query('CREATE TABLE held (id int); BEGIN; LOCK TABLE held IN ROW EXCLUSIVE MODE');
+  await waiter.query('CREATE TABLE held (id int)');
+  await ours.query('BEGIN; LOCK TABLE held IN ROW EXCLUSIVE MODE');
   const sleeping = ours.query('SELECT pg_sleep(60)').catch((error: unknown) => error);
   const lock = waiter.query('BEGIN; LOCK TABLE held').catch((error: unknown) => error);
   const { sensed } = await until(
