@@ -6,7 +6,7 @@ import type { Dataset } from '../project/project.js';
 import type { PlanningDeps } from './deps.js';
 import { describeOne } from './describe.js';
 import { followViews } from './reads.js';
-import type { Scratch } from './scratch.js';
+import { openScratch, type Scratch } from './scratch.js';
 
 /** A dataset that could not be checked, and the one with a problem that is in its way. */
 export interface NotChecked {
@@ -40,7 +40,7 @@ export async function checkProject(asked: PlanningDeps): Promise<Checked> {
   const { project } = deps;
   const check = { problems: [] as Problem[], notChecked: [] as NotChecked[], warnings: [] as PlanWarning[] };
   const work = async (client: PgClient): Promise<void> => {
-    const scratch = { client, standIns: new Map() };
+    const scratch = openScratch(client);
     await client.query('BEGIN');
     try {
       await client.query(`SET LOCAL lock_timeout = '5s'`);
@@ -88,6 +88,7 @@ async function checkDataset(deps: PlanningDeps, scratch: Scratch, dataset: Datas
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT sluice_check');
+    scratch.zone = null;
     return { problem: problemOf(dataset.file, error) };
   }
 }

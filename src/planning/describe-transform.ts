@@ -1,20 +1,19 @@
 import { RequestError } from '../contracts/errors.js';
 import type { Interval } from '../core/interval/interval.js';
 import { errorFacts, isRefusedStatement } from '../postgres/error.js';
-import type { PgClient } from '../postgres/pool.js';
 import { canBeTime } from '../postgres/time.js';
 import type { Dataset, TransformBody } from '../project/project.js';
 import { renderStatement, type Rendered } from '../project/render.js';
-import { resolveTypes } from '../source/postgres/describe.js';
 import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import type { Statement } from './described.js';
 import { coalescingOf } from './coalescing.js';
 import { requireSafeCalls } from './functions.js';
 import { withParams } from './params.js';
-import type { Scratch } from './scratch.js';
+import { enterZone, typesOf, type Scratch } from './scratch.js';
 import { readsItself, withOwnTable } from './own-table.js';
 import { requireReads } from './reads.js';
+import { mayCallVolatile } from './volatiles.js';
 import { requireZonedComparisons, requireZonedTime } from './zoneless.js';
 
 export async function describeTransform(
@@ -31,12 +30,14 @@ export async function describeTransform(
   const { columns, tried } = await withOwnTable(scratch, dataset, async () => {
     const statement = statementOf(deps, body, scratch.standIns);
     const text = sqlOf(statement);
-    const found = await describeQuery(client, dataset, text);
-    await requireSafeCalls(
-      client,
-      dataset,
-      withParams(statement, () => `'2000-01-01Z'`),
-    );
+    const found = await describeQuery(scratch, dataset, text);
+    if (await mayCallVolatile(scratch, deps.project, dataset, text)) {
+      await requireSafeCalls(
+        client,
+        dataset,
+        withParams(statement, () => `'2000-01-01Z'`),
+      );
+    }
     await requireReads(client, deps.project, dataset);
     await requireZonedComparisons(client, dataset, statement);
     return { columns: found, tried: text };
@@ -78,22 +79,22 @@ function statementOf({ project }: PlanningDeps, body: TransformBody, standIns: S
 
 /** Column names and types of a SELECT. Plans it whole, runs none of it. */
 async function describeQuery(
-  client: PgClient,
+  scratch: Scratch,
   dataset: Dataset,
   sql: string,
 ): Promise<{ name: string; type: string }[]> {
   const head = 'SELECT sluice_q.* FROM (';
   try {
-    await client.query('SELECT set_config($1, $2, true)', ['TimeZone', dataset.axis.zone]);
-    const { fields } = await client.query({
+    await enterZone(scratch, dataset.axis.zone);
+    const { fields } = await scratch.client.query({
       text: `${head}${sql}\n) AS sluice_q WHERE $1::timestamptz < $2::timestamptz LIMIT 0`,
       values: ['2000-01-01Z', '2000-01-02Z'],
     });
-    const types = await resolveTypes(
-      client,
+    const types = await typesOf(
+      scratch,
       fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]),
     );
-    return fields.map(({ name }, i) => ({ name, type: types[i]?.type ?? 'text' }));
+    return fields.map(({ name }, i) => ({ name, type: types[i] ?? 'text' }));
   } catch (error) {
     const { sqlstate, message, position } = errorFacts(error);
     if (!isRefusedStatement(sqlstate)) throw error;

@@ -15,7 +15,7 @@ import { describeTransform } from './describe-transform.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
 import { readsItself } from './own-table.js';
 import { planStorage } from './storage.js';
-import { standInTable, standInView, type Scratch } from './scratch.js';
+import { openScratch, standInTable, standInView, type Scratch } from './scratch.js';
 
 export interface DescribeOptions {
   readonly overwrite: boolean;
@@ -47,7 +47,7 @@ export async function describeDatasets(
       await client.query('BEGIN');
       try {
         await client.query(`SET LOCAL lock_timeout = '5s'`);
-        const scratch = { client, standIns: new Map() };
+        const scratch = openScratch(client);
         for (const dataset of datasets) described.set(dataset.name, await describeOne(deps, scratch, dataset, options));
       } finally {
         await client.query('ROLLBACK');

@@ -3,7 +3,7 @@ import type { PgClient } from '../postgres/pool.js';
 import type { Dataset } from '../project/project.js';
 
 /** VOLATILE functions of PostgreSQL that change nothing: what they give differs from run to run, and nothing else does. */
-const SAFE = new Set(['random', 'clock_timestamp', 'gen_random_uuid', 'pg_sleep']);
+export const PURE_VOLATILE = new Set(['random', 'clock_timestamp', 'gen_random_uuid', 'pg_sleep']);
 
 /** A VOLATILE function, and by way of what it is called where that is not the call itself. */
 export interface Call {
@@ -20,7 +20,7 @@ export function unsafeCalls(calls: readonly Call[], allow: readonly string[]): C
   const allowed = new Set(allow.map((name) => name.toLowerCase()));
   return calls.filter(
     ({ schema, name }) =>
-      !(schema === 'pg_catalog' && SAFE.has(name)) &&
+      !(schema === 'pg_catalog' && PURE_VOLATILE.has(name)) &&
       !allowed.has(name.toLowerCase()) &&
       !allowed.has(`${schema}.${name}`.toLowerCase()),
   );

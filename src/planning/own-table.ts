@@ -30,6 +30,7 @@ export async function withOwnTable<T extends { readonly columns: readonly Column
     return described;
   } finally {
     await scratch.client.query('ROLLBACK TO SAVEPOINT sluice_own');
+    scratch.zone = null;
     scratch.standIns.delete(dataset.name);
   }
 }

@@ -3,13 +3,45 @@ import type { TableName } from '../contracts/table.js';
 import type { PgClient } from '../postgres/pool.js';
 import { quoteTable } from '../postgres/quote.js';
 import type { Dataset } from '../project/project.js';
+import { resolveTypes } from '../source/postgres/describe.js';
 import { createDdl, type TargetState } from '../warehouse/postgres/target.js';
+import type { Volatiles } from './volatiles.js';
 
-/** Where planning tries things: a transaction that its caller rolls back. */
+/** Where planning tries things: a transaction that its caller rolls back. What it has asked the catalog it need not ask again. */
 export interface Scratch {
   readonly client: PgClient;
   /** Temporary tables and views, by dataset, in place of what the plan makes or alters. */
   readonly standIns: Map<string, TableName>;
+  /** The session's zone; null is unknown, as after a savepoint. */
+  zone: string | null;
+  /** Types of the warehouse by `oid.typmod`. */
+  readonly types: Map<string, string>;
+  volatiles: Volatiles | null;
+}
+
+export function openScratch(client: PgClient): Scratch {
+  return { client, standIns: new Map(), zone: null, types: new Map(), volatiles: null };
+}
+
+/** Names and literals are read in a dataset's zone from here on. */
+export async function enterZone(scratch: Scratch, zone: string): Promise<void> {
+  if (scratch.zone === zone) return;
+  await scratch.client.query('SELECT set_config($1, $2, true)', ['TimeZone', zone]);
+  scratch.zone = zone;
+}
+
+/** As {@link resolveTypes}, of types that mostly were asked for before. */
+export async function typesOf(scratch: Scratch, pairs: readonly (readonly [number, number])[]): Promise<string[]> {
+  const keyed = pairs.map((pair) => ({ key: pair.join('.'), pair }));
+  const asked = keyed.filter(({ key }) => !scratch.types.has(key));
+  if (asked.length > 0) {
+    const found = await resolveTypes(
+      scratch.client,
+      asked.map(({ pair }) => pair),
+    );
+    for (const [i, { key }] of asked.entries()) scratch.types.set(key, found[i]?.type ?? 'text');
+  }
+  return keyed.map(({ key }) => scratch.types.get(key) ?? 'text');
 }
 
 function nameOne({ standIns }: Scratch): TableName {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
 import type { PgClient } from './pool.js';
+import { ReusingSocket } from './socket.js';
 
 /**
  * COPY from one server straight into another. A CopyData message reads the same in both directions, so what one server sends is written
@@ -95,10 +96,10 @@ class CopyIn extends CopyQuery {
     else this.#whenReady = act;
   }
 
-  /** False where `onDrain` tells when to go on. */
-  write(messages: Buffer): boolean {
+  /** False where `onDrain` tells when to go on. `sent` is called when nothing needs the messages any more. */
+  write(messages: Buffer, sent: () => void): boolean {
     // A socket says that it is full at 16 KB: the source would be stopped and started again for every other chunk.
-    return this.stream === undefined || this.stream.write(messages) || this.stream.writableLength < HELD_MAX;
+    return this.stream === undefined || this.stream.write(messages, sent) || this.stream.writableLength < HELD_MAX;
   }
 
   onDrain(act: () => void): void {
@@ -110,18 +111,25 @@ class CopyIn extends CopyQuery {
   }
 }
 
+interface Chunk {
+  readonly bytes: Buffer;
+  users: number;
+}
+
 class CopyOut extends CopyQuery {
   readonly #hash = createHash('sha1');
   /** pg's own parser: away from the socket while data comes. */
   #parser: ((chunk: Buffer) => void) | undefined;
   readonly #onData = (chunk: Buffer): void => {
-    this.#take(chunk);
+    this.#receive(chunk);
   };
   /** Bytes of a message whose head has not come whole. */
   #head: Buffer = Buffer.alloc(0);
   /** Bytes of the current message that are still to come, and whether they are data. */
   #left = 0;
   #isData = false;
+  /** What was received last, and how many still need it. */
+  #chunk: Chunk = { bytes: Buffer.alloc(0), users: 0 };
 
   constructor(
     text: string,
@@ -139,6 +147,7 @@ class CopyOut extends CopyQuery {
     stream.off('data', parser);
     stream.pause();
     stream.on('data', this.#onData);
+    if (stream instanceof ReusingSocket) stream.lend(true);
     this.into.onReady(() => {
       stream.resume();
     });
@@ -146,6 +155,17 @@ class CopyOut extends CopyQuery {
 
   digest(): string {
     return this.#hash.digest('hex').slice(0, 24);
+  }
+
+  #receive(bytes: Buffer): void {
+    const chunk: Chunk = { bytes, users: 1 };
+    this.#chunk = chunk;
+    this.#take(bytes);
+    this.#release(chunk);
+  }
+
+  #release(chunk: Chunk): void {
+    if (--chunk.users === 0 && this.stream instanceof ReusingSocket) this.stream.giveBack(chunk.bytes);
   }
 
   #take(received: Buffer): void {
@@ -169,7 +189,7 @@ class CopyOut extends CopyQuery {
       }
       if (chunk.length - at < HEAD) {
         this.#pass(chunk.subarray(from, at));
-        this.#head = chunk.subarray(at);
+        this.#head = Buffer.from(chunk.subarray(at));
         return;
       }
       if (code === CODE.done) {
@@ -192,8 +212,12 @@ class CopyOut extends CopyQuery {
   #pass(messages: Buffer): void {
     if (messages.length === 0) return;
     this.#hash.update(messages);
-    const { stream } = this;
-    if (this.into.write(messages) || !stream) return;
+    const [stream, chunk] = [this.stream, this.#chunk];
+    chunk.users++;
+    const more = this.into.write(messages, () => {
+      this.#release(chunk);
+    });
+    if (more || !stream) return;
     stream.pause();
     this.into.onDrain(() => {
       stream.resume();
@@ -205,7 +229,9 @@ class CopyOut extends CopyQuery {
     if (!stream || !this.#parser) return;
     stream.off('data', this.#onData);
     stream.on('data', this.#parser);
-    if (rest.length > 0) this.#parser(rest);
+    if (stream instanceof ReusingSocket) stream.lend(false);
+    // The parser may keep it.
+    if (rest.length > 0) this.#parser(Buffer.from(rest));
     stream.resume();
   }
 }

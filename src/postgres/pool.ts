@@ -1,6 +1,8 @@
+import { Socket } from 'node:net';
 import pg from 'pg';
 import { faultOf } from './error.js';
 import { requireOwnSession, SECOND_SESSION_MS } from './pooler.js';
+import { ReusingSocket } from './socket.js';
 import { retryable } from '../core/retry.js';
 
 /**
@@ -62,6 +64,8 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
         keepAlive: true,
         keepAliveInitialDelayMillis: 10_000,
         application_name: 'sluice',
+        // Of TLS pg makes its own.
+        stream: (connection?: { readonly ssl?: unknown }) => (connection?.ssl ? new Socket() : new ReusingSocket()),
       });
       // An idle connection that dies is replaced; whoever uses one next meets the error itself.
       pool.on('error', () => undefined);

@@ -5,6 +5,7 @@ import { adoptablePartitions } from '../../src/planning/adoptable.js';
 import { askedInterval, requireRange } from '../../src/planning/asked.js';
 import { problemOf } from '../../src/planning/check.js';
 import { unsafeCalls, type Call } from '../../src/planning/functions.js';
+import { namesAny } from '../../src/planning/volatiles.js';
 import { impactOf, mappingText } from '../../src/planning/impact.js';
 import { loadDataset, projectFiles } from '../project/helpers.js';
 
@@ -51,6 +52,23 @@ test('calls that must not be: not PostgreSQL’s own safe ones, unlike others of
   assert.deepEqual(unsafe([]), ['public.random', 'mine.x', 'pg_catalog.nextval']);
   assert.deepEqual(unsafe(['NextVal', 'mine.x', 'random']), []);
   assert.deepEqual(unsafe(['other.x', 'pg_catalog.random']), ['public.random', 'mine.x', 'pg_catalog.nextval']);
+});
+
+test('a name may stand in a text however it is written, also where it does not', () => {
+  const names = ['nextval', 'lo_get', 'two words', 'größe'];
+  for (const text of [
+    "SELECT NextVal('s')",
+    '/* nextval */ SELECT 1',
+    'SELECT x."nextval"',
+    'SELECT "Two Words"(1)',
+    'SELECT Größe(1)',
+  ])
+    assert.equal(namesAny(text, names), true, text);
+  // Escaped, or cut by PostgreSQL to a name of 63 bytes: nobody can tell.
+  for (const text of ['SELECT U&"n\\0065xtval"(1)', `SELECT ${'x'.repeat(64)}(1)`])
+    assert.equal(namesAny(text, names), true);
+  for (const text of ['SELECT nextval2(1), my_nextval, lo_gets', 'SELECT nextval$ FROM t'])
+    assert.equal(namesAny(text, names), false);
 });
 
 test('a refusal of planning is taken apart into a problem', () => {

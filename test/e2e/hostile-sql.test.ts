@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type pg from 'pg';
+import type { Problem } from '../../src/contracts/errors.js';
 import { checkProject } from '../../src/planning/check.js';
 import { openProject } from '../../src/worker/open.js';
 import { projectYaml } from '../support/backfills.js';
@@ -95,18 +96,23 @@ after(() => stack.stop());
 
 const traces = async (): Promise<unknown[]> => (await warehouse.query('SELECT who FROM raw.traces')).rows;
 
+/** What checking the project tells, by dataset. */
+async function problemsOf(projectDir: string): Promise<ReadonlyMap<string, Problem>> {
+  const opened = await openProject({ projectDir, environment: 'default', env: stack.env });
+  const { problems } = await opened
+    .db()
+    .then((db) => checkProject({ project: opened.project(), db, pool: opened.pool, now: Date.now() }))
+    .finally(opened.close);
+  return new Map(problems.map((problem) => [problem.file.replace(/^datasets\/|\.\w+$/g, ''), problem]));
+}
+
 test('whatever may write is refused, however it is called, and has not run by then', async () => {
   const files = Object.entries(REFUSED).map(([name, [text]]) => [
     `datasets/${name}.${text.startsWith('/*') ? 'sql' : 'yaml'}`,
     text,
   ]);
   const project = stack.project('hostile', { 'sluice.yaml': projectYaml('hostile'), ...Object.fromEntries(files) });
-  const opened = await openProject({ projectDir: project, environment: 'default', env: stack.env });
-  const { problems } = await opened
-    .db()
-    .then((db) => checkProject({ project: opened.project(), db, pool: opened.pool, now: Date.now() }))
-    .finally(opened.close);
-  const told = new Map(problems.map((problem) => [problem.file.replace(/^datasets\/|\.\w+$/g, ''), problem]));
+  const told = await problemsOf(project);
   for (const [name, [, says]] of Object.entries(REFUSED)) {
     const problem = told.get(name);
     assert.equal(problem?.code, 'unsafe_function', `${name}: ${JSON.stringify(problem)}`);
@@ -117,6 +123,33 @@ test('whatever may write is refused, however it is called, and has not run by th
   assert.deepEqual(await traces(), []);
   const { rows } = await warehouse.query(`SELECT is_called FROM raw.numbers`);
   assert.deepEqual(rows, [{ is_called: false }]);
+});
+
+test('where nothing can run unseen, text without a name of what may write is not asked about; the rest is, however it is written', async () => {
+  const bare = await stack.connect('bare');
+  await bare.query(`CREATE FUNCTION public.touch(int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT $1';
+    CREATE FUNCTION public."Touch Me"(int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT $1'; CREATE SEQUENCE public.numbers`);
+  const series = (item: string): string =>
+    `/*\ntime: at\n*/\nSELECT d AS at, ${item} AS x FROM generate_series(:start, :end - interval '1 day', interval '1 day') d\n`;
+  const tries = {
+    built_in: series("nextval('public.numbers')"),
+    mine: series('touch(1)'),
+    quoted: series('public."Touch Me"(1)'),
+    escaped: series('U&"\\0074ouch"(1)'),
+    fine: series('1'),
+    unseen: series('1 &&& 1'),
+    through: `/*\ntime: at\n*/\nSELECT at, x FROM fine WHERE at >= :start AND at < :end\n`,
+  };
+  const files = Object.entries(tries).map(([name, text]) => [`datasets/${name}.sql`, text]);
+  const yaml = projectYaml('bare').replace('embedded:warehouse', 'embedded:bare');
+  const project = stack.project('bare', { 'sluice.yaml': yaml, ...Object.fromEntries(files) });
+  const codes = async (): Promise<object> =>
+    Object.fromEntries([...(await problemsOf(project))].map(([name, { code }]) => [name, code]).sort());
+  const named = ['built_in', 'escaped', 'mine', 'quoted'].map((name) => [name, 'unsafe_function']);
+  assert.deepEqual(await codes(), Object.fromEntries([...named, ['unseen', 'sql_error']]));
+  await bare.query(`CREATE FUNCTION public.both(int, int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT $1';
+    CREATE OPERATOR public.&&& (FUNCTION = public.both, LEFTARG = int, RIGHTARG = int)`);
+  assert.deepEqual(await codes(), Object.fromEntries([...named, ['unseen', 'unsafe_function']]));
 });
 
 test('semicolons and parameters in text stay text; what is allowed by name runs', async () => {

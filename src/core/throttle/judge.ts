@@ -5,12 +5,14 @@
  */
 import { formatInstant } from '../interval/interval.js';
 import type { Instant } from '../interval/interval.js';
+import { adaptive } from './adaptive.js';
+import type { AdaptiveState } from './adaptive.js';
 import { fixed } from './fixed.js';
 import { beginHalts, CLEAN_TICKS, halt } from './halts.js';
 import type { Halts } from './halts.js';
 import { stopsIn, unknownIn } from './stops.js';
 import type { Stop, Unknown } from './stops.js';
-import type { Law, Order, Readings, Rules, Verdict } from './types.js';
+import type { Order, Readings, Rules, Step, Verdict } from './types.js';
 import { nextWindow, windowAt } from './windows.js';
 import type { Change, Window } from './windows.js';
 
@@ -18,6 +20,8 @@ import type { Change, Window } from './windows.js';
 export interface GovernorState {
   /** The law's slots at its last step. */
   readonly wish: number;
+  /** What the adaptive law learned; kept while the project has another one. */
+  readonly adaptive: AdaptiveState | null;
   readonly halts: Halts;
 }
 
@@ -30,7 +34,7 @@ export interface Judged {
 
 /** A governor that knows nothing yet. */
 export function beginGovernor(): GovernorState {
-  return { wish: 0, halts: beginHalts() };
+  return { wish: 0, adaptive: null, halts: beginHalts() };
 }
 
 /**
@@ -42,11 +46,11 @@ export function judge(state: GovernorState, readings: Readings, rules: Rules, no
   const window = windowAt(rules.windows, nowMs);
   const next = nextWindow(rules.windows, nowMs);
   const most = Math.max(0, Math.min(rules.slots, window?.slots ?? Infinity, rules.order?.slots ?? Infinity));
-  const law: Law<null> = fixed;
+  const { needs } = rules.law === 'adaptive' ? adaptive : fixed;
   const stops = stopsIn(readings, rules.holdWhen);
-  const unknown = unknownIn(readings, law.needs, state.halts.stopped?.reading, rules.holdWhen);
+  const unknown = unknownIn(readings, needs, state.halts.stopped?.reading, rules.holdWhen);
   // A law that can't see does not learn.
-  const step = unknown.length > 0 ? null : law.step(null, readings, { most, knee: rules.knee }, tickMs);
+  const step = unknown.length > 0 ? null : lawful(state, readings, rules, most, tickMs);
   const wish = step?.slots ?? state.wish;
   const seen = { stops, unknown: unknown.length > 0, wish: Math.min(wish, most), tickMs };
   const { halts, cancel } = halt(state.halts, seen);
@@ -61,8 +65,18 @@ export function judge(state: GovernorState, readings: Readings, rules: Rules, no
   ];
   const least = bids.reduce((a, b) => (b.slots < a.slots ? b : a));
   const verdict = { ...least, slots: Math.max(0, Math.floor(least.slots)), cancel };
-  return { state: { wish, halts }, verdict, next };
+  return { state: { wish, adaptive: step?.adaptive ?? state.adaptive, halts }, verdict, next };
 }
+
+/** A step of the project's law. */
+function lawful(state: GovernorState, readings: Readings, rules: Rules, most: number, tickMs: number): Lawful {
+  const bounds = { most, knee: rules.knee };
+  if (rules.law === 'fixed') return { ...fixed.step(null, readings, bounds, tickMs), adaptive: null };
+  const step = adaptive.step(state.adaptive ?? adaptive.begin(bounds), readings, bounds, tickMs);
+  return { ...step, adaptive: step.state };
+}
+
+type Lawful = Omit<Step<unknown>, 'state'> & { readonly adaptive: AdaptiveState | null };
 
 type Bid = Omit<Verdict, 'cancel'>;
 
