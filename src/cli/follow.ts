@@ -5,10 +5,9 @@ import { NOTHING_TOLD, plainLines } from './render/plain.js';
 import { progressLines } from './render/progress.js';
 import { metered, NO_RATE } from './render/rate.js';
 import { statusLines } from './render/status.js';
-import type { LimitShown } from './render/warehouse.js';
 import type { Session } from './session.js';
 import { answerOf } from './wait.js';
-import { limitsShown } from './warehouse.js';
+import { limitsShown, type LimitShown } from './warehouse.js';
 
 export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted: 130 } as const;
 

@@ -7,7 +7,6 @@ import { namesOfEpochs, isBusy, standingOf, type StandingRow } from '../store/st
 import type { Db } from '../store/store.js';
 import { turnsTaken } from '../warehouse/postgres/gate.js';
 import type { Opened } from '../worker/open.js';
-import type { LimitShown } from './render/warehouse.js';
 
 /** What `sluice warehouse --json` says of one connection. */
 export interface Standing {
@@ -83,6 +82,9 @@ export async function standings(opened: Opened, connections: readonly Connection
     }),
   );
 }
+
+/** What one line of the live display says of a database. */
+export type LimitShown = Pick<Standing, 'connection' | 'slots' | 'cause' | 'reason'>;
 
 /** Of the databases that a governor or a person keeps: what stands, in a line each. Without a look at the databases themselves. */
 export async function limitsShown(opened: Opened): Promise<LimitShown[]> {

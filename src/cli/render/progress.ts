@@ -10,7 +10,8 @@ import { datasetLines, failureLine, failuresOf, headerLines, nextLines, warningT
 import type { DatasetFailure } from './backfill.js';
 import { formatCount, plural } from './format.js';
 import type { RateMeter } from './rate.js';
-import { limitLine, type LimitShown } from './warehouse.js';
+import type { LimitShown } from '../warehouse.js';
+import { limitLine } from './warehouse.js';
 import { joined, paint, span } from './text.js';
 import type { Screen } from './text.js';
 

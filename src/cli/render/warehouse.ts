@@ -1,6 +1,6 @@
 /** `warehouse`: what stands on each connection and why, and its history. */
 import type { HistoryRow } from '../../store/standing.js';
-import type { Standing } from '../warehouse.js';
+import type { LimitShown, Standing } from '../warehouse.js';
 import { formatDuration, formatMoment, plural } from './format.js';
 import { table } from './table.js';
 import { joined, paint, span, wrap, type Line, type Screen, type Style } from './text.js';
@@ -16,9 +16,6 @@ const STYLES: Readonly<Record<string, Style>> = {
   idle: 'faint',
   budget: 'faint',
 };
-
-/** What one line of the live display says of a database. */
-export type LimitShown = Pick<Standing, 'connection' | 'slots' | 'cause' | 'reason'>;
 
 /** `limit  warehouse 3 slots  foreground  5 backends of others are active`. */
 export function limitLine({ connection, slots, cause, reason }: LimitShown, screen: Screen): string {

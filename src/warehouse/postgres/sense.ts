@@ -21,14 +21,14 @@ const NEEDS_STATS = 'this role may not see what others do: GRANT pg_monitor (or 
 
 /**
  * Who is at work. A parallel worker counts for its leader's side. Our own look must be among the rows, active, begun just now: statistics that are switched off or
- * frozen show something else. Backends that wait for their client cost nothing.
+ * frozen show something else. Backends that wait for their client cost nothing, and governors look but do no work.
  */
 const ACTIVITY = `
   WITH a AS (SELECT a.*, coalesce(l.application_name, a.application_name) AS app
     FROM pg_stat_activity a LEFT JOIN pg_stat_activity l ON l.pid = a.leader_pid
     WHERE a.backend_type IN ('client backend', 'parallel worker') OR a.backend_type IS NULL)
   , active AS (SELECT app = 'sluice' OR app LIKE 'sluice/%' AS ours FROM a
-    WHERE state = 'active' AND wait_event_type IS DISTINCT FROM 'Client' AND pid <> pg_backend_pid() AND leader_pid IS DISTINCT FROM pg_backend_pid())
+    WHERE state = 'active' AND wait_event_type IS DISTINCT FROM 'Client' AND app NOT LIKE 'sluice/governor/%')
   SELECT pg_has_role('pg_read_all_stats', 'USAGE') AS sees,
     (SELECT count(*)::int FROM a WHERE state = 'disabled') AS disabled,
     coalesce((SELECT state = 'active' AND abs(extract(epoch FROM clock_timestamp() - query_start)) < 2 FROM a WHERE pid = pg_backend_pid()), false) AS fresh,
