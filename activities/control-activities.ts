@@ -26,7 +26,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
   return {
     planOnly: (request) =>
       closed(async () => {
-        const project = await deps.project(request.definition);
+        const project = await deps.flagged(await deps.project(request.definition), request.set);
         const plan = await planRequest({ project, db: deps.db, pool: deps.pool, now: deps.now() }, request);
         await savePlan(deps.db, plan);
         return planDocument(plan);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { BackfillRequest } from '../src/contracts/request.js';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { PlanHead } from '../src/store/plans.js';
 import type { Pool } from '../src/postgres/pool.js';
@@ -31,6 +32,8 @@ export interface ControlDeps {
   readonly pool: (connection: string) => Pool;
   /** The project as this worker deploys it, or a registered definition by its hash. */
   readonly project: (hash: string | undefined) => Promise<Project>;
+  /** It with other values of its flags. */
+  readonly flagged: (project: Project, set: BackfillRequest['set']) => Promise<Project>;
   readonly now: () => number;
   /** What Temporal says of a workflow that holds a reservation. */
   readonly workflowState: (workflowId: string) => Promise<'open' | 'closed' | 'unknown'>;

@@ -42,11 +42,12 @@ interface OpenOrder {
 export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise<Opened> {
   const { ref, again } = order;
   await claim(deps, order);
-  const project = await deps.project(again ? undefined : order.request.definition);
+  const base = await deps.project(again ? undefined : order.request.definition);
   const current = await deps.project(undefined);
   // What this worker runs is deployed, also while another one deploys its own.
-  if (current.protected && project.hash !== current.hash) await requireDeployed(deps.db, project);
+  if (current.protected && base.hash !== current.hash) await requireDeployed(deps.db, base);
   const request = await asPlanned(deps.db, order.request);
+  const project = await deps.flagged(base, request.set);
   const answer = await inTurn(() =>
     deps.db.transaction(async (tx) => {
       await lockScope(tx, ref);

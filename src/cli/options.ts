@@ -40,6 +40,7 @@ export interface RequestOptions {
   readonly onConflict?: string;
   readonly maxParallel?: string;
   readonly overwrite?: boolean;
+  readonly set?: readonly string[];
 }
 
 export function addCommon(command: Command): Command {
@@ -75,9 +76,17 @@ export function addRebuild(command: Command): Command {
   return command.option('--rebuild <what>', `what is built again: ${REBUILD.join(', ')}`);
 }
 
+export function addSet(command: Command): Command {
+  return command.addOption(
+    new Option('--set <flag=value>', 'another value of a flag of the project, this once; may be repeated').argParser(
+      collected,
+    ),
+  );
+}
+
 /** Everything of `backfill` that goes into its request, range and selection apart. */
 export function addRequest(command: Command): Command {
-  return addReason(addRebuild(command))
+  return addSet(addReason(addRebuild(command)))
     .option('--plan <fingerprint>', 'carry out this plan; refused when it is no longer true')
     .option('--ticket <ticket>', 'a reference for the journal')
     .option('--priority <1..5>', '1 is first (default 3)')
@@ -163,9 +172,22 @@ export function backfillInput(
       onFailure: oneOf('--on-failure', onFailure, ON_FAILURE),
       onConflict: oneOf('--on-conflict', onConflict, ON_CONFLICT),
       overwrite,
+      set: setInput(options.set),
     }),
     ...adjustInput(options),
   };
+}
+
+/** `--set x=7` as `{ x: '7' }`; what a flag's value may be is for whoever knows the project. */
+function setInput(written: readonly string[] | undefined): BackfillInput['set'] {
+  if (written === undefined) return undefined;
+  return Object.fromEntries(
+    written.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 1) throw bad('--set', text, 'Write it as --set flag=value.');
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
 }
 
 /** `--priority` and `--max-parallel`, of `backfill` and of `adjust`. */

@@ -10,7 +10,7 @@ import { claimBackfill, endBackfill, findBackfill } from '../store/backfills.js'
 import { deployedDefinition } from '../store/definitions.js';
 import { asPlanned } from '../store/plans.js';
 import type { Db } from '../store/store.js';
-import { createDefinitions, register } from '../worker/definitions.js';
+import { createDefinitions, register, withFlags } from '../worker/definitions.js';
 import type { Io } from './io.js';
 import type { Session } from './session.js';
 
@@ -54,7 +54,8 @@ export async function prepare(io: Io, session: Session, asked: BackfillInput, wh
   const project = await chosen(db, session.opened.project(), which, io);
   const input = { ...(await asPlanned(db, asked)), definition: project.hash };
   const request = BackfillRequest.parse(input);
-  const plan = await planRequest({ project, db, pool: session.opened.pool, now: io.now() }, request);
+  const flagged = await withFlags(project, request.set, io.env);
+  const plan = await planRequest({ project: flagged, db, pool: session.opened.pool, now: io.now() }, request);
   if (request.plan !== undefined && request.plan !== plan.fingerprint) {
     throw new RequestError(
       'plan_changed',

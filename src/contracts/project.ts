@@ -192,10 +192,25 @@ export const ConnectionYaml = z.strictObject({
 });
 export type ConnectionYaml = z.output<typeof ConnectionYaml>;
 
+/** A value of a flag. */
+export const FlagValue = z.union([z.string().max(1_000), z.number(), z.boolean()], {
+  error: 'write a text, a number, true or false',
+});
+export type FlagValue = z.output<typeof FlagValue>;
+
+/** `retention_days: 90` is `:flag_retention_days` in SQL. */
+export const FlagsYaml = z.record(
+  z.string().regex(/^[a-z][a-z0-9_]{0,50}$/, 'a flag is named in lower case: letters, digits and _'),
+  FlagValue,
+);
+export type FlagsYaml = z.output<typeof FlagsYaml>;
+
 export const EnvironmentYaml = z.strictObject({
   schema: nonEmpty.optional(),
   /** Merged, key by key, into the connections of the same name. */
   connections: z.record(z.string(), ConnectionYaml.partial()).optional(),
+  /** Over the project's own. */
+  flags: FlagsYaml.optional(),
   defer: nonEmpty.optional(),
   protected: z.boolean().optional(),
 });
@@ -208,6 +223,7 @@ export const ProjectYaml = z.strictObject({
   connections: z.record(z.string(), ConnectionYaml),
   warehouse: nonEmpty,
   schema: nonEmpty,
+  flags: FlagsYaml.optional(),
   defaults: DefaultsYaml.optional(),
   environments: z.record(z.string(), EnvironmentYaml.nullable()).optional(),
 });

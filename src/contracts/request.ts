@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FlagValue } from './project.js';
 
 export const REBUILD = ['missing', 'stale', 'all'] as const;
 export const ORDER = ['oldest', 'newest'] as const;
@@ -34,6 +35,8 @@ export const BackfillRequest = z.strictObject({
   plan: z.string().max(100).optional(),
   /** Hash of a registered definition; without it, what the workers deploy. */
   definition: z.string().max(100).optional(),
+  /** Values of the project's flags, for this backfill alone. */
+  set: z.record(z.string().max(51), FlagValue).optional(),
   reason: z.string().max(4000).optional(),
   ticket: z.string().max(400).optional(),
   requestedBy: z.string().max(400).optional(),

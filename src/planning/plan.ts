@@ -136,7 +136,7 @@ function assemble(
     datasets,
     ...(deferred.length === 0 ? {} : { deferred }),
   };
-  const { from, to, last, on, select: selectors, exclude } = request;
+  const { from, to, last, on, select: selectors, exclude, set } = request;
   return {
     ...content,
     definition: project.hash,
@@ -148,6 +148,7 @@ function assemble(
       on,
       select: selectors,
       exclude,
+      set,
       rebuild: request.rebuild === 'missing' ? undefined : request.rebuild,
     },
     order: request.order,

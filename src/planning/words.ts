@@ -11,6 +11,7 @@ interface Command {
   readonly last?: unknown;
   readonly on?: unknown;
   readonly exclude?: unknown;
+  readonly set?: unknown;
   readonly rebuild?: 'missing' | 'stale' | 'all';
 }
 
@@ -24,10 +25,17 @@ export function backfillCommand(selection: readonly string[], { environment, reb
     ...selection,
     ...options,
     ...excluded,
+    ...setWords(asked.set),
     ...(rebuild === undefined || rebuild === 'missing' ? [] : ['--rebuild', rebuild]),
     ...environmentWords(environment),
   ];
   return ['sluice backfill', ...words.map(shellWord)].join(' ');
+}
+
+function setWords(set: unknown): string[] {
+  return typeof set === 'object' && set !== null
+    ? Object.entries(set).flatMap(([flag, value]) => ['--set', `${flag}=${String(value)}`])
+    : [];
 }
 
 function shellWord(word: string): string {

@@ -12,7 +12,7 @@ import { shape } from './shape.js';
 import { resolvePlain } from './template.js';
 import type { Env } from './template.js';
 import { problemAt } from './text.js';
-import type { Mistake } from './text.js';
+import type { Flags, Mistake } from './text.js';
 import { readYaml } from './yaml.js';
 import type { Path, YamlSource } from './yaml.js';
 
@@ -31,6 +31,7 @@ export interface Config {
   readonly protected: boolean;
   readonly defer?: string;
   readonly defaults: DefaultsYaml;
+  readonly flags: Flags;
   /** The document, variables resolved. */
   readonly source: YamlSource | undefined;
   /** Its value as written. */
@@ -42,6 +43,8 @@ export interface ConfigOptions {
   readonly env: Env;
   /** Connections of a registered definition have no `url`. */
   readonly registered: boolean;
+  /** Values of flags that go before those of the file. */
+  readonly set?: Flags;
 }
 
 const PartialProject = ProjectYaml.partial().extend({
@@ -90,6 +93,7 @@ function configOf(
     protected: environment.protected ?? false,
     ...(environment.defer === undefined ? {} : { defer: environment.defer }),
     defaults: yaml.defaults ?? {},
+    flags: new Map([...Object.entries({ ...yaml.flags, ...environment.flags }), ...(options.set ?? [])]),
     source,
   };
 }

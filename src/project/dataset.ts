@@ -38,7 +38,7 @@ export function readDataset(file: DatasetFile, config: Config): DatasetRead {
 function readTransform(file: DatasetFile, config: Config): DatasetRead {
   const header = readHeader(file);
   const locate = locator(file.text);
-  const { parsed, mistakes } = parseStatement(file.text, locate);
+  const { parsed, mistakes } = parseStatement(file.text, locate, config.flags);
   const problems = [
     ...header.problems,
     ...mistakes.map(({ offset, ...mistake }) => problemAt(file.file, locate(offset), mistake)),

@@ -9,11 +9,13 @@ import { didYouMean } from './nearest.js';
 import type { ExtractBody, Statement } from './project.js';
 import { parseStatement } from './sql/statement.js';
 import { problemAt } from './text.js';
+import type { Flags } from './text.js';
 
 type At = Pick<Draft, 'file' | 'source' | 'problems'>;
 
 /** Checks what stands under `extract:`; undefined where something that it cannot do without is wrong. */
-export function readExtract(yaml: PartialExtractYaml, at: At, { connections }: Config): ExtractBody | undefined {
+export function readExtract(yaml: PartialExtractYaml, at: At, config: Config): ExtractBody | undefined {
+  const { connections, flags } = config;
   const { from, source_timezone: sourceTimezone } = yaml;
   if (from !== undefined && connections && !connections.has(from)) {
     const known = [...connections.keys()];
@@ -24,7 +26,7 @@ export function readExtract(yaml: PartialExtractYaml, at: At, { connections }: C
       remedy,
     });
   }
-  const read = whatIsRead(yaml, at);
+  const read = whatIsRead(yaml, at, flags);
   const time = typeof yaml.time === 'string' ? { column: yaml.time } : yaml.time;
   if (from === undefined || !read) return undefined;
   return {
@@ -41,6 +43,7 @@ export function readExtract(yaml: PartialExtractYaml, at: At, { connections }: C
 function whatIsRead(
   { table, query }: PartialExtractYaml,
   at: At,
+  flags: Flags,
 ): { table: TableName } | { query: Statement } | undefined {
   if ((table === undefined) === (query === undefined)) {
     // One that is written but wrong has been reported.
@@ -55,16 +58,16 @@ function whatIsRead(
       });
     return undefined;
   }
-  if (query !== undefined) return readQuery(query, at);
+  if (query !== undefined) return readQuery(query, at, flags);
   const parsed = parseTableName(table ?? '', 'public');
   if (!parsed) report(at, ['extract', 'table'], badTable('extract.table', table ?? ''));
   return parsed && { table: parsed };
 }
 
 /** The query reads the source, where no dataset is: its tables are not lineage. */
-function readQuery(query: string, at: At): { query: Statement } | undefined {
+function readQuery(query: string, at: At, flags: Flags): { query: Statement } | undefined {
   const locate = at.source?.locateIn(['extract', 'query']) ?? (() => ({ line: 1, column: 1 }));
-  const { parsed, mistakes } = parseStatement(query, locate);
+  const { parsed, mistakes } = parseStatement(query, locate, flags);
   for (const { offset, ...mistake } of mistakes) at.problems.push(problemAt(at.file, locate(offset), mistake));
   return parsed && { query: parsed.statement };
 }

@@ -3,6 +3,7 @@ import { ProjectError } from '../contracts/errors.js';
 import type { Problem } from '../contracts/errors.js';
 import { PROJECT_FILE, readConfig } from './config.js';
 import type { Config } from './config.js';
+import { readSet, SET_FILE } from './set-flags.js';
 import { orderDatasets } from './cycles.js';
 import type { Resolved } from './cycles.js';
 import { finishDataset } from './finish.js';
@@ -31,7 +32,11 @@ export interface LoadOptions {
  * @throws ProjectError with every problem there is, sorted by file and line.
  */
 export async function loadProject(files: Readonly<Record<string, string>>, options: LoadOptions): Promise<Project> {
-  const { config, problems: configProblems } = readConfig(files[PROJECT_FILE], { registered: false, ...options });
+  const { config, problems: configProblems } = readConfig(files[PROJECT_FILE], {
+    registered: false,
+    ...options,
+    set: readSet(files[SET_FILE]),
+  });
   const found = datasetFiles(files);
   const reads = found.files.map((file) => readDataset(file, config));
   const drafts = reads.flatMap(({ draft }) => (draft ? [draft] : []));
@@ -76,6 +81,7 @@ function projectOf(
     warehouse: config.warehouse,
     schema: config.schema,
     protected: config.protected,
+    flags: config.flags,
     ...(config.defer === undefined ? {} : { defer: config.defer }),
     datasets,
     ...definitionOf(files, config.written),
@@ -85,6 +91,7 @@ function projectOf(
 function relevant(files: Readonly<Record<string, string>>, datasets: readonly DatasetFile[]): Record<string, string> {
   return Object.fromEntries([
     [PROJECT_FILE, files[PROJECT_FILE] ?? ''],
+    ...(files[SET_FILE] === undefined ? [] : [[SET_FILE, files[SET_FILE]] as [string, string]]),
     ...datasets.map(({ file, text }): [string, string] => [file, text]),
   ]);
 }

@@ -1,4 +1,4 @@
-import type { EpochUnit, LAWS, MOVES, PUBLISH, SCAN, STORAGE } from '../contracts/project.js';
+import type { EpochUnit, FlagValue, LAWS, MOVES, PUBLISH, SCAN, STORAGE } from '../contracts/project.js';
 import { scopeName } from '../contracts/scope.js';
 import type { TableName } from '../contracts/table.js';
 import type { Need } from '../core/graph/need.js';
@@ -144,6 +144,8 @@ export interface Project {
   readonly protected: boolean;
   /** The environment that is read for what this one has not built. */
   readonly defer?: string;
+  /** Values of its flags in this environment: what SQL knows as `:flag_<name>`. */
+  readonly flags: ReadonlyMap<string, FlagValue>;
   /** In topological order: what is read comes first; ties by name. */
   readonly datasets: ReadonlyMap<string, Dataset>;
   /** Hash of its files, connection URLs left out: names a definition. */

@@ -1,4 +1,8 @@
 import type { Problem } from '../contracts/errors.js';
+import type { FlagValue } from '../contracts/project.js';
+
+/** Values of the project's flags in an environment, by name. */
+export type Flags = ReadonlyMap<string, FlagValue>;
 
 /** 1-based, as editors count; columns in UTF-16 units. */
 export interface Place {

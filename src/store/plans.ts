@@ -54,8 +54,16 @@ export async function asPlanned<Request extends BackfillInput>(db: Db, request: 
   return { ...request, ...Answered.parse(plan.request), rebuild: plan.rebuild };
 }
 
-const ASKED = ['from', 'to', 'last', 'on', 'select', 'exclude'] as const;
-const Answered = BackfillRequest.pick({ from: true, to: true, last: true, on: true, select: true, exclude: true });
+const ASKED = ['from', 'to', 'last', 'on', 'select', 'exclude', 'set'] as const;
+const Answered = BackfillRequest.pick({
+  from: true,
+  to: true,
+  last: true,
+  on: true,
+  select: true,
+  exclude: true,
+  set: true,
+}).strip();
 
 /** One dataset of a plan, and the plan's head. */
 export async function loadPlanDataset(

@@ -1,6 +1,8 @@
 import { RequestError } from '../contracts/errors.js';
 import { loadProject } from '../project/load.js';
+import type { BackfillRequest } from '../contracts/request.js';
 import type { Project } from '../project/project.js';
+import { setFlags } from '../project/set-flags.js';
 import type { Env } from '../project/template.js';
 import { deployDefinition, loadDefinition, registerDefinition } from '../store/definitions.js';
 import type { Db } from '../store/store.js';
@@ -32,6 +34,25 @@ export function createDefinitions(
     known.catch(() => loaded.delete(hash));
     return known;
   };
+}
+
+/** The project with other values of its flags, for one backfill; its connections are those that are open. */
+export async function withFlags(project: Project, set: BackfillRequest['set'], env: Env): Promise<Project> {
+  if (set === undefined || Object.keys(set).length === 0) return project;
+  const files = setFlags(project.files, project.flags, set);
+  return loadProject(files, { environment: project.environment, env, registered: true });
+}
+
+/** The same, registered: what was carried out can be looked up by its hash. */
+export async function registerFlagged(
+  db: Db,
+  project: Project,
+  set: BackfillRequest['set'],
+  env: Env,
+): Promise<Project> {
+  const flagged = await withFlags(project, set, env);
+  if (flagged !== project) await register(db, flagged);
+  return flagged;
 }
 
 /** Registers a project and says that the workers run it. */

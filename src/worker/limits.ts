@@ -13,6 +13,9 @@ import type { Db } from '../store/store.js';
 /** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
 export const ACTIVITY_QUEUE = 2;
 
+/** Workflows that a worker keeps in memory; of any other it reads the history again, whenever something happens to it. */
+const CACHED_WORKFLOWS = 300;
+
 /** Rows of a chunk: `SLUICE_CHUNK_ROWS`, or what suits most. */
 export function chunkRowsOf({ SLUICE_CHUNK_ROWS: written }: Env): number {
   if (written === undefined) return CHUNK_ROWS;
@@ -21,6 +24,17 @@ export function chunkRowsOf({ SLUICE_CHUNK_ROWS: written }: Env): number {
     'bad_chunk_rows',
     `SLUICE_CHUNK_ROWS is ${JSON.stringify(written)}, which is no number of rows`,
     `write a whole number such as ${CHUNK_ROWS}, or leave it out`,
+  );
+}
+
+/** `SLUICE_CACHED_WORKFLOWS`, or what suits most. With 0 every workflow task is a replay. */
+export function cachedWorkflowsOf({ SLUICE_CACHED_WORKFLOWS: written }: Env): number {
+  if (written === undefined) return CACHED_WORKFLOWS;
+  if (/^\d{1,6}$/.test(written)) return Number(written);
+  throw new RequestError(
+    'bad_cached_workflows',
+    `SLUICE_CACHED_WORKFLOWS is ${JSON.stringify(written)}, which is no number of workflows`,
+    `write a whole number such as ${CACHED_WORKFLOWS}, or leave it out`,
   );
 }
 

@@ -2,11 +2,22 @@ import type { Connection } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { ACTIVITY_QUEUE } from './limits.js';
 
+/** WORKER_VERSIONING_MODE_VERSIONED of Temporal's API. */
+const VERSIONED = 2;
+
 /** Somebody who asks a task queue for work. */
 export interface Poller {
   readonly identity: string;
   /** When it last asked, in ms since the epoch. */
   readonly polledAt: number;
+  /** `<deployment>:<build id>` of one that is versioned. */
+  readonly build?: string | undefined;
+}
+
+/** Who serves a task queue, and which build gets what is new: of workers that are not versioned, where none is named. */
+export interface Polled {
+  readonly pollers: readonly Poller[];
+  readonly current: string | undefined;
 }
 
 /** Who asked for work lately, as Temporal remembers it for some minutes. `type` is that of the queue in Temporal's API. */
@@ -15,17 +26,28 @@ export async function pollersOf(
   namespace: string,
   taskQueue: string,
   type: number,
-): Promise<Poller[]> {
-  const { pollers } = await workflowService.describeTaskQueue({
+): Promise<Polled> {
+  const { pollers, versioningInfo } = await workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: taskQueue },
     // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- as in limits.ts
     taskQueueType: type,
   });
-  return pollers.map(({ identity, lastAccessTime }) => ({
-    identity: identity ?? '',
-    polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
-  }));
+  return {
+    pollers: pollers.map(({ identity, lastAccessTime, deploymentOptions }) => ({
+      identity: identity ?? '',
+      polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-comparison -- as in limits.ts
+      build: deploymentOptions?.workerVersioningMode === VERSIONED ? buildOf(deploymentOptions) : undefined,
+    })),
+    current: buildOf(versioningInfo?.currentDeploymentVersion),
+  };
+}
+
+function buildOf(
+  version: { readonly deploymentName?: string | null; readonly buildId?: string | null } | null | undefined,
+): string | undefined {
+  return version?.buildId ? `${version.deploymentName}:${version.buildId}` : undefined;
 }
 
 /** A poll lasts a minute at most, and counts from its beginning: a worker that asked longer ago than this is gone. */
@@ -38,7 +60,7 @@ const LATELY_MS = 75_000;
 export async function isPolled(connection: NativeConnection, namespace: string, taskQueue: string): Promise<boolean> {
   const now = Date.now();
   try {
-    const pollers = await pollersOf(connection, namespace, taskQueue, ACTIVITY_QUEUE);
+    const { pollers } = await pollersOf(connection, namespace, taskQueue, ACTIVITY_QUEUE);
     return pollers.some(({ polledAt }) => now - polledAt < LATELY_MS);
   } catch {
     return true;

@@ -14,19 +14,21 @@ import { SystemError } from '../contracts/errors.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
-import { createDefinitions, deploy } from './definitions.js';
+import { createDefinitions, deploy, registerFlagged } from './definitions.js';
 import { createGovernorStarter } from './governors.js';
-import { applyBudgets, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
+import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { isPolled } from './pollers.js';
 import { registerSearchAttributes } from './search-attributes.js';
 import { startTracing, type Tracing } from './tracing.js';
-import { bundlePath, workerIdentity } from './version.js';
+import { bundlePath, codeVersion, versioningOf, workerIdentity } from './version.js';
 
 export interface WorkerOptions extends Place {
   /** Slices at work at once in this process; by default the warehouse's slots and one, so that a slot is never idle. */
   readonly concurrency?: number | undefined;
+  /** Name of the Worker Deployment that it belongs to; not versioned without. */
+  readonly deployment?: string | undefined;
   readonly log: Logger;
   /** Where metrics are served, on every address of this machine; nowhere without it. */
   readonly metricsPort?: number | undefined;
@@ -74,8 +76,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         project: opened.project().name,
         definition: opened.project().hash,
         queues: workers.map(({ options: { taskQueue } }) => taskQueue),
+        ...(options.deployment && { deployment: options.deployment, build: codeVersion() }),
       },
-      'worker runs',
+      options.deployment ? 'worker runs; new backfills come here while its build is the current one' : 'worker runs',
     );
     if (signal.aborted) stop();
     await running.finally(stop);
@@ -151,6 +154,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     pool: opened.pool,
     searchAttributes,
     project: createDefinitions(db, opened.project, options.env),
+    flagged: (base, set) => registerFlagged(db, base, set, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
     governing: governingOf(wiring, client),
@@ -159,6 +163,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     connection,
     namespace,
     identity: workerIdentity(),
+    ...versioningOf(options.deployment),
     shutdownGraceTime: '30s',
     shutdownForceTime: '45s',
   } as const;
@@ -168,7 +173,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...common,
       taskQueue: 'sluice',
       workflowBundle: await bundle(plugins),
-      maxCachedWorkflows: 300,
+      maxCachedWorkflows: cachedWorkflowsOf(options.env),
       maxConcurrentWorkflowTaskExecutions: 40,
     }),
     Worker.create({

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
@@ -12,7 +13,19 @@ export const SEARCH_ATTRIBUTES = [
 /** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API. */
 const KEYWORD = 2;
 
-/** Registers the search attributes that CONTRACT §4 names. False where this worker may not, and they are not there: then memo fields stand in. */
+/** How often, and for how long, the server is asked whether it knows them. */
+const AGAIN_MS = 200;
+const KNOWN_WITHIN_MS = 30_000;
+/**
+ * A cluster's services look at its namespaces every 2 s, each for itself, and the one that carries out workflows cannot be asked. A workflow that used an
+ * attribute before that stood still for four minutes (server 1.32 on PostgreSQL).
+ */
+const SETTLES_MS = 4_000;
+
+/**
+ * Registers the search attributes that CONTRACT §4 names, and waits until they may be used. False where this worker may not register them, and they are
+ * not there: then memo fields stand in.
+ */
 export async function registerSearchAttributes(
   connection: NativeConnection,
   namespace: string,
@@ -28,9 +41,27 @@ export async function registerSearchAttributes(
       namespace,
       searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, KEYWORD])),
     });
-    return await present();
+    if (!(await present())) return false;
+    await known(connection, namespace);
+    await wait(SETTLES_MS);
+    return true;
   } catch (error) {
     log.warn({ err: error }, 'search attributes could not be registered: memo fields of the same names are used');
     return false;
+  }
+}
+
+/** Until the frontend takes a query that names them. */
+async function known({ workflowService }: NativeConnection, namespace: string): Promise<void> {
+  const query = SEARCH_ATTRIBUTES.map((name) => `${name} = 'x'`).join(' AND ');
+  const end = Date.now() + KNOWN_WITHIN_MS;
+  for (;;) {
+    try {
+      await workflowService.countWorkflowExecutions({ namespace, query });
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+    await wait(AGAIN_MS);
   }
 }

@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import type { WorkerDeploymentOptions } from '@temporalio/worker';
 import { z } from 'zod';
+import { RequestError } from '../contracts/errors.js';
 
 const Manifest = z.object({ version: z.string() });
 
@@ -24,6 +26,30 @@ export function codeVersion(): string {
   const path = bundlePath();
   if (path === undefined) return packageVersion();
   return `${packageVersion()}+${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 8)}`;
+}
+
+/**
+ * Worker versioning: a backfill ends on the build that it began on, with its datasets; Temporal gives new ones to the deployment's current version.
+ * Activities too: workflow and activity of a backfill come from one build, so that neither meets what the other does not know.
+ *
+ * @throws {RequestError} `bad_deployment`: a name that Temporal would not take, or that would be cut in its version strings.
+ */
+export function versioningOf(deployment: string | undefined): { workerDeploymentOptions?: WorkerDeploymentOptions } {
+  if (!deployment) return {};
+  if (!/^[\w-]{1,100}$/.test(deployment)) {
+    throw new RequestError(
+      'bad_deployment',
+      `${JSON.stringify(deployment.slice(0, 120))} is no name for a deployment`,
+      'Write letters, digits, _ and -, at most 100 of them.',
+    );
+  }
+  return {
+    workerDeploymentOptions: {
+      version: { deploymentName: deployment, buildId: codeVersion() },
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'PINNED',
+    },
+  };
 }
 
 const MARK = ' sluice/';

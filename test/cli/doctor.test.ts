@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { judgeDatabase, type DatabaseFacts } from '../../src/cli/doctor/judge-database.js';
 import { judgeVersions } from '../../src/cli/doctor/store.js';
 import { judgeQueue } from '../../src/cli/doctor/temporal.js';
+import type { Check } from '../../src/cli/doctor/check.js';
+import type { Poller } from '../../src/worker/pollers.js';
 import { doctorLines } from '../../src/cli/render/doctor.js';
 
 const SOUND: DatabaseFacts = {
@@ -65,12 +67,21 @@ test('a queue is served by who polled lately, with the same code', () => {
     identity,
     polledAt,
   });
-  assert.equal(judgeQueue('q', [], here).state, 'fail');
-  assert.equal(judgeQueue('q', [at('1@h sluice/0.1.0+aa', here.now - 200_000)], here).state, 'fail');
-  assert.equal(judgeQueue('q', [at('1@h sluice/0.1.0+aa'), at('2@h sluice/0.1.0+aa')], here).state, 'ok');
-  const mixed = judgeQueue('q', [at('1@h sluice/0.1.0+aa'), at('2@h sluice/0.1.0+bb'), at('3@h')], here);
+  const judge = (pollers: readonly Poller[], current?: string): Check => judgeQueue('q', { pollers, current }, here);
+  assert.equal(judge([]).state, 'fail');
+  assert.equal(judge([at('1@h sluice/0.1.0+aa', here.now - 200_000)]).state, 'fail');
+  assert.equal(judge([at('1@h sluice/0.1.0+aa'), at('2@h sluice/0.1.0+aa')]).state, 'ok');
+  const mixed = judge([at('1@h sluice/0.1.0+aa'), at('2@h sluice/0.1.0+bb'), at('3@h')]);
   assert.equal(mixed.state, 'warn');
   assert.match(mixed.message, /0\.1\.0\+aa: 2@h sluice\/0\.1\.0\+bb; 3@h, of an unknown version$/);
+
+  const built = { ...at('1@h sluice/0.1.0+aa'), build: 'sluice:0.1.0+aa' };
+  assert.equal(judge([built], built.build).state, 'ok');
+  const idle = judge([built]);
+  assert.match(idle.message, /goes to workers without --deployment, and none polls it/);
+  assert.match(idle.remedy ?? '', /--deployment-name sluice --build-id 0\.1\.0\+aa$/);
+  assert.equal(judge([built], 'sluice:0.1.0+bb').state, 'fail');
+  assert.equal(judge([at('1@h sluice/0.1.0+aa')], 'sluice:0.1.0+bb').state, 'fail');
 });
 
 test('the schema is ours, older, newer, or not there', () => {

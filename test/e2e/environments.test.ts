@@ -174,3 +174,56 @@ test('what dev builds itself it no longer reads in prod', async () => {
   assert.deepEqual(await pricesIn('dev_me.per_day'), [1, 103, 9, 13]);
   assert.deepEqual(await ledger(), { 'dev.items': 4, 'dev.per_day': 4, 'prod.items': 4, 'prod.per_day': 4 });
 });
+
+test('a flag has a value in each environment, and another one for one backfill; what that built is stale afterwards', async () => {
+  const flagged = PER_DAY.replace('sum(i.price)', 'sum(i.price) + :flag_extra');
+  const flags = 'flags: { extra: 0 }\n';
+  const folder = stack.project('flagged', {
+    ...FILES,
+    'sluice.yaml':
+      `${yaml(false).replace('project: shop', 'project: flagged').replace('dev_${DEV_NAME:-me}', 'flagged')}${flags}`.replace(
+        'defer: prod }',
+        'flags: { extra: 1000 } }',
+      ),
+    'datasets/per_day.sql': flagged,
+  });
+  const project = typed(stack, 'flagged');
+  await stack.worker(folder, ['-e', 'dev']);
+  await project.build(`${RANGE} -e dev`);
+  assert.deepEqual(await pricesIn('flagged.per_day'), [1001, 1103, 1009, 1013]);
+
+  const day = '--on 2024-01-03 -e dev --rebuild stale --set extra=-5';
+  const { next, fingerprint, request } = await project.plan(`per_day ${day}`);
+  assert.deepEqual(request['set'], { extra: '-5' });
+  assert.equal(next, undefined);
+  await project.build(`--plan ${fingerprint} -e dev`);
+  assert.deepEqual(await pricesIn('flagged.per_day'), [1001, 1103, 4, 1013]);
+  assert.deepEqual(countsOf(await project.plan(`per_day ${RANGE} -e dev`)), { per_day: [0, 0, 1, 3] });
+
+  assert.match(
+    await project.refused(`plan ${RANGE} -e dev --set extro=1`),
+    /there is no flag extro.*did you mean extra/s,
+  );
+  assert.match(
+    await project.refused(`backfill ${RANGE} -e dev --set extra=much`),
+    /flag extra: "much" is not a number/,
+  );
+  assert.match(await project.refused(`backfill ${RANGE} -e dev --set extra`), /--set "extra" is not possible/);
+
+  const client = await BackfillClient.connect({
+    address: stack.dev.info().temporalAddress,
+    project: 'flagged',
+    environment: 'dev',
+  });
+  try {
+    // As another service sends it: what the workers deploy, with a value of its own.
+    await client.result((await client.start({ on: '2024-01-04', rebuild: 'all', set: { extra: 7 } })).id);
+    assert.deepEqual(await pricesIn('flagged.per_day'), [1001, 1103, 4, 20]);
+    await assert.rejects(
+      client.result((await client.start({ on: '2024-01-04', set: { other: 7 } })).id),
+      /no flag other/,
+    );
+  } finally {
+    await client.close();
+  }
+});

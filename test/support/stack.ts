@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { startDev, type Dev } from '../../src/dev/dev.js';
 import { ensureDatabase } from '../../src/dev/postgres-server.js';
+import type { ProductionServer } from './production-server.js';
 
-const SLUICE = fileURLToPath(new URL('../../dist/src/cli/sluice.js', import.meta.url));
+const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
+const SLUICE = join(DIST, 'src/cli/sluice.js');
 
 /** What a `sluice` command came to. */
 export interface Ran {
@@ -31,9 +33,16 @@ export interface Stack {
   readonly project: (name: string, files: Readonly<Record<string, string>>) => string;
   /** Runs the built command line to its end. */
   readonly sluice: (args: readonly string[], options?: { cwd?: string; env?: NodeJS.ProcessEnv }) => Promise<Ran>;
-  /** Starts a worker for a project folder; resolves when it polls. */
-  readonly worker: (project: string, args?: readonly string[], more?: NodeJS.ProcessEnv) => Promise<ChildProcess>;
+  /** Starts a worker for a project folder; resolves when it polls. `build` is the folder of another build than `dist`. */
+  readonly worker: (
+    project: string,
+    args?: readonly string[],
+    more?: NodeJS.ProcessEnv,
+    build?: string,
+  ) => Promise<ChildProcess>;
   readonly dev: Dev;
+  /** The Temporal server of `npm run test:server`, where it is that: `dev` names it, its own idles beside it. */
+  readonly production: ProductionServer | undefined;
   readonly stop: () => Promise<void>;
 }
 
@@ -41,7 +50,7 @@ export interface Stack {
 export async function startStack(): Promise<Stack> {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-test-'));
   const dataDir = join(dir, '.sluice');
-  const dev = await startDev({ dataDir, startWorker: null, env: process.env, log: () => undefined });
+  const { dev, production } = await startServers(dir, dataDir);
   const { temporalAddress, postgresUrl } = dev.info();
   const env = {
     ...process.env,
@@ -60,6 +69,7 @@ export async function startStack(): Promise<Stack> {
     env,
     url,
     dev,
+    production,
     connect: async (database) => {
       const client = new pg.Client({ connectionString: await url(database) });
       client.on('error', () => undefined);
@@ -76,8 +86,9 @@ export async function startStack(): Promise<Stack> {
       return folder;
     },
     sluice: (args, options = {}) => run(args, { ...env, ...options.env }, options.cwd ?? dir),
-    worker: async (project, args = [], more = {}) => {
-      const child = spawn(process.execPath, [SLUICE, 'worker', '-p', project, '--log-level', 'error', ...args], {
+    worker: async (project, args = [], more = {}, build = DIST) => {
+      const main = join(build, 'src/cli/sluice.js');
+      const child = spawn(process.execPath, [main, 'worker', '-p', project, '--log-level', 'error', ...args], {
         env: { ...env, ...more },
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
@@ -92,10 +103,26 @@ export async function startStack(): Promise<Stack> {
     stop: async () => {
       for (const child of workers) await ended(child);
       for (const client of clients) await client.end().catch(() => undefined);
+      await production?.stop();
       await dev.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function startServers(
+  dir: string,
+  dataDir: string,
+): Promise<{ dev: Dev; production: ProductionServer | undefined }> {
+  const dev = await startDev({ dataDir, startWorker: null, env: process.env, log: () => undefined });
+  const bin = process.env['SLUICE_TEST_SERVER'];
+  if (!bin) return { dev, production: undefined };
+  const { startProductionServer } = await import('./production-server.js');
+  const production = await startProductionServer(bin, dir, dev.info().postgresUrl).catch(async (error: unknown) => {
+    await dev.stop();
+    throw error;
+  });
+  return { dev: { ...dev, info: () => ({ ...dev.info(), temporalAddress: production.address }) }, production };
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -6,13 +6,14 @@ import { planRequest } from '../../planning/plan.js';
 import { planDocument } from '../../planning/words.js';
 import { deployedDefinition } from '../../store/definitions.js';
 import { savePlan } from '../../store/plans.js';
-import { createDefinitions } from '../../worker/definitions.js';
+import { createDefinitions, withFlags } from '../../worker/definitions.js';
 import { print, type Io } from '../io.js';
 import {
   addCommon,
   addRange,
   addRebuild,
   addSelect,
+  addSet,
   backfillInput,
   type CommonOptions,
   type RangeOptions,
@@ -27,7 +28,7 @@ import type { Verb } from '../verb.js';
 type Options = CommonOptions &
   RangeOptions &
   SelectOptions &
-  Pick<RequestOptions, 'rebuild' | 'overwrite'> & {
+  Pick<RequestOptions, 'rebuild' | 'overwrite' | 'set'> & {
     readonly against?: string;
     readonly exitCode?: boolean;
     readonly markdown?: boolean;
@@ -40,7 +41,11 @@ const DIFFERS = 6;
 export const plan: Verb = {
   make: (io, exit) =>
     addCommon(
-      addRebuild(addRange(addSelect(new Command('plan').description('what would be built and why; changes nothing')))),
+      addSet(
+        addRebuild(
+          addRange(addSelect(new Command('plan').description('what would be built and why; changes nothing'))),
+        ),
+      ),
     )
       .option('--overwrite', 'also replace rows that sluice did not write')
       .option('--against <env>', 'what deploying this folder there would change, in place of a plan')
@@ -53,8 +58,8 @@ export const plan: Verb = {
         }
         if (options.exitCode === true || options.markdown === true) throw onlyAgainst();
         await withProject(io, options, async ({ opened }) => {
-          const project = opened.project();
-          const request = BackfillRequest.parse(backfillInput(project.name, select, options));
+          const request = BackfillRequest.parse(backfillInput(opened.project().name, select, options));
+          const project = await withFlags(opened.project(), request.set, io.env);
           const db = await opened.db();
           const stored = await planRequest({ project, db, pool: opened.pool, now: io.now() }, request);
           await savePlan(db, stored);
@@ -66,8 +71,8 @@ export const plan: Verb = {
 
 /** Compares the folder, as it would be in that environment, with what its workers deploy. */
 async function against(io: Io, select: readonly string[], options: Options, environment: string): Promise<number> {
-  const { from, to, last, on, rebuild, overwrite, exclude } = options;
-  if (select.length > 0 || [from, to, last, on, rebuild, overwrite, exclude].some((one) => one !== undefined)) {
+  const { from, to, last, on, rebuild, overwrite, exclude, set } = options;
+  if (select.length > 0 || [from, to, last, on, rebuild, overwrite, exclude, set].some((one) => one !== undefined)) {
     throw new RequestError(
       'option_conflict',
       '--against compares the whole project: it takes no selection, range or --rebuild',

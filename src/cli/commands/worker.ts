@@ -9,6 +9,7 @@ interface Options extends CommonOptions {
   readonly watch: boolean;
   readonly logLevel: string;
   readonly metricsPort?: string;
+  readonly deployment?: string;
 }
 
 /** `sluice worker`: runs until SIGTERM or Ctrl-C, then drains. */
@@ -19,6 +20,11 @@ export const worker: Verb = {
       .addOption(
         new Option('--metrics-port <n>', 'serve metrics for Prometheus at this port, /metrics').env(
           'SLUICE_METRICS_PORT',
+        ),
+      )
+      .addOption(
+        new Option('--deployment <name>', 'worker versioning: a backfill ends on the build that it began on').env(
+          'SLUICE_DEPLOYMENT',
         ),
       )
       .option('--watch', 'reload the project when a file of it changes', false)
@@ -35,6 +41,7 @@ export const worker: Verb = {
           env: io.env,
           concurrency: wholeOf('--concurrency', options.concurrency, 1_000),
           metricsPort: wholeOf('--metrics-port', options.metricsPort || undefined, 65_535),
+          deployment: options.deployment,
           watch: options.watch,
           log: createLogger(options.logLevel),
           signal: draining.signal,

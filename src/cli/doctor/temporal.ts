@@ -1,7 +1,7 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import { scopeOf, type Project } from '../../project/project.js';
 import { ACTIVITY_QUEUE, sliceQueue } from '../../worker/limits.js';
-import { pollersOf, type Poller } from '../../worker/pollers.js';
+import { pollersOf, type Polled, type Poller } from '../../worker/pollers.js';
 import type { TemporalTarget } from '../../worker/temporal-env.js';
 import { SEARCH_ATTRIBUTES } from '../../worker/search-attributes.js';
 import { codeVersion, versionOfIdentity } from '../../worker/version.js';
@@ -92,22 +92,21 @@ async function checkQueues(connection: Connection, namespace: string, project: P
   ];
   return Promise.all(
     queues.map(async ({ name, type }) => {
-      const pollers = await pollersOf(connection, namespace, name, type);
-      return judgeQueue(name, pollers, { now, version: codeVersion() });
+      const polled = await pollersOf(connection, namespace, name, type);
+      return judgeQueue(name, polled, { now, version: codeVersion() });
     }),
   );
 }
 
 /** Whether somebody serves a queue, with the code that this command is of. */
-export function judgeQueue(queue: string, pollers: readonly Poller[], here: { now: number; version: string }): Check {
+export function judgeQueue(queue: string, polled: Polled, here: { now: number; version: string }): Check {
   const name = `queue ${queue}`;
   const start = 'start one: sluice worker';
-  const alive = new Map(
-    pollers
-      .filter(({ polledAt }) => here.now - polledAt < POLLED_WITHIN_MS)
-      .map(({ identity }) => [identity, versionOfIdentity(identity)]),
-  );
-  if (alive.size === 0) return fail(name, 'no worker polls it', start);
+  const pollers = polled.pollers.filter(({ polledAt }) => here.now - polledAt < POLLED_WITHIN_MS);
+  const [first] = pollers;
+  if (!first) return fail(name, 'no worker polls it', start);
+  if (pollers.every(({ build }) => build !== polled.current)) return misdirected(name, first, polled.current);
+  const alive = new Map(pollers.map(({ identity }) => [identity, versionOfIdentity(identity)]));
   const strange = [...alive].filter(([, version]) => version !== here.version);
   if (strange.length === 0) return ok(name, `${alive.size} ${alive.size === 1 ? 'worker polls' : 'workers poll'} it`);
   const which = strange.map(([identity, version]) =>
@@ -118,6 +117,16 @@ export function judgeQueue(queue: string, pollers: readonly Poller[], here: { no
     `workers of other code than this command's ${here.version}: ${which.join('; ')}`,
     'bring command line and workers to one version, then start those workers again',
   );
+}
+
+/** Worker versioning: what is new goes to a build of which no worker is there. */
+function misdirected(name: string, { build = '' }: Poller, current: string | undefined): Check {
+  const to = current === undefined ? 'workers without --deployment' : `build ${current}`;
+  const [deployment, id] = build.split(':');
+  const become = build
+    ? `temporal worker deployment set-current-version --deployment-name ${deployment} --build-id ${id}`
+    : 'start workers with --deployment';
+  return fail(name, `what is new goes to ${to}, and none polls it`, `start one, or: ${become}`);
 }
 
 async function isOpen(

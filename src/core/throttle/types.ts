@@ -18,9 +18,10 @@ export interface Reading {
 /**
  * Names of what is sensed.
  *
- * - `foreground`: active backends that are not ours, parallel workers counted.
+ * - `foreground`: active backends that are not ours, parallel workers counted; the mean of some samples since the last tick, as one alone is off by
+ *   about its square root.
  * - `ours`: active backends of sluice, parallel workers counted.
- * - `canary`: latency of the canary query, ms, a sample (the newest).
+ * - `canary`: latency of the canary query, ms, a sample (the newest). It should take some ms by itself: below 1 ms differences are taken for noise.
  * - `blocked`: sessions of others that wait for a lock that sluice holds.
  * - `lag_seconds`, `lag_bytes`: of the slowest replica; 0 without one.
  * - `slots_lost`: replication slots whose WAL is no longer reserved.
@@ -62,7 +63,7 @@ export interface Readings {
 export interface Bounds {
   /** The most batches at work at once: the budget's, cut by the window and by a person. */
   readonly most: number;
-  /** vCPUs or a person's word for how many active backends the database bears: where calibration starts. */
+  /** How many active backends the database bears, as far as anybody said (the budget's `cores`): where the law begins to learn it, and 1.35 times which it never exceeds. */
   readonly knee: number;
 }
 

@@ -13,30 +13,37 @@ export interface Bound {
  * stays what its author sees. Strings, quoted names, comments and `::` are safe because PostgreSQL's scanner cut the tokens.
  */
 export function bindParameters(text: string, tokens: readonly Token[]): Bound {
-  const code = tokens.filter((token) => token.kind !== 'comment');
   const params: { start: number; end: number; name: 'start' | 'end' }[] = [];
   const mistakes: SqlMistake[] = [];
-  const squares: boolean[] = [];
+  for (const { kind, start, text: number } of tokens) if (kind === 'param') mistakes.push(unknown(start, number));
   let bound = text;
-  for (const [index, token] of code.entries()) {
-    if (token.text === '[' || token.text === '(') squares.push(token.text === '[');
-    if (token.text === ']' || token.text === ')') squares.pop();
-    if (token.kind === 'param') mistakes.push(unknown(token.start, token.text));
-    const next = code[index + 1];
-    if (token.text !== ':' || next?.start !== token.end || !isWord(next)) continue;
-    if (separates(code[index - 1], squares.at(-1) ?? false)) continue;
-    if (next.text !== 'start' && next.text !== 'end') {
-      mistakes.push(unknown(token.start, `:${next.text}`));
-      bound = replace(bound, token.start, next.end, 'NULL');
+  for (const { start: colon, end, name } of namedParameters(tokens)) {
+    if (name !== 'start' && name !== 'end') {
+      mistakes.push(unknown(colon, `:${name}`));
+      bound = replace(bound, colon, end, 'NULL');
       continue;
     }
     // Glued to a word (`AND:start`), `$1` would become a part of it.
-    const start = token.start + (/[\w$\u0080-\uffff]/.test(text[token.start - 1] ?? '') ? 1 : 0);
-    bound = replace(bound, start, next.end, next.text === 'start' ? '$1' : '$2');
-    if (start > token.start) bound = replace(bound, token.start, start, '');
-    params.push({ start, end: start + 2, name: next.text });
+    const start = colon + (/[\w$\u0080-\uffff]/.test(text[colon - 1] ?? '') ? 1 : 0);
+    bound = replace(bound, start, end, name === 'start' ? '$1' : '$2');
+    if (start > colon) bound = replace(bound, colon, start, '');
+    params.push({ start, end: start + 2, name });
   }
   return { text: bound, params, mistakes };
+}
+
+/** Every `:name` that stands for a value, from its colon to its end. */
+export function namedParameters(tokens: readonly Token[]): { start: number; end: number; name: string }[] {
+  const code = tokens.filter((token) => token.kind !== 'comment');
+  const squares: boolean[] = [];
+  return code.flatMap((token, index) => {
+    if (token.text === '[' || token.text === '(') squares.push(token.text === '[');
+    if (token.text === ']' || token.text === ')') squares.pop();
+    const next = code[index + 1];
+    if (token.text !== ':' || next?.start !== token.end || !isWord(next)) return [];
+    if (separates(code[index - 1], squares.at(-1) ?? false)) return [];
+    return [{ start: token.start, end: next.end, name: next.text }];
+  });
 }
 
 function isWord(token: Token): boolean {
@@ -59,6 +66,6 @@ function unknown(offset: number, name: string): SqlMistake {
     offset,
     code: 'unknown_parameter',
     message: `unknown parameter ${name}`,
-    remedy: 'the parameters of a statement are :start and :end, in lower case',
+    remedy: 'the parameters of a statement are :start, :end and :flag_<name>, in lower case',
   };
 }

@@ -1,6 +1,7 @@
 import type { Relation, Statement } from '../project.js';
-import type { Locate, SqlMistake } from '../text.js';
+import type { Flags, Locate, SqlMistake } from '../text.js';
 import { tooDeepAt } from './depth.js';
+import { writeFlags } from './flags.js';
 import { bindParameters } from './params.js';
 import type { Bound } from './params.js';
 import { isNode, NO_STATEMENT, parseTree, scanTokens, TOO_DEEP } from './parser.js';
@@ -26,11 +27,24 @@ export interface ParseOutcome {
 }
 
 /** Parses the author's SQL (one SELECT) and finds what it reads; `locate` gives places in the author's file. */
-export function parseStatement(source: string, locate: Locate): ParseOutcome {
+export function parseStatement(source: string, locate: Locate, flags: Flags = new Map()): ParseOutcome {
   // A byte order mark is no SQL; a blank keeps every offset.
-  const text = source.replace(/^\ufeff/, ' ');
-  const tokens = scanTokens(text);
-  if (!tokens) return { mistakes: [whyNotScanned(text)] };
+  const author = source.replace(/^\ufeff/, ' ');
+  const scanned = scanTokens(author);
+  if (!scanned) return { mistakes: [whyNotScanned(author)] };
+  const { text, original, mistakes } = writeFlags(author, scanned, flags);
+  if (text === author) return parseFlagged(author, scanned, locate);
+  // Text without blanks or quotes of its own: it can be scanned as well.
+  const found = parseFlagged(text, scanTokens(text) ?? [], (offset) => locate(original(offset)));
+  const moved = found.mistakes.map((mistake) => ({ ...mistake, offset: original(mistake.offset) }));
+  const columns = found.parsed?.columns.map((column) => ({ ...column, offset: original(column.offset) }));
+  return {
+    ...(found.parsed && columns ? { parsed: { ...found.parsed, columns } } : {}),
+    mistakes: [...mistakes, ...moved],
+  };
+}
+
+function parseFlagged(text: string, tokens: readonly Token[], locate: Locate): ParseOutcome {
   const deep = tooDeepAt(tokens);
   if (deep !== undefined) {
     return { mistakes: [{ offset: deep, ...TOO_DEEP }] };
