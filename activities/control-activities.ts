@@ -15,14 +15,14 @@ import { placeOrder } from '../src/store/orders.js';
 import { loadPlanDataset, savePlan } from '../src/store/plans.js';
 import { release } from '../src/store/reservations.js';
 import { dropAbandoned } from '../src/store/staging.js';
-import type { ControlActivities, ControlOrder, GovernorActivities, PlanActivities } from './control.js';
+import type { ControlActivities, ControlOrder, GovernActivity, OrderActivity, PlanActivities } from './control.js';
 import type { ControlDeps } from './deps.js';
 import { endCall } from './end-call.js';
 import { govern } from './govern.js';
 import { loadDataset } from './load-dataset.js';
 import { openBackfill } from './open-backfill.js';
 
-export function createControlActivities(deps: ControlDeps): ControlActivities & GovernorActivities & PlanActivities {
+export function createControlActivities(deps: ControlDeps): ControlActivities & GovernActivity & OrderActivity & PlanActivities {
   return {
     planOnly: (request) =>
       closed(async () => {

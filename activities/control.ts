@@ -24,13 +24,17 @@ export interface ControlOrder extends ExecutionRef {
   readonly priority?: number;
 }
 
-/** What a governor workflow asks for; on the control queue of one of the projects whose database it is. */
-export interface GovernorActivities {
+/** What a governor workflow asks for, on the governor queue of one of the projects whose database it is. */
+export interface GovernActivity {
   /**
    * Senses, judges and acts once a second, ten minutes at a time, or until this worker stops. `over`: this connection needs no governor of
    * that database any more.
    */
   govern: (order: { site: GovernedSite; database: string; holder: string }) => Promise<'again' | 'over'>;
+}
+
+/** What it asks for besides, on the control queue. */
+export interface OrderActivity {
   /** Puts a person's word into force; null takes it back. */
   orderWarehouse: (order: {
     site: GovernedSite;

@@ -14,7 +14,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { GovernorActivities } from '../activities/index.js';
+import type { GovernActivity, OrderActivity } from '../activities/index.js';
 import {
   GovernedSite,
   GovernorInput,
@@ -24,6 +24,7 @@ import {
   type WarehouseMessageName,
 } from '../src/contracts/warehouse.js';
 import { governorDetails } from './details.js';
+import { governorQueue } from '../src/contracts/scope.js';
 import * as messages from './messages.js';
 import { scopeOf } from './proxies.js';
 
@@ -76,7 +77,7 @@ async function governAt(state: Governor, site: GovernedSite): Promise<'again' | 
   const full = (): boolean => workflowInfo().historyLength > EVENTS_MAX;
   try {
     return await scope.run(async () => {
-      const running = activitiesAt(site).govern({ site, database: state.database, holder });
+      const running = governing(site).govern({ site, database: state.database, holder });
       void condition(full).then(
         () => {
           scope.cancel();
@@ -101,18 +102,30 @@ async function governAt(state: Governor, site: GovernedSite): Promise<'again' | 
 
 /**
  * A heartbeat each second; four seconds of silence, and another worker takes over, before the gate's five are long past. One that fails is tried again at
- * once: nothing passes meanwhile. A queue that nobody asks is left for that of another project.
+ * once: nothing passes meanwhile. A queue that nobody asks is left for that of another project. It is a queue of its own, of which a worker asks with
+ * one poll: what a frozen worker asked for before is still handed to it, 4 s lost each; on the control queue, with ten polls, that was 30 s and more.
  */
-function activitiesAt(site: GovernedSite): GovernorActivities {
-  return proxyActivities<GovernorActivities>({
-    taskQueue: `sluice.${scopeOf(site)}`,
+function governing(site: GovernedSite): GovernActivity {
+  return proxyActivities<GovernActivity>({
+    taskQueue: governorQueue(site.project, site.environment),
     scheduleToStartTimeout: '10s',
     startToCloseTimeout: '12 minutes',
     heartbeatTimeout: '4s',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '2s' },
+    retry: RETRY,
   });
 }
+
+/** A statement or two. */
+function ordersAt(site: GovernedSite): OrderActivity {
+  return proxyActivities<OrderActivity>({
+    taskQueue: `sluice.${scopeOf(site)}`,
+    startToCloseTimeout: '10s',
+    retry: RETRY,
+  });
+}
+
+const RETRY = { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '2s' } as const;
 
 function handle(state: Governor): void {
   setHandler(messages.governorStatus, () => statusOf(state), { description: 'What stands, and why.' });
@@ -154,7 +167,7 @@ function say(
     if (!site) throw ApplicationFailure.nonRetryable('this governor is over');
     const { reason, requestedBy: actor = 'unknown' } = message;
     const order = { site, database: state.database, slots: slotsOf(message), actor };
-    await activitiesAt(site).orderWarehouse({ ...order, ...(reason === undefined ? {} : { reason }) });
+    await ordersAt(site).orderWarehouse({ ...order, ...(reason === undefined ? {} : { reason }) });
     return statusOf(state);
   };
   setHandler(

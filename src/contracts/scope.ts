@@ -2,3 +2,8 @@
 export function scopeName(project: string, environment: string): string {
   return environment === 'default' ? project : `${project}@${environment}`;
 }
+
+/** Where a project's workers take governors from. Not among `sluice.<scope>.<connection>`, whatever projects and connections are called. */
+export function governorQueue(project: string, environment: string): string {
+  return `sluice-governor.${scopeName(project, environment)}`;
+}

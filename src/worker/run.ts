@@ -11,6 +11,7 @@ import {
   type GovernDeps,
 } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
+import { governorQueue } from '../contracts/scope.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
@@ -148,7 +149,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       return known;
     },
   });
-  const control = createControlActivities({
+  const { govern, ...control } = createControlActivities({
     db,
     log,
     pool: opened.pool,
@@ -179,9 +180,17 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     Worker.create({
       ...common,
       taskQueue: `sluice.${scopeOf(project)}`,
-      activities: { ...control },
-      // A governor is one for as long as it lives.
+      activities: control,
       maxConcurrentActivityTaskExecutions: 20,
+      ...HEARTBEATS,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: governorQueue(project.name, project.environment),
+      activities: { govern },
+      maxConcurrentActivityTaskExecutions: 20,
+      // Should this worker freeze, no more than one attempt at governing elsewhere is handed to it.
+      activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
       ...HEARTBEATS,
     }),
     Worker.create({

@@ -128,7 +128,7 @@ test('a frozen worker governs no longer: another one goes on; a governor that wa
   const frozen = workers.find(({ pid }) => identity.includes(String(pid)));
   assert.ok(frozen, identity);
   frozen.kill('SIGSTOP');
-  const next = await stands('another one governs', ({ epoch }) => epoch !== row.epoch, 30_000);
+  const next = await stands('another one governs', ({ epoch }) => epoch !== row.epoch, 15_000);
   await goesOn('work goes on');
   frozen.kill('SIGCONT');
   await handle.terminate('test');
