@@ -8,6 +8,7 @@ import {
   createGauges,
   createMetrics,
   createSliceActivities,
+  type ControlDeps,
   type GovernDeps,
 } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
@@ -126,7 +127,7 @@ interface Wiring {
 }
 
 async function createWorkers(wiring: Wiring): Promise<Worker[]> {
-  const { options, opened, connection, namespace, searchAttributes, plugins } = wiring;
+  const { options, opened, connection, namespace, plugins } = wiring;
   const { log } = options;
   const db = await opened.db();
   const project = opened.project();
@@ -149,17 +150,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       return known;
     },
   });
-  const { govern, ...control } = createControlActivities({
-    db,
-    log,
-    pool: opened.pool,
-    searchAttributes,
-    project: createDefinitions(db, opened.project, options.env),
-    flagged: (base, set) => registerFlagged(db, base, set, options.env),
-    now: () => Date.now(),
-    workflowState: (workflowId) => stateOf(client, workflowId),
-    governing: governingOf(wiring, client),
-  });
+  const { govern, ...control } = createControlActivities(await controlDeps(wiring, client));
   const common = {
     connection,
     namespace,
@@ -201,6 +192,23 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...HEARTBEATS,
     }),
   ]);
+}
+
+async function controlDeps(wiring: Wiring, client: Client): Promise<ControlDeps> {
+  const { options, opened, searchAttributes } = wiring;
+  const { log } = options;
+  const db = await opened.db();
+  return {
+    db,
+    log,
+    pool: opened.pool,
+    searchAttributes,
+    project: createDefinitions(db, opened.project, options.env),
+    flagged: (base, set) => registerFlagged(db, base, set, options.env),
+    now: () => Date.now(),
+    workflowState: (workflowId) => stateOf(client, workflowId),
+    governing: governingOf(wiring, client),
+  };
 }
 
 function governingOf({ options, connection, namespace }: Wiring, client: Client): GovernDeps {
