@@ -187,6 +187,9 @@ function look({ sqlstate, errno, message, severity }: DriverError): { rule: Rule
     // The other 57014: somebody cancelled it, most likely our governor. PostgreSQL tells them apart by words alone.
     if (sqlstate === '57014' && message === 'canceling statement due to user request')
       return { rule: [GAVE_WAY, 'load'], words: message };
+    // A database with ALLOW_CONNECTIONS false, as during maintenance: nothing is wrong with the batch.
+    if (sqlstate === '55000' && severity === 'FATAL')
+      return { rule: ['connection_refused', 'transient'], words: message };
     const group = sqlstate.slice(0, 2);
     const rule = BY_SQLSTATE.get(sqlstate) ?? BY_SQLSTATE.get(group);
     // A login that fails by its `options=` repeats what stands there: `-c token requires a value`.

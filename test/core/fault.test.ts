@@ -177,6 +177,13 @@ describe('the message of a fault', () => {
     }
   });
 
+  it('a database that takes no connections is no fault of the batch', () => {
+    const message = 'database "w" is not currently accepting connections';
+    const fault = classifyFault({ sqlstate: '55000', severity: 'FATAL', message }, 'warehouse');
+    assert.deepEqual([fault.code, fault.class], ['connection_refused', 'transient']);
+    assert.equal(classifyFault({ sqlstate: '55000', severity: 'ERROR', message }, 'warehouse').class, 'poison');
+  });
+
   it('repeats nothing of a login’s options, and keeps the words of a statement', () => {
     const refused = { sqlstate: '42601', message: '-c hunter2 requires a value' };
     assert.ok(!words({ ...refused, severity: 'FATAL' }).includes('hunter2'));
