@@ -14,6 +14,7 @@ import { SystemError } from '../contracts/errors.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
+import type { Db } from '../store/store.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
 import { createGovernorStarter } from './governors.js';
 import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
@@ -130,7 +131,6 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const db = await opened.db();
   const project = opened.project();
   const client = new Client({ connection, namespace });
-  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
   const slices = createSliceActivities({
     db,
     log,
@@ -139,14 +139,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     warehouse: project.warehouse,
     chunkRows: chunkRowsOf(options.env),
     isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
-    planDataset: (fingerprint, dataset) => {
-      const key = `${fingerprint}/${dataset}`;
-      const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
-      known.catch(() => plans.delete(key));
-      if (plans.size >= PLANS_KEPT) plans.clear();
-      plans.set(key, known);
-      return known;
-    },
+    planDataset: keepingPlans(db),
   });
   const control = createControlActivities({
     db,
@@ -157,6 +150,9 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     flagged: (base, set) => registerFlagged(db, base, set, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
+    cancelWorkflow: async (workflowId) => {
+      await client.workflow.getHandle(workflowId).cancel();
+    },
     governing: governingOf(wiring, client),
   });
   const common = {
@@ -200,6 +196,18 @@ function governingOf({ options, connection, namespace }: Wiring, client: Client)
     tell: (workflowId, news) => client.workflow.getHandle(workflowId).signal('governed', news),
     stopping: options.signal,
     gauges: createGauges(Runtime.instance().metricMeter),
+  };
+}
+
+function keepingPlans(db: Db): (fingerprint: string, dataset: string) => ReturnType<typeof loadPlanDataset> {
+  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
+  return (fingerprint, dataset) => {
+    const key = `${fingerprint}/${dataset}`;
+    const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
+    known.catch(() => plans.delete(key));
+    if (plans.size >= PLANS_KEPT) plans.clear();
+    plans.set(key, known);
+    return known;
   };
 }
 

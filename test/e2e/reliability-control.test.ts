@@ -70,6 +70,8 @@ async function nothingLeft(id: string, done: number): Promise<void> {
   const status = await reaches(steps, id, 'cancelled', 5_000);
   assert.equal(status.partitions.done, done);
   assert.equal(await published('slow'), 2, 'what was published stays');
+  const handle = new Client({ connection: temporal }).workflow.getHandle(steps.workflowId(id));
+  await eventually('Temporal shows it so', async () => (await handle.describe()).status.name === 'CANCELLED', 5_000);
   await eventually('the range is free', async () => {
     return (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.reservations')) === 0;
   });
