@@ -16,6 +16,7 @@ import { governorQueue } from '../contracts/scope.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
+import type { Db } from '../store/store.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
 import { createGovernorStarter } from './governors.js';
 import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
@@ -132,7 +133,6 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const db = await opened.db();
   const project = opened.project();
   const client = new Client({ connection, namespace });
-  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
   const slices = createSliceActivities({
     db,
     log,
@@ -141,14 +141,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     warehouse: project.warehouse,
     chunkRows: chunkRowsOf(options.env),
     isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
-    planDataset: (fingerprint, dataset) => {
-      const key = `${fingerprint}/${dataset}`;
-      const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
-      known.catch(() => plans.delete(key));
-      if (plans.size >= PLANS_KEPT) plans.clear();
-      plans.set(key, known);
-      return known;
-    },
+    planDataset: keepingPlans(db),
   });
   const { govern, ...control } = createControlActivities(await controlDeps(wiring, client));
   const common = {
@@ -207,6 +200,9 @@ async function controlDeps(wiring: Wiring, client: Client): Promise<ControlDeps>
     flagged: (base, set) => registerFlagged(db, base, set, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
+    cancelWorkflow: async (workflowId) => {
+      await client.workflow.getHandle(workflowId).cancel();
+    },
     governing: governingOf(wiring, client),
   };
 }
@@ -217,6 +213,18 @@ function governingOf({ options, connection, namespace }: Wiring, client: Client)
     tell: (workflowId, news) => client.workflow.getHandle(workflowId).signal('governed', news),
     stopping: options.signal,
     gauges: createGauges(Runtime.instance().metricMeter),
+  };
+}
+
+function keepingPlans(db: Db): (fingerprint: string, dataset: string) => ReturnType<typeof loadPlanDataset> {
+  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
+  return (fingerprint, dataset) => {
+    const key = `${fingerprint}/${dataset}`;
+    const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
+    known.catch(() => plans.delete(key));
+    if (plans.size >= PLANS_KEPT) plans.clear();
+    plans.set(key, known);
+    return known;
   };
 }
 
