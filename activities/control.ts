@@ -3,6 +3,7 @@ import type { BackfillRequest } from '../src/contracts/request.js';
 import type { PlanDocument } from '../src/contracts/plan.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
 import type { LoadedDataset, Opened, SkipMessage } from '../src/contracts/messages.js';
+import type { GovernedSite } from '../src/contracts/warehouse.js';
 import type { z } from 'zod';
 
 /** Names an execution: the workflow, and what users call it. */
@@ -21,6 +22,23 @@ export interface ControlOrder extends ExecutionRef {
   readonly cancelled?: boolean;
   readonly maxParallel?: number;
   readonly priority?: number;
+}
+
+/** What a governor workflow asks for; on the control queue of one of the projects whose database it is. */
+export interface GovernorActivities {
+  /**
+   * Senses, judges and acts once a second, ten minutes at a time, or until this worker stops. `over`: this connection needs no governor of
+   * that database any more.
+   */
+  govern: (order: { site: GovernedSite; database: string; holder: string }) => Promise<'again' | 'over'>;
+  /** Puts a person's word into force; null takes it back. */
+  orderWarehouse: (order: {
+    site: GovernedSite;
+    database: string;
+    slots: number | null;
+    actor: string;
+    reason?: string;
+  }) => Promise<void>;
 }
 
 /** What the `plan` workflow asks for. */

@@ -130,6 +130,8 @@ export const LoadedDataset = z.object({
   perBatchMax: z.int(),
   slots: z.int().nullable(),
   rateLimited: z.boolean(),
+  /** Why nobody passes the gate, if so. */
+  held: z.string().nullable(),
   profile: StoredProfile.nullable(),
 });
 export type LoadedDataset = z.infer<typeof LoadedDataset>;

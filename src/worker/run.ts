@@ -3,13 +3,20 @@ import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createControlActivities, createMetrics, createSliceActivities } from '../../activities/index.js';
+import {
+  createControlActivities,
+  createGauges,
+  createMetrics,
+  createSliceActivities,
+  type GovernDeps,
+} from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
-import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, sliceQueue } from './limits.js';
+import { createGovernorStarter } from './governors.js';
+import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { isPolled } from './pollers.js';
@@ -46,13 +53,16 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const connection = await connect(target, plugins);
   try {
     const db = await opened.db();
+    const { namespace } = target;
+    const setRate = rateSetter(connection, namespace);
+    const governors = createGovernorStarter(new Client({ connection, namespace }), db, log);
+    signal.addEventListener('abort', governors.stop, { once: true });
     const deployNow = async (): Promise<void> => {
       await deploy(db, opened.project());
-      await applyBudgets(db, connection, target.namespace, opened.project());
+      await governors.serve(opened.project(), await applyBudgets({ db, pool: opened.pool }, setRate, opened.project()));
     };
     await deployNow();
-    const searchAttributes = await registerSearchAttributes(connection, target.namespace, log);
-    const { namespace } = target;
+    const searchAttributes = await registerSearchAttributes(connection, namespace, log);
     const workers = await createWorkers({ options, opened, connection, namespace, searchAttributes, plugins });
     const stopWatching = options.watch ? watchProject(options, opened, deployNow) : () => undefined;
     const stop = (): void => {
@@ -102,6 +112,9 @@ async function connect(
   }
 }
 
+/** Cancellation reaches an activity with its heartbeat: 9 s after it was asked for, until this was set. */
+const HEARTBEATS = { maxHeartbeatThrottleInterval: '1s', defaultHeartbeatThrottleInterval: '1s' } as const;
+
 interface Wiring {
   readonly options: WorkerOptions;
   readonly opened: Opened;
@@ -144,6 +157,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     flagged: (base, set) => registerFlagged(db, base, set, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
+    governing: governingOf(wiring, client),
   });
   const common = {
     connection,
@@ -166,18 +180,27 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...common,
       taskQueue: `sluice.${scopeOf(project)}`,
       activities: { ...control },
-      maxConcurrentActivityTaskExecutions: 10,
+      // A governor is one for as long as it lives.
+      maxConcurrentActivityTaskExecutions: 20,
+      ...HEARTBEATS,
     }),
     Worker.create({
       ...common,
       taskQueue: sliceQueue(project),
       activities: { ...slices },
       maxConcurrentActivityTaskExecutions: options.concurrency ?? slots + 1,
-      // Cancellation reaches an activity with its heartbeat: 9 s after it was asked for, until this was set.
-      maxHeartbeatThrottleInterval: '1s',
-      defaultHeartbeatThrottleInterval: '1s',
+      ...HEARTBEATS,
     }),
   ]);
+}
+
+function governingOf({ options, connection, namespace }: Wiring, client: Client): GovernDeps {
+  return {
+    setRate: rateSetter(connection, namespace),
+    tell: (workflowId, news) => client.workflow.getHandle(workflowId).signal('governed', news),
+    stopping: options.signal,
+    gauges: createGauges(Runtime.instance().metricMeter),
+  };
 }
 
 /** The bundle that the build made ahead; from source, and with what plugins add to it, it is made here. */
