@@ -6,6 +6,7 @@ import type { Pool } from '../src/postgres/pool.js';
 import type { Db } from '../src/store/store.js';
 import type { Project } from '../src/project/project.js';
 import type { GovernorNews } from '../src/contracts/warehouse.js';
+import type { Connecting } from './connecting.js';
 import type { GovernorGauges, Metrics } from './metrics.js';
 
 /** What the worker wires into slice activities. */
@@ -23,6 +24,7 @@ export interface SliceDeps {
   readonly chunkRows: number;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly connecting: Connecting;
 }
 
 /** What the worker wires into control activities. */

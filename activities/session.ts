@@ -1,5 +1,5 @@
 import type { StoredDataset } from '../src/contracts/plan.js';
-import type { PgClient } from '../src/postgres/pool.js';
+import type { PgClient, Pool } from '../src/postgres/pool.js';
 import { backendName } from '../src/warehouse/postgres/lease.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
 import type { SliceDeps } from './deps.js';
@@ -36,12 +36,27 @@ interface Open {
   readonly connection: string;
 }
 
+/** A connection of the pool, as a slice wants it. That it is set up is what shows that the database answers: a pooled one may be dead. */
+async function begin(pool: Pool, settings: Readonly<Record<string, string>>): Promise<Pick<Open, 'client' | 'pid'>> {
+  const client = await pool.acquire();
+  try {
+    const { rows } = await client.query<{ pid: number }>(
+      'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
+      [Object.keys(settings), Object.values(settings)],
+    );
+    return { client, pid: rows[0]?.pid ?? 0 };
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
 /**
  * Opens a slice's session. When the activity is cancelled its backends are ended: a statement alone could be stopped too early,
  * between two of them, and the next one would run on for nobody.
  */
 export function openSession(
-  deps: Pick<SliceDeps, 'pool' | 'warehouse' | 'log'>,
+  deps: Pick<SliceDeps, 'pool' | 'warehouse' | 'log' | 'connecting'>,
   who: Publisher,
   dataset: StoredDataset,
   signal: AbortSignal,
@@ -60,17 +75,8 @@ export function openSession(
     const there = open.get(role);
     if (there) return there.client;
     requireWanted();
-    const client = await deps.pool(connection).acquire();
-    try {
-      const { rows } = await client.query<{ pid: number }>(
-        'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
-        [Object.keys(settings), Object.values(settings)],
-      );
-      open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
+    const { client, pid } = await deps.connecting.connect(connection, () => begin(deps.pool(connection), settings));
+    open.set(role, { client, pid, connection });
     // Cancelled meanwhile, before there was anything to end; `close` takes it away.
     requireWanted();
     return client;

@@ -8,6 +8,7 @@ import { FencedError } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import { publishBatch, type Batch, type BatchStaging } from './batch.js';
 import { beginCall } from './call.js';
+import { UnansweredError, waitsFor } from './connecting.js';
 import type { SliceDeps } from './deps.js';
 import { slotsFor } from './load-dataset.js';
 import { faultOfBatch, isKeyTaken, keepFailure } from './failure.js';
@@ -46,16 +47,26 @@ async function beating<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
-  const { info, cancellationSignal } = Context.current();
+  const began = Date.now();
+  const waitedMs = Math.max(0, began - Context.current().info.currentAttemptScheduledTimestampMs);
+  const none = { done: [], failed: [], rateLimited: false, slots: null };
+  const result = await inSession(deps, input).catch((error: unknown) => {
+    if (error instanceof UnansweredError) return { ...none, ...waitsFor(error) };
+    throw error;
+  });
+  return { ...result, waitedMs, ranMs: Date.now() - began };
+}
+
+type Outcomes = Omit<SliceResult, 'waitedMs' | 'ranMs'>;
+
+async function inSession(deps: SliceDeps, input: SliceInput): Promise<Outcomes> {
+  const { info, cancellationSignal: signal } = Context.current();
   const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
   const who = { ...input, attempt: info.attempt };
-  const session = openSession(deps, who, dataset, cancellationSignal);
-  const began = Date.now();
-  const waitedMs = Math.max(0, began - info.currentAttemptScheduledTimestampMs);
+  const session = openSession(deps, who, dataset, signal);
   try {
-    const stagingOf = createStager({ deps, who, dataset, session, batches: input.batches, signal: cancellationSignal });
-    const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session, stagingOf });
-    return { ...result, waitedMs, ranMs: Date.now() - began };
+    const stagingOf = createStager({ deps, who, dataset, session, batches: input.batches, signal });
+    return await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session, stagingOf });
   } finally {
     await session.close();
   }
@@ -75,7 +86,7 @@ interface Slice {
 /** `key_taken`: nothing is published, and the batch must go through the staging table. */
 type Outcome = BatchDone | SliceFailure | 'key_taken';
 
-async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'ranMs'>> {
+async function carryOut(slice: Slice): Promise<Outcomes> {
   const { who, dataset, input, session } = slice;
   const done: BatchDone[] = [];
   const failed: SliceFailure[] = [];
@@ -112,6 +123,7 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     }
     // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
     session.abandon();
+    if (error instanceof UnansweredError) return { ...result, ...waitsFor(error) };
     if (error instanceof FencedError) {
       logOf(slice).info(`fenced: ${error.message}`);
       return { ...result, yielded: 'fenced' };
@@ -176,7 +188,7 @@ async function runBatch(
   } catch (error) {
     if (error instanceof YieldError) throw error;
     session.abandon();
-    if (error instanceof FencedError || session.cancelled()) throw error;
+    if (error instanceof FencedError || error instanceof UnansweredError || session.cancelled()) throw error;
     // Partitions that read one another can't wait in the staging table together: as poison they come back one by one.
     const alone = partitions.length === 1 || !readsItself(dataset);
     if (!staged && alone && isKeyTaken(error, dataset)) {

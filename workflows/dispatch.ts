@@ -142,7 +142,8 @@ function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice, result
   giveBack(state, slice);
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
   // A call without a worker has its own words.
-  if (result.held !== undefined || result.yielded !== 'no_worker') holdAtGate(state, ref.environment, result.held);
+  if (result.held !== undefined || result.yielded !== 'no_worker') holdAtGate(state, ref.environment, result);
+  if (result.restMs !== undefined) state.restUntil = Date.now() + result.restMs;
   if (result.held !== undefined) state.width = 1;
   if (result.yielded === 'no_worker') {
     state.restUntil = Date.now() + LOOK_AGAIN_MS;

@@ -1,5 +1,6 @@
 import { typedIn } from '../src/contracts/typed.js';
 import { LoadedDataset } from '../src/contracts/messages.js';
+import type { SliceResult } from '../src/contracts/slice.js';
 import { FAILURES_MAX, type BackfillStatus, type DatasetStatus } from '../src/contracts/status.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { countRuns, partitionAt, runEnd, type Run } from '../src/core/interval/runs.js';
@@ -90,14 +91,19 @@ export function lackWorker(
   state.wake = true;
 }
 
-function waitsAtGate(environment: string, why: string, since = new Date().toISOString()): Lack {
-  return { for: why, since, next: typedIn(environment, 'sluice warehouse') };
+function waitsAtGate(environment: string, why: string, next: string, since = new Date().toISOString()): Lack {
+  return { for: why, since, next: typedIn(environment, next) };
 }
 
-/** Nobody passes the gate, or, with undefined, somebody did: said while it lasts. */
-export function holdAtGate(state: DatasetState, environment: string, why: string | undefined): void {
+/** Nobody passes the gate or connects, or, without `held`, somebody did: said while it lasts. */
+export function holdAtGate(
+  state: DatasetState,
+  environment: string,
+  { held, restMs }: Pick<SliceResult, 'held' | 'restMs'>,
+): void {
   const { lacks } = state;
-  state.lacks = why === undefined ? null : waitsAtGate(environment, why, lacks?.since);
+  const next = restMs === undefined ? 'sluice warehouse' : 'sluice doctor';
+  state.lacks = held === undefined ? null : waitsAtGate(environment, held, next, lacks?.since);
   state.wake = true;
 }
 
@@ -150,7 +156,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     draining: false,
     cancelled: false,
     restUntil: 0,
-    lacks: loaded.held === null ? null : waitsAtGate(ref.environment, loaded.held),
+    lacks: loaded.held === null ? null : waitsAtGate(ref.environment, loaded.held, 'sluice warehouse'),
     wake: false,
     newsDue: true,
     telling: 0,

@@ -4,16 +4,21 @@ import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import {
+  createConnecting,
   createControlActivities,
   createGauges,
   createMetrics,
   createSliceActivities,
+  type Connecting,
   type GovernDeps,
+  type Metrics,
 } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
-import { scopeOf } from '../project/project.js';
+import { scopeOf, type Project } from '../project/project.js';
+import { ownBreakers, sharedBreakers } from '../store/breakers.js';
 import { loadPlanDataset } from '../store/plans.js';
+import type { Db } from '../store/store.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
 import { createGovernorStarter } from './governors.js';
 import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
@@ -131,17 +136,18 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const project = opened.project();
   const client = new Client({ connection, namespace });
   const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
+  const metrics = createMetrics(Runtime.instance().metricMeter);
+  const connecting = connectingOf(project, { db, log, metrics });
   const slices = createSliceActivities({
-    db,
-    log,
-    metrics: createMetrics(Runtime.instance().metricMeter),
+    ...{ db, log, metrics, connecting },
     pool: opened.pool,
     warehouse: project.warehouse,
     chunkRows: chunkRowsOf(options.env),
     isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
     planDataset: (fingerprint, dataset) => {
       const key = `${fingerprint}/${dataset}`;
-      const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
+      const known =
+        plans.get(key) ?? connecting.connect(project.warehouse, () => loadPlanDataset(db, fingerprint, dataset));
       known.catch(() => plans.delete(key));
       if (plans.size >= PLANS_KEPT) plans.clear();
       plans.set(key, known);
@@ -192,6 +198,20 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...HEARTBEATS,
     }),
   ]);
+}
+
+/** Whether a source answers is known to all workers, by a row in the warehouse; whether the warehouse does, to each. */
+function connectingOf(
+  project: Project,
+  deps: { readonly db: Db; readonly log: Logger; readonly metrics: Metrics },
+): Connecting {
+  const { warehouse } = project;
+  const scope = { project: project.name, environment: project.environment };
+  const [shared, own] = [sharedBreakers(deps.db, scope), ownBreakers()];
+  return createConnecting({
+    ...{ ...deps, scope, warehouse },
+    breakersOf: (connection) => (connection === warehouse ? own : shared),
+  });
 }
 
 function governingOf({ options, connection, namespace }: Wiring, client: Client): GovernDeps {

@@ -221,6 +221,7 @@ test('a session gives its connection back as it found it: no turn, no name, no l
       log: pino({ level: 'silent' }),
       isPolled: () => Promise.resolve(true),
       planDataset: () => Promise.reject(new Error('not asked for')),
+      connecting: { connect: <T>(_name: string, connect: () => Promise<T>) => connect() },
     };
     const session = openSession(deps, who, dataset, new AbortController().signal);
     const turn = await askTurn(await session.warehouse(), { ...who, epoch: 1_000_000 }, 'warehouse');
