@@ -15,6 +15,8 @@ export class UnansweredError extends Error {
     message: string,
     /** When to ask again. */
     readonly restMs: number,
+    /** Since when it does not answer, in ms since the epoch; null where that is not sure yet. */
+    readonly since: number | null,
   ) {
     super(message);
   }
@@ -85,7 +87,7 @@ function unanswered(connection: string, { breaker, now }: Told, fault?: Fault): 
     state === 'closed'
       ? `connection ${connection} does not answer (${why})`
       : `connection ${connection} has not answered since ${formatInstant(Math.floor(since / 1000) * 1000)} (${why}); it is tried again every ${pauseMs / 1000} s`;
-  return new UnansweredError(message, restMs(breaker, now));
+  return new UnansweredError(message, restMs(breaker, now), state === 'closed' ? null : since);
 }
 
 /** What others want to know of it: that it opened, and that it closed. */

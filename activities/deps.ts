@@ -16,6 +16,8 @@ export interface SliceDeps {
   readonly warehouse: string;
   /** @throws RequestError when this worker's project has no such connection */
   readonly pool: (connection: string) => Pool;
+  /** Connections to read while one does not answer. */
+  readonly alternates: (connection: string) => readonly string[];
   /** A dataset of a stored plan; plans are immutable, so it is cached. */
   readonly planDataset: (fingerprint: string, dataset: string) => Promise<{ head: PlanHead; dataset: StoredDataset }>;
   /** Whether a worker has asked Temporal for work of this task queue lately. */

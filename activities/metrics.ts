@@ -15,6 +15,7 @@ export interface Metrics {
   readonly published: (scope: MetricScope, batch: { partitions: number; rows: number; seconds: number }) => void;
   readonly failed: (scope: MetricScope, kind: FaultClass) => void;
   readonly waited: (scope: MetricScope, seconds: number) => void;
+  readonly alternate: (scope: Omit<MetricScope, 'dataset'>, connection: string) => void;
   readonly outage: (scope: Omit<MetricScope, 'dataset'>, connection: string) => void;
 }
 
@@ -38,6 +39,11 @@ export function createMetrics(meter: MetricMeter): Metrics {
     'Time that a batch waited for its turn at the gate',
   );
   const outages = meter.createCounter('sluice_outages', undefined, 'Times that a connection stopped answering');
+  const alternates = meter.createCounter(
+    'sluice_alternate_reads',
+    undefined,
+    'Slices that read an alternate of their source',
+  );
   return {
     published: (scope, batch) => {
       const tags = tagsOf(scope);
@@ -51,6 +57,9 @@ export function createMetrics(meter: MetricMeter): Metrics {
     },
     waited: (scope, seconds) => {
       wait.record(seconds, tagsOf(scope));
+    },
+    alternate: ({ project, environment }, connection) => {
+      alternates.add(1, { project, environment, connection });
     },
     outage: ({ project, environment }, connection) => {
       outages.add(1, { project, environment, connection });

@@ -90,7 +90,7 @@ async function carryOut(slice: Slice): Promise<Outcomes> {
   const { who, dataset, input, session } = slice;
   const done: BatchDone[] = [];
   const failed: SliceFailure[] = [];
-  const result = { done, failed, rateLimited: false, slots: null as number | null };
+  const result: Limits & Pick<SliceResult, 'done' | 'failed'> = { done, failed, rateLimited: false, slots: null };
   let begun = 0;
   try {
     await takeLease(await session.warehouse(), who, dataset.name, input.batches);
@@ -138,7 +138,7 @@ async function carryOut(slice: Slice): Promise<Outcomes> {
 }
 
 /** What the gate says of the databases, for the workflow to know. */
-type Limits = Pick<SliceResult, 'rateLimited' | 'slots'>;
+type Limits = Pick<SliceResult, 'rateLimited' | 'slots' | 'instead'>;
 
 /** @returns how long it took, in ms. @throws YieldError */
 async function waitForTurn(slice: Slice, limits: Limits): Promise<number> {
@@ -176,8 +176,19 @@ async function runBatch(
     waited = await waitForTurn(slice, limits);
     const warehouse = await session.warehouse();
     const source = dataset.spec.kind === 'extract' && !staging ? await session.source(dataset.spec.connection) : null;
+    const alternate = source && session.alternate();
+    if (alternate) limits.instead = alternate.words;
     const published = await publishBatch(
-      { who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite, staged, staging },
+      {
+        who: alternate ? { ...who, readFrom: alternate.connection } : who,
+        dataset,
+        lo: span[0],
+        partitions,
+        known,
+        overwrite: slice.overwrite,
+        staged,
+        staging,
+      },
       warehouse,
       source,
     );

@@ -50,19 +50,21 @@ export async function takeTurn(
       const { connection } = dataset.spec;
       // Read from the warehouse itself: one turn on that database is enough.
       if (connection === deps.warehouse) return verdict;
-      const limit = await readLimit(deps.db, who, connection);
+      const source = await session.source(connection);
+      const read = session.alternate()?.connection ?? connection;
+      const limit = await readLimit(deps.db, who, read);
       if (limit.rate !== null && !momentTaken) {
         momentTaken = true;
-        const ms = await nextMoment(warehouse, who, connection);
+        const ms = await nextMoment(warehouse, who, read);
         if (ms > 0) {
           await giveTurn(warehouse);
           await sleep(ms);
           continue;
         }
       }
-      if (await askSlot(await session.source(connection), limit.slots)) return verdict;
+      if (await askSlot(source, limit.slots)) return verdict;
       await giveTurn(warehouse);
-      why = limit.why === null ? null : wordsFor(connection, limit.why);
+      why = limit.why === null ? null : wordsFor(read, limit.why);
     } else if (verdict.kind !== 'full') return verdict;
     else if (why !== null) why = wordsFor(deps.warehouse, why);
     const now = performance.now();

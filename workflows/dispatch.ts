@@ -14,7 +14,7 @@ import { partitionAt } from '../src/core/interval/runs.js';
 import { runCall } from './call.js';
 import type { DatasetInput } from './carry.js';
 import { sliceOf } from './proxies.js';
-import { holdAtGate, type DatasetState } from './state.js';
+import { sayWhatLacks, type DatasetState } from './state.js';
 
 /** Slices of one dataset in flight where the warehouse has no cap of slots: enough for a few workers. */
 const UNCAPPED_SLOTS = 16;
@@ -142,7 +142,7 @@ function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice, result
   giveBack(state, slice);
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
   // A call without a worker has its own words.
-  if (result.held !== undefined || result.yielded !== 'no_worker') holdAtGate(state, ref.environment, result);
+  if (result.held !== undefined || result.yielded !== 'no_worker') sayWhatLacks(state, ref.environment, result);
   if (result.restMs !== undefined) state.restUntil = Date.now() + result.restMs;
   if (result.held !== undefined) state.width = 1;
   if (result.yielded === 'no_worker') {

@@ -95,15 +95,16 @@ function waitsAtGate(environment: string, why: string, next: string, since = new
   return { for: why, since, next: typedIn(environment, next) };
 }
 
-/** Nobody passes the gate or connects, or, without `held`, somebody did: said while it lasts. */
-export function holdAtGate(
+/** Nobody passes the gate or connects, or something else is read in a source's place; or neither: said while it lasts. */
+export function sayWhatLacks(
   state: DatasetState,
   environment: string,
-  { held, restMs }: Pick<SliceResult, 'held' | 'restMs'>,
+  { held, instead, restMs }: Pick<SliceResult, 'held' | 'instead' | 'restMs'>,
 ): void {
   const { lacks } = state;
-  const next = restMs === undefined ? 'sluice warehouse' : 'sluice doctor';
-  state.lacks = held === undefined ? null : waitsAtGate(environment, held, next, lacks?.since);
+  const why = held ?? instead;
+  const next = held !== undefined && restMs === undefined ? 'sluice warehouse' : 'sluice doctor';
+  state.lacks = why === undefined ? null : waitsAtGate(environment, why, next, lacks?.since);
   state.wake = true;
 }
 

@@ -189,6 +189,8 @@ export const ConnectionYaml = z.strictObject({
   type: z.literal('postgres'),
   url: nonEmpty.optional(),
   budget: BudgetYaml.optional(),
+  /** Connections of its replicas: read while it does not answer. */
+  alternates: z.array(nonEmpty).max(10).optional(),
 });
 export type ConnectionYaml = z.output<typeof ConnectionYaml>;
 

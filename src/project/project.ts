@@ -30,6 +30,8 @@ export interface Connection {
   /** As written, `${VAR}` unresolved: only the process that connects resolves it, on every connect. */
   readonly url: string;
   readonly budget: Budget;
+  /** Connections that are read while it does not answer, in this order. */
+  readonly alternates: readonly string[];
 }
 
 /** Where a table of an extract or a transform's SQL stands in the text, for errors and for rewriting. */

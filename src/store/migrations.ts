@@ -42,6 +42,7 @@ CREATE TABLE sluice.partitions (
   snapshot pg_snapshot NOT NULL,     -- what it saw of its inputs
   digest text NOT NULL,              -- of its content
   moved boolean NOT NULL DEFAULT false,   -- a row of it went to another partition since
+  read_from text,                    -- the alternate connection that it was read from
   PRIMARY KEY (project, environment, dataset, starts_at)
 );
 
