@@ -70,7 +70,7 @@ async function askFor(
   const client = await session.warehouse();
   await takeLease(client, who, dataset.name, [span]);
   const { start, end } = intervalOf(dataset, span[0]);
-  const { ours } = await ledgerOf(client, who, dataset, [sqlInstant(start)]);
+  const { ours } = await ledgerOf(client, who, dataset, [{ start: sqlInstant(start), end: sqlInstant(end) }]);
   if (ours.size > 0) return { done: [{ span, rows: 0, ms: 0, skipped: true }] };
   const turn = await takeTurn(deps, who, dataset, session, input.held === true);
   const limits = { slots: turn.slots, rateLimited: turn.rate !== null };

@@ -95,8 +95,8 @@ async function carryOut(slice: Slice): Promise<Outcomes> {
   try {
     await takeLease(await session.warehouse(), who, dataset.name, input.batches);
     // With the lease taken, nobody else adds to what this execution has published.
-    const starts = input.batches.flatMap((span) => intervalsOf(dataset, span).map(({ start }) => start));
-    const ledger = await ledgerOf(await session.warehouse(), who, dataset, starts);
+    const partitions = input.batches.flatMap((span) => intervalsOf(dataset, span));
+    const ledger = await ledgerOf(await session.warehouse(), who, dataset, partitions);
     for (const span of input.batches) {
       let outcome: Outcome = 'key_taken';
       // The quick way first: straight into the table. It fails where another partition holds a key, and its connections with it.
