@@ -4,4 +4,4 @@ export { createSliceActivities } from './slice.js';
 export { createControlActivities } from './control-activities.js';
 export { BUCKETS, createGauges, createMetrics, type Metrics } from './metrics.js';
 export { createConnecting, type Connecting } from './connecting.js';
-export type { GovernDeps } from './deps.js';
+export type { GovernDeps, SliceDeps } from './deps.js';

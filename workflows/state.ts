@@ -9,6 +9,7 @@ import { counts, createBoard, markDone, settled, type Board, NO_VERSION } from '
 import { fromCarry, toCarry } from '../src/core/slice/carry.js';
 import { listFailures, type FailureRun } from '../src/core/slice/failures.js';
 import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
+import { NO_STREAK, type Streak } from '../src/core/slice/streak.js';
 import type { Requeue } from '../src/core/slice/requeue.js';
 import { applyUpstream } from '../src/core/slice/upstream.js';
 import type { DatasetCarry, DatasetInput, Halted } from './carry.js';
@@ -25,6 +26,8 @@ export interface DatasetState {
   /** Attempts of the batches of each slice in flight, by slice number. */
   readonly inflight: Map<number, number>;
   failures: readonly FailureRun[];
+  /** Partitions that failed alike, one after the other. */
+  streak: Streak;
   /** The fatal error that stopped it. */
   haltedBy?: Halted;
   profile: Profile;
@@ -140,6 +143,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     inflight: new Map(),
     reached: new Set(carry?.reached ?? []),
     failures: carry?.failures ?? [],
+    streak: carry?.streak ?? NO_STREAK,
     saved: undefined,
     ...(carry?.haltedBy ? { haltedBy: carry.haltedBy } : {}),
     profile: carry?.profile ?? loaded.profile ?? NO_PROFILE,
@@ -194,6 +198,7 @@ export function carryOf(state: DatasetState): DatasetCarry {
     requeue: [...state.requeue],
     reached: [...state.reached],
     failures: state.failures,
+    streak: state.streak,
     profile: state.profile,
     rows: state.rows,
     slices: state.slices,

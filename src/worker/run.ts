@@ -12,6 +12,7 @@ import {
   type Connecting,
   type GovernDeps,
   type Metrics,
+  type SliceDeps,
 } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
@@ -135,7 +136,6 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const db = await opened.db();
   const project = opened.project();
   const client = new Client({ connection, namespace });
-  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
   const metrics = createMetrics(Runtime.instance().metricMeter);
   const connecting = connectingOf(project, { db, log, metrics });
   const slices = createSliceActivities({
@@ -145,15 +145,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     warehouse: project.warehouse,
     chunkRows: chunkRowsOf(options.env),
     isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
-    planDataset: (fingerprint, dataset) => {
-      const key = `${fingerprint}/${dataset}`;
-      const known =
-        plans.get(key) ?? connecting.connect(project.warehouse, () => loadPlanDataset(db, fingerprint, dataset));
-      known.catch(() => plans.delete(key));
-      if (plans.size >= PLANS_KEPT) plans.clear();
-      plans.set(key, known);
-      return known;
-    },
+    planDataset: keptPlans((...of) => connecting.connect(project.warehouse, () => loadPlanDataset(db, ...of))),
   });
   const control = createControlActivities({
     db,
@@ -199,6 +191,20 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...HEARTBEATS,
     }),
   ]);
+}
+
+type LoadPlan = SliceDeps['planDataset'];
+
+function keptPlans(load: LoadPlan): LoadPlan {
+  const plans = new Map<string, ReturnType<LoadPlan>>();
+  return (fingerprint, dataset) => {
+    const key = `${fingerprint}/${dataset}`;
+    const known = plans.get(key) ?? load(fingerprint, dataset);
+    known.catch(() => plans.delete(key));
+    if (plans.size >= PLANS_KEPT) plans.clear();
+    plans.set(key, known);
+    return known;
+  };
 }
 
 /** Whether a source answers is known to all workers, by a row in the warehouse; whether the warehouse does, to each. */
