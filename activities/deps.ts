@@ -16,6 +16,8 @@ export interface SliceDeps {
   readonly warehouse: string;
   /** @throws RequestError when this worker's project has no such connection */
   readonly pool: (connection: string) => Pool;
+  /** Slots of a pool of the project; null where it has no such pool any more. */
+  readonly poolSlots: (pool: string) => number | null;
   /** Connections to read while one does not answer. */
   readonly alternates: (connection: string) => readonly string[];
   /** A dataset of a stored plan; plans are immutable, so it is cached. */

@@ -16,7 +16,7 @@ import type { MetricScope } from './metrics.js';
 import { failedInterval, intervalsOf } from './ordinals.js';
 import { openSession, type Session } from './session.js';
 import { createStager } from './stager.js';
-import { takeTurn, YieldError } from './turn.js';
+import { slotsOfPool, takeTurn, YieldError } from './turn.js';
 
 /** How often a running slice tells Temporal that it lives; the proxies' heartbeat time-out is a multiple of it. */
 const HEARTBEAT_MS = 1_000;
@@ -119,7 +119,8 @@ async function carryOut(slice: Slice): Promise<Outcomes> {
   } catch (error) {
     if (error instanceof YieldError) {
       const held = error.why === null ? {} : { held: error.why };
-      return { ...result, ...held, yielded: error.kind === 'full' ? 'gate' : error.kind };
+      const rest = error.restMs === undefined ? {} : { restMs: error.restMs };
+      return { ...result, ...held, ...rest, yielded: error.kind === 'full' ? 'gate' : error.kind };
     }
     // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
     session.abandon();
@@ -147,8 +148,9 @@ async function waitForTurn(slice: Slice, limits: Limits): Promise<number> {
   const ms = performance.now() - asked;
   slice.deps.metrics.waited(scopeOf(slice), ms / 1000);
   limits.rateLimited = turn.rate !== null;
-  limits.slots = slotsFor(slice.dataset, turn.slots);
-  if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why);
+  const pool = slotsOfPool(slice.deps, slice.dataset);
+  limits.slots = slotsFor(slice.dataset, pool === null ? turn.slots : Math.min(pool, turn.slots ?? pool));
+  if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why, turn.restMs);
   return ms;
 }
 

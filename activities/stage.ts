@@ -116,7 +116,7 @@ async function readAs(job: StageJob, session: Session, reading: Reading): Promis
     while (reading.left.length > 0 && !reading.failed) {
       const turn = await takeTurn(deps, who, dataset, session, true);
       if (turn.kind === 'full' && reading.active > 1) break;
-      if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why);
+      if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why, turn.restMs);
       const chunk = reading.left.shift();
       if (chunk) await readChunk(job, session, reading, chunk);
     }

@@ -153,7 +153,9 @@ function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice, result
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
   // A call without a worker has its own words.
   if (result.held !== undefined || result.yielded !== 'no_worker') sayWhatLacks(state, ref.environment, result);
+  // Whatever it rests for, what got through shows that there is a way.
   if (result.restMs !== undefined) state.restUntil = Date.now() + result.restMs;
+  else if (result.done.length > 0) state.restUntil = 0;
   if (result.held !== undefined) state.width = 1;
   if (result.yielded === 'no_worker') {
     state.restUntil = Date.now() + LOOK_AGAIN_MS;

@@ -33,6 +33,7 @@ export interface Config {
   readonly defer?: string;
   readonly defaults: DefaultsYaml;
   readonly flags: Flags;
+  readonly pools: ReadonlyMap<string, number>;
   /** The document, variables resolved. */
   readonly source: YamlSource | undefined;
   /** Its value as written. */
@@ -95,6 +96,7 @@ function configOf(
     ...(environment.defer === undefined ? {} : { defer: environment.defer }),
     defaults: yaml.defaults ?? {},
     flags: new Map([...Object.entries({ ...yaml.flags, ...environment.flags }), ...(options.set ?? [])]),
+    pools: new Map(Object.entries(yaml.pools ?? {}).map(([name, pool]) => [name, pool.slots])),
     source,
   };
 }
@@ -154,6 +156,7 @@ function checkNames(yaml: PartialProject, source: YamlSource, options: ConfigOpt
   };
   const names: [Path, string | undefined][] = [[['project'], yaml.project]];
   for (const name of Object.keys(yaml.connections ?? {})) names.push([['connections', name], name]);
+  for (const name of Object.keys(yaml.pools ?? {})) names.push([['pools', name], name]);
   for (const name of Object.keys(yaml.environments ?? {})) names.push([['environments', name], name]);
   for (const [path, name] of names) {
     if (name !== undefined && !NAME.test(name))

@@ -122,6 +122,8 @@ export interface Dataset {
   /** Whether an extract's partitions are read by one scan of the source: as its planner finds it cheaper, or always. */
   readonly scan: (typeof SCAN)[number];
   readonly priority: number;
+  /** Whose slots its batches take besides the warehouse's. */
+  readonly pool?: string;
   readonly owner?: string;
   readonly tags: readonly string[];
   readonly description?: string;
@@ -148,6 +150,8 @@ export interface Project {
   readonly defer?: string;
   /** Values of its flags in this environment: what SQL knows as `:flag_<name>`. */
   readonly flags: ReadonlyMap<string, FlagValue>;
+  /** Slots of its pools. */
+  readonly pools: ReadonlyMap<string, number>;
   /** In topological order: what is read comes first; ties by name. */
   readonly datasets: ReadonlyMap<string, Dataset>;
   /** Hash of its files, connection URLs left out: names a definition. */

@@ -141,6 +141,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const slices = createSliceActivities({
     ...{ db, log, metrics, connecting },
     pool: opened.pool,
+    poolSlots: (name) => opened.project().pools.get(name) ?? null,
     alternates: (connection) => opened.project().connections.get(connection)?.alternates ?? [],
     warehouse: project.warehouse,
     chunkRows: chunkRowsOf(options.env),

@@ -47,6 +47,37 @@ const ALTERNATES: readonly Case[] = [
   alternates('one, not a list', ', alternates: copy', 'invalid_value', /alternates/, 3),
 ];
 
+const POOLS: readonly Case[] = [
+  {
+    name: 'pool: unknown',
+    files: { ...project('schema:', 'pools: { heavy: { slots: 2 } }\nschema:'), ...settings('pool: havy') },
+    code: 'unknown_pool',
+    at: `${CLEAN}:3`,
+    says: /no pool havy[^]*did you mean heavy/,
+  },
+  {
+    name: 'pool: none declared',
+    files: settings('pool: heavy'),
+    code: 'unknown_pool',
+    at: `${CLEAN}:3`,
+    says: /declare it in sluice.yaml: pools: { heavy: { slots: 2 } }/,
+  },
+  {
+    name: 'pool: no slots',
+    files: project('schema:', 'pools: { heavy: { slots: 0 } }\nschema:'),
+    code: 'invalid_value',
+    at: `${YAML}:7`,
+    says: /slots/,
+  },
+  {
+    name: 'pool: a name',
+    files: project('schema:', 'pools: { "a b": { slots: 1 } }\nschema:'),
+    code: 'bad_name',
+    at: `${YAML}:7`,
+    says: /a b/,
+  },
+];
+
 const BUDGETS: readonly Case[] = [
   budget('unknown law', '{ law: adaptiv }', 'unknown_value', /did you mean adaptive/),
   budget('a slot too many', '{ slots: 1.5 }', 'invalid_value', /slots/),
@@ -198,6 +229,7 @@ const CASES: readonly Case[] = [
   },
   ...BUDGETS,
   ...ALTERNATES,
+  ...POOLS,
   {
     name: 'project name',
     files: project('project: p', 'project: a/b'),
