@@ -1,3 +1,4 @@
+import { faultOf } from '../src/postgres/error.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import { NoReplicaError, requireReplica } from '../src/source/postgres/replica.js';
 import { databaseOf, record } from '../src/store/control.js';
@@ -41,8 +42,12 @@ export async function openAlternate<T extends { readonly client: PgClient }>(
       await tell(deps, who, name, words, since);
       return { opened, connection: name, words };
     } catch (error) {
-      if (!(error instanceof NoReplicaError || error instanceof UnansweredError)) throw error;
-      against.push(error instanceof NoReplicaError ? `${name} is not read: ${error.message}` : error.message);
+      // A replica that refuses us must not hold what its primary would have done.
+      if (error instanceof UnansweredError) against.push(error.message);
+      else
+        against.push(
+          `${name} is not read: ${error instanceof NoReplicaError ? error.message : faultOf(error, 'source').code}`,
+        );
     }
   }
   throw new UnansweredError([unanswered.message, ...against].join('; '), unanswered.restMs, since);

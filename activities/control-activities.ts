@@ -43,6 +43,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
           .onConflict(['project', 'environment', 'dataset'])
           .merge();
       }),
+    cancelExecution: ({ ref }) => closed(() => deps.cancelWorkflow(ref.workflowId)),
     endCall: (end) => closed(() => endCall(deps, CallEnd.parse(end))),
     govern: (order) => closed(() => govern(deps, order)),
     orderWarehouse: ({ site, database, slots, actor, reason }) =>

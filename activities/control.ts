@@ -64,6 +64,8 @@ export interface ControlActivities {
   saveProfile: (order: { ref: ExecutionRef; dataset: string; profile: unknown }) => Promise<void>;
   /** Writes down what became of a call. `fenced`: somebody else has taken it over. */
   endCall: (end: CallEnd) => Promise<{ fenced: boolean }>;
+  /** Has Temporal cancel the workflow, so that it shows as what it is: without that, one that a message ended has failed for Temporal. */
+  cancelExecution: (order: { ref: ExecutionRef }) => Promise<void>;
   /** Ends the reservation, so that no attempt can publish any more, and keeps the final document. */
   closeBackfill: (order: { ref: ExecutionRef; status: BackfillStatus }) => Promise<void>;
 }

@@ -43,6 +43,8 @@ export interface ControlDeps {
   readonly now: () => number;
   /** What Temporal says of a workflow that holds a reservation. */
   readonly workflowState: (workflowId: string) => Promise<'open' | 'closed' | 'unknown'>;
+  /** Asks Temporal to cancel a workflow. */
+  readonly cancelWorkflow: (workflowId: string) => Promise<void>;
   readonly searchAttributes: boolean;
   readonly governing: GovernDeps;
 }

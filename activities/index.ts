@@ -2,6 +2,6 @@ export type { ControlActivities, GovernorActivities, PlanActivities } from './co
 export type { SliceActivities } from './slice.js';
 export { createSliceActivities } from './slice.js';
 export { createControlActivities } from './control-activities.js';
-export { BUCKETS, createGauges, createMetrics, type Metrics } from './metrics.js';
-export { createConnecting, type Connecting } from './connecting.js';
+export { BUCKETS, createGauges, createMetrics } from './metrics.js';
+export { createConnecting } from './connecting.js';
 export type { GovernDeps, SliceDeps } from './deps.js';

@@ -3,6 +3,7 @@ import { RequestError } from '../src/contracts/errors.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { Opened } from '../src/contracts/messages.js';
+import { AT_RISK, isAtRisk } from '../src/core/graph/freshness.js';
 import { formatInterval, type Interval } from '../src/core/interval/interval.js';
 import { countRuns, runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
@@ -81,7 +82,14 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         ...(request.reason === undefined ? {} : { reason: request.reason }),
         detail: { plan: plan.fingerprint, ticket: request.ticket },
       });
-      return opened(deps, project, plan, epoch, await partitionCosts(tx, ref));
+      return opened(
+        deps,
+        project,
+        plan,
+        epoch,
+        await partitionCosts(tx, ref),
+        await atRisk(deps, tx, ref, project, plan),
+      );
     }),
   );
   await dropAbandoned(deps, ref);
@@ -173,6 +181,32 @@ function refuse(request: BackfillRequest, conflict: Conflict): Opened {
   );
 }
 
+/** Datasets that are late or about to be, and that this plan would bring up to date. */
+async function atRisk(
+  { now }: ControlDeps,
+  tx: Db,
+  { project: name, environment }: ExecutionRef,
+  project: Project,
+  plan: StoredPlan,
+): Promise<ReadonlySet<string>> {
+  const held = plan.datasets.filter((one) => one.runs.length > 0 && project.datasets.get(one.name)?.freshness);
+  if (held.length === 0) return new Set();
+  const rows = await rowsOf<{ dataset: string; until: number }>(
+    tx,
+    `SELECT dataset, extract(epoch FROM max(ends_at))::float8 * 1000 AS until FROM sluice.partitions
+     WHERE project = ? AND environment = ? AND dataset = ANY (?::text[]) AND ends_at < 'infinity' GROUP BY 1`,
+    [name, environment, held.map((one) => one.name)],
+  );
+  const published = new Map(rows.map(({ dataset, until }) => [dataset, until]));
+  const late = held.filter((one) => {
+    const [freshness, until] = [project.datasets.get(one.name)?.freshness, published.get(one.name)];
+    if (freshness === undefined || until === undefined) return false;
+    const planned = Math.max(...runsOfJson(one.runs).map(runEnd));
+    return isAtRisk({ freshness, zone: one.zone, until, planned }, now());
+  });
+  return new Set(late.map((one) => one.name));
+}
+
 function heldBy(plan: StoredPlan): Held[] {
   return plan.datasets.flatMap(({ name, runs }) =>
     runsOfJson(runs).map((run) => ({ dataset: name, start: run.start, end: runEnd(run) })),
@@ -185,6 +219,7 @@ function opened(
   plan: StoredPlan,
   epoch: number,
   costs: ReadonlyMap<string, number>,
+  late: ReadonlySet<string>,
 ): Opened {
   const building = plan.datasets.filter(({ runs }) => runs.length > 0);
   return {
@@ -203,9 +238,9 @@ function opened(
         .filter((one) => one !== dataset && one.edges.some(({ upstream }) => upstream === dataset.name))
         .map(({ name }) => name),
       ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
-      priority: dataset.priority,
+      priority: late.has(dataset.name) ? AT_RISK : dataset.priority,
       partitionMs: costs.get(dataset.name) ?? null,
-      what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}`,
+      what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}${late.has(dataset.name) ? '; first, for its freshness is at risk' : ''}`,
     })),
   };
 }

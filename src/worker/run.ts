@@ -3,30 +3,17 @@ import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import {
-  createConnecting,
-  createControlActivities,
-  createGauges,
-  createMetrics,
-  createSliceActivities,
-  type Connecting,
-  type GovernDeps,
-  type Metrics,
-  type SliceDeps,
-} from '../../activities/index.js';
+import { createControlActivities, createGauges, type GovernDeps } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
-import { scopeOf, type Project } from '../project/project.js';
-import { ownBreakers, sharedBreakers } from '../store/breakers.js';
-import { loadPlanDataset } from '../store/plans.js';
-import type { Db } from '../store/store.js';
+import { scopeOf } from '../project/project.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
 import { createGovernorStarter } from './governors.js';
-import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
+import { applyBudgets, cachedWorkflowsOf, rateSetter, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
-import { isPolled } from './pollers.js';
 import { registerSearchAttributes } from './search-attributes.js';
+import { sliceActivitiesOf } from './slices.js';
 import { startTracing, type Tracing } from './tracing.js';
 import { bundlePath, codeVersion, versioningOf, workerIdentity } from './version.js';
 
@@ -44,9 +31,6 @@ export interface WorkerOptions extends Place {
   /** Draining begins when it aborts: no new work, what runs may end. */
   readonly signal: AbortSignal;
 }
-
-/** Plans and datasets that a worker keeps parsed: they are immutable. */
-const PLANS_KEPT = 2_000;
 
 /** Runs a worker for the project until the signal, then drains it. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
@@ -136,18 +120,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const db = await opened.db();
   const project = opened.project();
   const client = new Client({ connection, namespace });
-  const metrics = createMetrics(Runtime.instance().metricMeter);
-  const connecting = connectingOf(project, { db, log, metrics });
-  const slices = createSliceActivities({
-    ...{ db, log, metrics, connecting },
-    pool: opened.pool,
-    poolSlots: (name) => opened.project().pools.get(name) ?? null,
-    alternates: (connection) => opened.project().connections.get(connection)?.alternates ?? [],
-    warehouse: project.warehouse,
-    chunkRows: chunkRowsOf(options.env),
-    isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
-    planDataset: keptPlans((...of) => connecting.connect(project.warehouse, () => loadPlanDataset(db, ...of))),
-  });
+  const slices = sliceActivitiesOf({ opened, db, connection, namespace, env: options.env, log });
   const control = createControlActivities({
     db,
     log,
@@ -157,6 +130,9 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     flagged: (base, set) => registerFlagged(db, base, set, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
+    cancelWorkflow: async (workflowId) => {
+      await client.workflow.getHandle(workflowId).cancel();
+    },
     governing: governingOf(wiring, client),
   });
   const common = {
@@ -192,34 +168,6 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...HEARTBEATS,
     }),
   ]);
-}
-
-type LoadPlan = SliceDeps['planDataset'];
-
-function keptPlans(load: LoadPlan): LoadPlan {
-  const plans = new Map<string, ReturnType<LoadPlan>>();
-  return (fingerprint, dataset) => {
-    const key = `${fingerprint}/${dataset}`;
-    const known = plans.get(key) ?? load(fingerprint, dataset);
-    known.catch(() => plans.delete(key));
-    if (plans.size >= PLANS_KEPT) plans.clear();
-    plans.set(key, known);
-    return known;
-  };
-}
-
-/** Whether a source answers is known to all workers, by a row in the warehouse; whether the warehouse does, to each. */
-function connectingOf(
-  project: Project,
-  deps: { readonly db: Db; readonly log: Logger; readonly metrics: Metrics },
-): Connecting {
-  const { warehouse } = project;
-  const scope = { project: project.name, environment: project.environment };
-  const [shared, own] = [sharedBreakers(deps.db, scope), ownBreakers()];
-  return createConnecting({
-    ...{ ...deps, scope, warehouse },
-    breakersOf: (connection) => (connection === warehouse ? own : shared),
-  });
 }
 
 function governingOf({ options, connection, namespace }: Wiring, client: Client): GovernDeps {
