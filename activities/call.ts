@@ -9,6 +9,7 @@ import { holdTurn } from '../src/warehouse/postgres/call.js';
 import { takeLease } from '../src/warehouse/postgres/lease.js';
 import { ledgerOf } from '../src/warehouse/postgres/ledger.js';
 import { FencedError, type Publisher } from '../src/warehouse/postgres/publish.js';
+import { UnansweredError, waitsFor } from './connecting.js';
 import type { SliceDeps } from './deps.js';
 import { failedInterval, intervalOf } from './ordinals.js';
 import { openSession, type Session } from './session.js';
@@ -40,6 +41,7 @@ export async function beginCall(deps: SliceDeps, input: SliceInput): Promise<Cal
     return { ...none, ...(await askFor(deps, { input, who, dataset, spec, session })) };
   } catch (error) {
     session.abandon();
+    if (error instanceof UnansweredError) return { ...none, ...waitsFor(error) };
     if (error instanceof FencedError) return { ...none, yielded: 'fenced' };
     if (session.cancelled()) return { ...none, yielded: 'cancelled' };
     const fault = faultOf(error, 'warehouse');

@@ -6,6 +6,7 @@ import type { Pool } from '../src/postgres/pool.js';
 import type { Db } from '../src/store/store.js';
 import type { Project } from '../src/project/project.js';
 import type { GovernorNews } from '../src/contracts/warehouse.js';
+import type { Connecting } from './connecting.js';
 import type { GovernorGauges, Metrics } from './metrics.js';
 
 /** What the worker wires into slice activities. */
@@ -15,6 +16,10 @@ export interface SliceDeps {
   readonly warehouse: string;
   /** @throws RequestError when this worker's project has no such connection */
   readonly pool: (connection: string) => Pool;
+  /** Slots of a pool of the project; null where it has no such pool any more. */
+  readonly poolSlots: (pool: string) => number | null;
+  /** Connections to read while one does not answer. */
+  readonly alternates: (connection: string) => readonly string[];
   /** A dataset of a stored plan; plans are immutable, so it is cached. */
   readonly planDataset: (fingerprint: string, dataset: string) => Promise<{ head: PlanHead; dataset: StoredDataset }>;
   /** Whether a worker has asked Temporal for work of this task queue lately. */
@@ -23,6 +28,7 @@ export interface SliceDeps {
   readonly chunkRows: number;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly connecting: Connecting;
 }
 
 /** What the worker wires into control activities. */

@@ -3,4 +3,5 @@ export type { SliceActivities } from './slice.js';
 export { createSliceActivities } from './slice.js';
 export { createControlActivities } from './control-activities.js';
 export { BUCKETS, createGauges, createMetrics } from './metrics.js';
-export type { ControlDeps, GovernDeps } from './deps.js';
+export { createConnecting } from './connecting.js';
+export type { ControlDeps, GovernDeps, SliceDeps } from './deps.js';

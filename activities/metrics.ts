@@ -15,6 +15,8 @@ export interface Metrics {
   readonly published: (scope: MetricScope, batch: { partitions: number; rows: number; seconds: number }) => void;
   readonly failed: (scope: MetricScope, kind: FaultClass) => void;
   readonly waited: (scope: MetricScope, seconds: number) => void;
+  readonly alternate: (scope: Omit<MetricScope, 'dataset'>, connection: string) => void;
+  readonly outage: (scope: Omit<MetricScope, 'dataset'>, connection: string) => void;
 }
 
 /** Buckets of our histograms, by name. A batch aims at half a second; a wait for a turn gives up after 30 s. */
@@ -36,6 +38,12 @@ export function createMetrics(meter: MetricMeter): Metrics {
     undefined,
     'Time that a batch waited for its turn at the gate',
   );
+  const outages = meter.createCounter('sluice_outages', undefined, 'Times that a connection stopped answering');
+  const alternates = meter.createCounter(
+    'sluice_alternate_reads',
+    undefined,
+    'Slices that read an alternate of their source',
+  );
   return {
     published: (scope, batch) => {
       const tags = tagsOf(scope);
@@ -49,6 +57,12 @@ export function createMetrics(meter: MetricMeter): Metrics {
     },
     waited: (scope, seconds) => {
       wait.record(seconds, tagsOf(scope));
+    },
+    alternate: ({ project, environment }, connection) => {
+      alternates.add(1, { project, environment, connection });
+    },
+    outage: ({ project, environment }, connection) => {
+      outages.add(1, { project, environment, connection });
     },
   };
 }

@@ -1,7 +1,9 @@
 import type { StoredDataset } from '../src/contracts/plan.js';
-import type { PgClient } from '../src/postgres/pool.js';
+import type { PgClient, Pool } from '../src/postgres/pool.js';
 import { backendName } from '../src/warehouse/postgres/lease.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
+import { openAlternate, type Alternate } from './alternate.js';
+import { UnansweredError } from './connecting.js';
 import type { SliceDeps } from './deps.js';
 
 /** No statement of a batch runs longer, and none waits longer for somebody's lock: a batch aims at half a second. */
@@ -23,7 +25,10 @@ async function giveBack(client: PgClient): Promise<void> {
 /** The connections of one slice: opened when first needed, closed with it. */
 export interface Session {
   warehouse: () => Promise<PgClient>;
+  /** Of the source, or of an alternate while it does not answer: then {@link Session.alternate} says so. */
   source: (connection: string) => Promise<PgClient>;
+  /** What is read in the source's place, and why; null: the source itself. */
+  alternate: () => Pick<Alternate<unknown>, 'connection' | 'words'> | null;
   /** After an error: both connections go, and with them the transaction, the locks and the turns. */
   abandon: () => void;
   cancelled: () => boolean;
@@ -34,6 +39,23 @@ interface Open {
   readonly client: PgClient;
   readonly pid: number;
   readonly connection: string;
+  /** Of an alternate: why it is read. */
+  readonly words?: string;
+}
+
+/** A connection of the pool, as a slice wants it. That it is set up is what shows that the database answers: a pooled one may be dead. */
+async function begin(pool: Pool, settings: Readonly<Record<string, string>>): Promise<Pick<Open, 'client' | 'pid'>> {
+  const client = await pool.acquire();
+  try {
+    const { rows } = await client.query<{ pid: number }>(
+      'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
+      [Object.keys(settings), Object.values(settings)],
+    );
+    return { client, pid: rows[0]?.pid ?? 0 };
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
 }
 
 /**
@@ -41,7 +63,7 @@ interface Open {
  * between two of them, and the next one would run on for nobody.
  */
 export function openSession(
-  deps: Pick<SliceDeps, 'pool' | 'warehouse' | 'log'>,
+  deps: Pick<SliceDeps, 'pool' | 'warehouse' | 'log' | 'connecting' | 'alternates' | 'db' | 'metrics'>,
   who: Publisher,
   dataset: StoredDataset,
   signal: AbortSignal,
@@ -55,25 +77,26 @@ export function openSession(
   const requireWanted = (): void => {
     if (signal.aborted) throw new Error('the slice was cancelled');
   };
+  const connectTo = async (role: 'warehouse' | 'source', connection: string): Promise<Open> => {
+    const at = (name: string): Promise<Pick<Open, 'client' | 'pid'>> => begin(deps.pool(name), settings);
+    try {
+      return { ...(await deps.connecting.connect(connection, () => at(connection))), connection };
+    } catch (error) {
+      if (role === 'warehouse' || !(error instanceof UnansweredError)) throw error;
+      const { opened, connection: other, words } = await openAlternate(deps, who, connection, error, at);
+      return { ...opened, connection: other, words };
+    }
+  };
   // A source that is the warehouse itself still gets a connection of its own: it streams while the other one reads.
   const connect = async (role: 'warehouse' | 'source', connection: string): Promise<PgClient> => {
     const there = open.get(role);
     if (there) return there.client;
     requireWanted();
-    const client = await deps.pool(connection).acquire();
-    try {
-      const { rows } = await client.query<{ pid: number }>(
-        'SELECT pg_backend_pid() AS pid, set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
-        [Object.keys(settings), Object.values(settings)],
-      );
-      open.set(role, { client, pid: rows[0]?.pid ?? 0, connection });
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
+    const opened = await connectTo(role, connection);
+    open.set(role, opened);
     // Cancelled meanwhile, before there was anything to end; `close` takes it away.
     requireWanted();
-    return client;
+    return opened.client;
   };
   const abandon = (): void => {
     for (const { client } of open.values()) client.release(true);
@@ -93,6 +116,10 @@ export function openSession(
   return {
     warehouse: () => connect('warehouse', deps.warehouse),
     source: (connection) => connect('source', connection),
+    alternate: () => {
+      const { connection, words } = open.get('source') ?? {};
+      return connection === undefined || words === undefined ? null : { connection, words };
+    },
     abandon,
     cancelled: () => signal.aborted,
     close: async () => {

@@ -8,6 +8,7 @@ import { FencedError } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import { publishBatch, type Batch, type BatchStaging } from './batch.js';
 import { beginCall } from './call.js';
+import { UnansweredError, waitsFor } from './connecting.js';
 import type { SliceDeps } from './deps.js';
 import { slotsFor } from './load-dataset.js';
 import { faultOfBatch, isKeyTaken, keepFailure } from './failure.js';
@@ -15,7 +16,7 @@ import type { MetricScope } from './metrics.js';
 import { failedInterval, intervalsOf } from './ordinals.js';
 import { openSession, type Session } from './session.js';
 import { createStager } from './stager.js';
-import { takeTurn, YieldError } from './turn.js';
+import { slotsOfPool, takeTurn, YieldError } from './turn.js';
 
 /** How often a running slice tells Temporal that it lives; the proxies' heartbeat time-out is a multiple of it. */
 const HEARTBEAT_MS = 1_000;
@@ -46,16 +47,26 @@ async function beating<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {
-  const { info, cancellationSignal } = Context.current();
+  const began = Date.now();
+  const waitedMs = Math.max(0, began - Context.current().info.currentAttemptScheduledTimestampMs);
+  const none = { done: [], failed: [], rateLimited: false, slots: null };
+  const result = await inSession(deps, input).catch((error: unknown) => {
+    if (error instanceof UnansweredError) return { ...none, ...waitsFor(error) };
+    throw error;
+  });
+  return { ...result, waitedMs, ranMs: Date.now() - began };
+}
+
+type Outcomes = Omit<SliceResult, 'waitedMs' | 'ranMs'>;
+
+async function inSession(deps: SliceDeps, input: SliceInput): Promise<Outcomes> {
+  const { info, cancellationSignal: signal } = Context.current();
   const { head, dataset } = await deps.planDataset(input.plan, input.dataset);
   const who = { ...input, attempt: info.attempt };
-  const session = openSession(deps, who, dataset, cancellationSignal);
-  const began = Date.now();
-  const waitedMs = Math.max(0, began - info.currentAttemptScheduledTimestampMs);
+  const session = openSession(deps, who, dataset, signal);
   try {
-    const stagingOf = createStager({ deps, who, dataset, session, batches: input.batches, signal: cancellationSignal });
-    const result = await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session, stagingOf });
-    return { ...result, waitedMs, ranMs: Date.now() - began };
+    const stagingOf = createStager({ deps, who, dataset, session, batches: input.batches, signal });
+    return await carryOut({ deps, input, who, dataset, overwrite: head.overwrite, session, stagingOf });
   } finally {
     await session.close();
   }
@@ -75,11 +86,11 @@ interface Slice {
 /** `key_taken`: nothing is published, and the batch must go through the staging table. */
 type Outcome = BatchDone | SliceFailure | 'key_taken';
 
-async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'ranMs'>> {
+async function carryOut(slice: Slice): Promise<Outcomes> {
   const { who, dataset, input, session } = slice;
   const done: BatchDone[] = [];
   const failed: SliceFailure[] = [];
-  const result = { done, failed, rateLimited: false, slots: null as number | null };
+  const result: Limits & Pick<SliceResult, 'done' | 'failed'> = { done, failed, rateLimited: false, slots: null };
   let begun = 0;
   try {
     await takeLease(await session.warehouse(), who, dataset.name, input.batches);
@@ -108,10 +119,12 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
   } catch (error) {
     if (error instanceof YieldError) {
       const held = error.why === null ? {} : { held: error.why };
-      return { ...result, ...held, yielded: error.kind === 'full' ? 'gate' : error.kind };
+      const rest = error.restMs === undefined ? {} : { restMs: error.restMs };
+      return { ...result, ...held, ...rest, yielded: error.kind === 'full' ? 'gate' : error.kind };
     }
     // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
     session.abandon();
+    if (error instanceof UnansweredError) return { ...result, ...waitsFor(error) };
     if (error instanceof FencedError) {
       logOf(slice).info(`fenced: ${error.message}`);
       return { ...result, yielded: 'fenced' };
@@ -126,7 +139,7 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
 }
 
 /** What the gate says of the databases, for the workflow to know. */
-type Limits = Pick<SliceResult, 'rateLimited' | 'slots'>;
+type Limits = Pick<SliceResult, 'rateLimited' | 'slots' | 'instead'>;
 
 /** @returns how long it took, in ms. @throws YieldError */
 async function waitForTurn(slice: Slice, limits: Limits): Promise<number> {
@@ -135,8 +148,9 @@ async function waitForTurn(slice: Slice, limits: Limits): Promise<number> {
   const ms = performance.now() - asked;
   slice.deps.metrics.waited(scopeOf(slice), ms / 1000);
   limits.rateLimited = turn.rate !== null;
-  limits.slots = slotsFor(slice.dataset, turn.slots);
-  if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why);
+  const pool = slotsOfPool(slice.deps, slice.dataset);
+  limits.slots = slotsFor(slice.dataset, pool === null ? turn.slots : Math.min(pool, turn.slots ?? pool));
+  if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why, turn.restMs);
   return ms;
 }
 
@@ -164,8 +178,19 @@ async function runBatch(
     waited = await waitForTurn(slice, limits);
     const warehouse = await session.warehouse();
     const source = dataset.spec.kind === 'extract' && !staging ? await session.source(dataset.spec.connection) : null;
+    const alternate = source && session.alternate();
+    if (alternate) limits.instead = alternate.words;
     const published = await publishBatch(
-      { who, dataset, lo: span[0], partitions, known, overwrite: slice.overwrite, staged, staging },
+      {
+        who: alternate ? { ...who, readFrom: alternate.connection } : who,
+        dataset,
+        lo: span[0],
+        partitions,
+        known,
+        overwrite: slice.overwrite,
+        staged,
+        staging,
+      },
       warehouse,
       source,
     );
@@ -176,7 +201,7 @@ async function runBatch(
   } catch (error) {
     if (error instanceof YieldError) throw error;
     session.abandon();
-    if (error instanceof FencedError || session.cancelled()) throw error;
+    if (error instanceof FencedError || error instanceof UnansweredError || session.cancelled()) throw error;
     // Partitions that read one another can't wait in the staging table together: as poison they come back one by one.
     const alone = partitions.length === 1 || !readsItself(dataset);
     if (!staged && alone && isKeyTaken(error, dataset)) {

@@ -26,6 +26,7 @@ import {
 import { giveTurn } from '../src/warehouse/postgres/gate.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
 import { copyInSql, RowsLostError } from './batch.js';
+import { requirePrimary } from './alternate.js';
 import type { SliceDeps } from './deps.js';
 import type { Session } from './session.js';
 import { takeTurn, YieldError } from './turn.js';
@@ -110,11 +111,12 @@ async function readAs(job: StageJob, session: Session, reading: Reading): Promis
   const { deps, who, dataset, spec } = job;
   try {
     const source = await session.source(spec.connection);
+    requirePrimary(session.alternate());
     await joinSnapshot(source, reading.snapshot);
     while (reading.left.length > 0 && !reading.failed) {
       const turn = await takeTurn(deps, who, dataset, session, true);
       if (turn.kind === 'full' && reading.active > 1) break;
-      if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why);
+      if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why, turn.restMs);
       const chunk = reading.left.shift();
       if (chunk) await readChunk(job, session, reading, chunk);
     }

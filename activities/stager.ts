@@ -5,6 +5,7 @@ import { divide, type Chunking } from '../src/source/postgres/chunks.js';
 import { estimateRead } from '../src/source/postgres/estimate.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
 import type { BatchStaging } from './batch.js';
+import { requirePrimary } from './alternate.js';
 import type { SliceDeps } from './deps.js';
 import { intervalOf, sqlOf } from './ordinals.js';
 import { openSession, type Session } from './session.js';
@@ -63,9 +64,11 @@ function stage(
   { leased, stagings, chunking }: { leased: number; stagings: number; chunking?: Chunking },
 ): ReturnType<typeof stageRows> {
   const interval = intervalFor(dataset, span);
+  const primary = { ...deps, alternates: () => [] };
+  requirePrimary(session.alternate());
   return stageRows({
     ...{ deps, who, dataset, spec, span, interval, leased, stagings, session },
-    openSession: () => openSession(deps, who, dataset, signal),
+    openSession: () => openSession(primary, who, dataset, signal),
     divide: async () => chunking ?? divide(await session.source(spec.connection), spec, interval, deps.chunkRows),
   });
 }

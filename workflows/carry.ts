@@ -2,6 +2,7 @@ import type { Urgency } from '../src/core/graph/urgency.js';
 import type { BoardCarry } from '../src/core/slice/carry.js';
 import type { FailureRun } from '../src/core/slice/failures.js';
 import type { Profile } from '../src/core/slice/profile.js';
+import type { Streak } from '../src/core/slice/streak.js';
 import type { Requeued } from '../src/core/slice/requeue.js';
 import type { ExecutionRef } from '../activities/control.js';
 
@@ -35,6 +36,7 @@ export interface DatasetCarry {
   readonly board: BoardCarry;
   readonly requeue: readonly Requeued[];
   readonly failures: readonly FailureRun[];
+  readonly streak: Streak;
   readonly profile: Profile;
   readonly rows: number;
   /** Slices so far: their numbers fence one another, so they never begin again. */

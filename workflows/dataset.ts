@@ -11,6 +11,7 @@ import { DatasetOrder, NewsMessage, type Report } from '../src/contracts/message
 import { counts, resumeHalted, retryFailed, skip } from '../src/core/slice/board.js';
 import { nextDue } from '../src/core/slice/requeue.js';
 import { followSelf } from '../src/core/slice/self.js';
+import { tryAgain } from '../src/core/slice/streak.js';
 import { applyUpstream, beginRound } from '../src/core/slice/upstream.js';
 import type { DatasetInput } from './carry.js';
 import { dispatch, drained, mayDispatch, widensAt } from './dispatch.js';
@@ -146,6 +147,7 @@ function obey(input: DatasetInput, state: DatasetState, wanted: DatasetOrder): v
     case 'retry':
       startRound(state, wanted.round);
       if (wanted.dataset !== null && wanted.dataset !== input.dataset) break;
+      state.streak = tryAgain(state.streak);
       resumeHalted(state.board);
       retryFailed(state.board);
       break;

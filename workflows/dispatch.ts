@@ -8,13 +8,15 @@ import { addFailure } from '../src/core/slice/failures.js';
 import { pick, type Slice } from '../src/core/slice/pick.js';
 import { observe } from '../src/core/slice/profile.js';
 import { adaptWidth, WIDTH_MIN, WIDEN_AFTER_MS } from '../src/core/slice/width.js';
-import { ordinalsOf } from '../src/core/slice/spans.js';
+import { countSpans, ordinalsOf } from '../src/core/slice/spans.js';
+import { isTooLong, lengthen, NO_STREAK, streakWords } from '../src/core/slice/streak.js';
+import { MESSAGE_MAX } from '../src/core/fault.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { partitionAt } from '../src/core/interval/runs.js';
 import { runCall } from './call.js';
 import type { DatasetInput } from './carry.js';
 import { sliceOf } from './proxies.js';
-import { holdAtGate, type DatasetState } from './state.js';
+import { sayWhatLacks, type DatasetState } from './state.js';
 
 /** Slices of one dataset in flight where the warehouse has no cap of slots: enough for a few workers. */
 const UNCAPPED_SLOTS = 16;
@@ -38,7 +40,8 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
     state.width++;
     state.heardAt = Date.now();
   }
-  const slots = Math.min(slotsOf(state), state.width);
+  const { probing } = state.streak;
+  const slots = probing ? 1 : Math.min(slotsOf(state), state.width);
   while (mayDispatch(state)) {
     const slice = pick(
       state.board,
@@ -46,12 +49,12 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
       {
         order: input.order,
         slots,
-        perBatchMax: state.perBatchMax,
+        perBatchMax: probing ? 1 : state.perBatchMax,
         profile: state.profile,
         breaks: state.breaks,
         hasReaders: input.readers.length > 0,
         // A call is a slice of its own, as a batch is under a rate.
-        rateLimited: state.rateLimited || state.kind === 'call',
+        rateLimited: state.rateLimited || state.kind === 'call' || probing,
       },
       Date.now(),
     );
@@ -67,14 +70,20 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
 export function widensAt(state: DatasetState): number {
   const { board, inflight, width, rateLimited, heardAt } = state;
   const narrow =
-    !stopped(state) && !rateLimited && width < slotsOf(state) && inflight.size >= width && counts(board).ready > 0;
+    !stopped(state) &&
+    !rateLimited &&
+    !state.streak.probing &&
+    width < slotsOf(state) &&
+    inflight.size >= width &&
+    counts(board).ready > 0;
   return narrow ? heardAt + WIDEN_AFTER_MS : Infinity;
 }
 
 /** Whether another slice may begin now, if there is work for it. */
 export function mayDispatch(state: DatasetState): boolean {
-  const { inflight, width, rateLimited, board } = state;
-  const limit = board.self ? 1 : rateLimited ? width : Math.max(WIDTH_MIN, Math.min(slotsOf(state), width));
+  const { inflight, width, rateLimited, board, streak } = state;
+  const limit =
+    board.self || streak.probing ? 1 : rateLimited ? width : Math.max(WIDTH_MIN, Math.min(slotsOf(state), width));
   return !stopped(state) && inflight.size < limit;
 }
 
@@ -136,13 +145,17 @@ function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice, result
   for (const { span, rows, ms, skipped } of result.done) {
     markDone(state.board, [span]);
     state.rows += rows;
+    state.streak = NO_STREAK;
     if (!skipped) state.profile = observe(state.profile, { partitions: span[1] - span[0], ms });
   }
   for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
   // A call without a worker has its own words.
-  if (result.held !== undefined || result.yielded !== 'no_worker') holdAtGate(state, ref.environment, result.held);
+  if (result.held !== undefined || result.yielded !== 'no_worker') sayWhatLacks(state, ref.environment, result);
+  // Whatever it rests for, what got through shows that there is a way.
+  if (result.restMs !== undefined) state.restUntil = Date.now() + result.restMs;
+  else if (result.done.length > 0) state.restUntil = 0;
   if (result.held !== undefined) state.width = 1;
   if (result.yielded === 'no_worker') {
     state.restUntil = Date.now() + LOOK_AGAIN_MS;
@@ -193,6 +206,11 @@ function fail(state: DatasetState, slice: Slice, failure: SliceFailure): void {
     });
   }
   if (decision.action === 'halt') state.haltedBy = { code: failure.code, message: failure.message, span: failure.span };
+  state.streak = lengthen(state.streak, failure.code, countSpans(failed));
+  if (state.board.halted || !isTooLong(state.streak)) return;
+  halt(state.board);
+  const message = `${streakWords(state.streak)}: ${failure.message}`.slice(0, MESSAGE_MAX);
+  state.haltedBy = { code: failure.code, message, span: failure.span };
 }
 
 function lost(state: DatasetState, slice: Slice, error: unknown): void {

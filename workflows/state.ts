@@ -1,5 +1,6 @@
 import { typedIn } from '../src/contracts/typed.js';
 import { LoadedDataset } from '../src/contracts/messages.js';
+import type { SliceResult } from '../src/contracts/slice.js';
 import { FAILURES_MAX, type BackfillStatus, type DatasetStatus } from '../src/contracts/status.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { countRuns, partitionAt, runEnd, type Run } from '../src/core/interval/runs.js';
@@ -8,6 +9,7 @@ import { counts, createBoard, markDone, settled, type Board, NO_VERSION } from '
 import { fromCarry, toCarry } from '../src/core/slice/carry.js';
 import { listFailures, type FailureRun } from '../src/core/slice/failures.js';
 import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
+import { NO_STREAK, type Streak } from '../src/core/slice/streak.js';
 import type { Requeue } from '../src/core/slice/requeue.js';
 import { applyUpstream } from '../src/core/slice/upstream.js';
 import type { DatasetCarry, DatasetInput, Halted } from './carry.js';
@@ -24,6 +26,8 @@ export interface DatasetState {
   /** Attempts of the batches of each slice in flight, by slice number. */
   readonly inflight: Map<number, number>;
   failures: readonly FailureRun[];
+  /** Partitions that failed alike, one after the other. */
+  streak: Streak;
   /** The fatal error that stopped it. */
   haltedBy?: Halted;
   profile: Profile;
@@ -90,14 +94,20 @@ export function lackWorker(
   state.wake = true;
 }
 
-function waitsAtGate(environment: string, why: string, since = new Date().toISOString()): Lack {
-  return { for: why, since, next: typedIn(environment, 'sluice warehouse') };
+function waitsAtGate(environment: string, why: string, next: string, since = new Date().toISOString()): Lack {
+  return { for: why, since, next: typedIn(environment, next) };
 }
 
-/** Nobody passes the gate, or, with undefined, somebody did: said while it lasts. */
-export function holdAtGate(state: DatasetState, environment: string, why: string | undefined): void {
+/** Nobody passes the gate or connects, or something else is read in a source's place; or neither: said while it lasts. */
+export function sayWhatLacks(
+  state: DatasetState,
+  environment: string,
+  { held, instead, restMs }: Pick<SliceResult, 'held' | 'instead' | 'restMs'>,
+): void {
   const { lacks } = state;
-  state.lacks = why === undefined ? null : waitsAtGate(environment, why, lacks?.since);
+  const why = held ?? instead;
+  const next = held !== undefined && restMs === undefined ? 'sluice warehouse' : 'sluice doctor';
+  state.lacks = why === undefined ? null : waitsAtGate(environment, why, next, lacks?.since);
   state.wake = true;
 }
 
@@ -133,6 +143,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     inflight: new Map(),
     reached: new Set(carry?.reached ?? []),
     failures: carry?.failures ?? [],
+    streak: carry?.streak ?? NO_STREAK,
     saved: undefined,
     ...(carry?.haltedBy ? { haltedBy: carry.haltedBy } : {}),
     profile: carry?.profile ?? loaded.profile ?? NO_PROFILE,
@@ -150,7 +161,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     draining: false,
     cancelled: false,
     restUntil: 0,
-    lacks: loaded.held === null ? null : waitsAtGate(ref.environment, loaded.held),
+    lacks: loaded.held === null ? null : waitsAtGate(ref.environment, loaded.held, 'sluice warehouse'),
     wake: false,
     newsDue: true,
     telling: 0,
@@ -187,6 +198,7 @@ export function carryOf(state: DatasetState): DatasetCarry {
     requeue: [...state.requeue],
     reached: [...state.reached],
     failures: state.failures,
+    streak: state.streak,
     profile: state.profile,
     rows: state.rows,
     slices: state.slices,

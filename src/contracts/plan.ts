@@ -92,6 +92,7 @@ export const StoredDataset = z.object({
   version: z.string(),
   owner: z.string().optional(),
   priority: z.int(),
+  pool: z.string().optional(),
   /** Every dataset it reads, also those outside the plan. */
   needs: z.array(z.string()),
   edges: z.array(Edge),

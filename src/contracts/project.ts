@@ -84,6 +84,7 @@ const own = {
   columns: z.record(nonEmpty, nonEmpty).optional(),
   needs: z.record(nonEmpty, NeedYaml.nullable()).optional(),
   reads: z.array(nonEmpty).optional(),
+  pool: nonEmpty.optional(),
 };
 
 export const ExtractYaml = z.strictObject({
@@ -189,6 +190,8 @@ export const ConnectionYaml = z.strictObject({
   type: z.literal('postgres'),
   url: nonEmpty.optional(),
   budget: BudgetYaml.optional(),
+  /** Connections of its replicas: read while it does not answer. */
+  alternates: z.array(nonEmpty).max(10).optional(),
 });
 export type ConnectionYaml = z.output<typeof ConnectionYaml>;
 
@@ -224,6 +227,8 @@ export const ProjectYaml = z.strictObject({
   warehouse: nonEmpty,
   schema: nonEmpty,
   flags: FlagsYaml.optional(),
+  /** Batches at work at once of the datasets that name it, within the warehouse's slots. */
+  pools: z.record(z.string(), z.strictObject({ slots: slots.min(1) })).optional(),
   defaults: DefaultsYaml.optional(),
   environments: z.record(z.string(), EnvironmentYaml.nullable()).optional(),
 });

@@ -53,5 +53,9 @@ export const SliceResult = z.object({
   slots: z.int().nullable(),
   /** Why nobody passes the gate, in words for a person. */
   held: z.string().optional(),
+  /** What was read in the source's place, and why. */
+  instead: z.string().optional(),
+  /** A database does not answer: nothing of the dataset begins for so long. */
+  restMs: z.number().optional(),
 });
 export type SliceResult = z.infer<typeof SliceResult>;

@@ -166,6 +166,24 @@ const BY_WORDS: readonly (readonly [RegExp, Rule])[] = [
   [/^The server does not support SSL connections/, ['certificate_refused', 'fatal']],
 ];
 
+/** What says of a database that nobody gets through to it, when it answers a connect. */
+const UNANSWERED: ReadonlySet<string> = new Set([
+  'connection_refused',
+  'connection_lost',
+  'connection_timeout',
+  'host_unreachable',
+  'host_not_found',
+  'server_shutdown',
+  'server_crash',
+  'server_starting',
+  'too_many_connections',
+]);
+
+/** Whether a connect that failed so says that the database is gone for now, and nothing of who asked. */
+export function isUnanswered({ code }: Fault): boolean {
+  return UNANSWERED.has(code);
+}
+
 /** Connections, logins, databases, statements, resources, locks, operators: their messages quote identifiers at most. */
 const KEEPS_WORDS: ReadonlySet<string> = new Set(['08', '28', '3D', '42', '53', '55', '57']);
 

@@ -177,6 +177,7 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     version: dataset.version,
     ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
     priority: dataset.priority,
+    ...(dataset.pool === undefined ? {} : { pool: dataset.pool }),
     needs: dataset.needs.map((need) => need.dataset),
     edges: planned.edges.map(({ upstream, mapping: { lo, hi } }) => ({
       upstream,

@@ -8,7 +8,7 @@ type At = Pick<Draft, 'file' | 'source' | 'problems'>;
 
 /** Keys of a dataset that say something of its table, which a call does not have. Under `defaults` they are for the others. */
 const OF_A_TABLE = [
-  ...['table', 'time', 'key', 'columns', 'reads', 'allow'],
+  ...['table', 'time', 'key', 'columns', 'reads', 'allow', 'pool'],
   ...['publish', 'moves', 'storage', 'mask', 'on_schema_change', 'coalesce', 'scan'],
 ];
 

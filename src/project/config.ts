@@ -3,6 +3,7 @@ import type { DefaultsYaml, EnvironmentYaml } from '../contracts/project.js';
 import type { Problem } from '../contracts/errors.js';
 import { z } from 'zod';
 import { readTime } from '../core/time/text.js';
+import { checkAlternates } from './alternates.js';
 import { budgetOf, checkBudget } from './budget.js';
 import { badTime } from './mistakes.js';
 import { isIdentifier, isSystemSchema, NAME, NAME_RULE } from './names.js';
@@ -32,6 +33,7 @@ export interface Config {
   readonly defer?: string;
   readonly defaults: DefaultsYaml;
   readonly flags: Flags;
+  readonly pools: ReadonlyMap<string, number>;
   /** The document, variables resolved. */
   readonly source: YamlSource | undefined;
   /** Its value as written. */
@@ -94,6 +96,7 @@ function configOf(
     ...(environment.defer === undefined ? {} : { defer: environment.defer }),
     defaults: yaml.defaults ?? {},
     flags: new Map([...Object.entries({ ...yaml.flags, ...environment.flags }), ...(options.set ?? [])]),
+    pools: new Map(Object.entries(yaml.pools ?? {}).map(([name, pool]) => [name, pool.slots])),
     source,
   };
 }
@@ -113,8 +116,8 @@ function connectionsOf(
   const names = new Set([...Object.keys(base), ...Object.keys(overrides)]);
   return new Map(
     [...names].map((name) => {
-      const { url = '', budget = {} } = { ...base[name], ...overrides[name] };
-      return [name, { name, type: 'postgres', url, budget: budgetOf(budget, timezone) }];
+      const { url = '', budget = {}, alternates = [] } = { ...base[name], ...overrides[name] };
+      return [name, { name, type: 'postgres', url, budget: budgetOf(budget, timezone), alternates }];
     }),
   );
 }
@@ -153,6 +156,7 @@ function checkNames(yaml: PartialProject, source: YamlSource, options: ConfigOpt
   };
   const names: [Path, string | undefined][] = [[['project'], yaml.project]];
   for (const name of Object.keys(yaml.connections ?? {})) names.push([['connections', name], name]);
+  for (const name of Object.keys(yaml.pools ?? {})) names.push([['pools', name], name]);
   for (const name of Object.keys(yaml.environments ?? {})) names.push([['environments', name], name]);
   for (const [path, name] of names) {
     if (name !== undefined && !NAME.test(name))
@@ -176,6 +180,7 @@ function checkConnections(yaml: PartialProject, options: ConfigOptions, report: 
   if (connections === undefined) return;
   const overrides = environmentOf(yaml, options).connections ?? {};
   const known = [...new Set([...Object.keys(connections), ...Object.keys(overrides)])];
+  const merged = Object.fromEntries(known.map((name) => [name, { ...connections[name], ...overrides[name] }]));
   if (warehouse !== undefined && !known.includes(warehouse)) {
     report(['warehouse'], {
       code: 'unknown_connection',
@@ -195,6 +200,11 @@ function checkConnections(yaml: PartialProject, options: ConfigOptions, report: 
     const budget = own ?? connections[name]?.budget;
     const at = own === undefined ? ['connections', name] : ['environments', options.environment, 'connections', name];
     if (budget) checkBudget(budget, { path: [...at, 'budget'], timezone: yaml.timezone ?? 'UTC', report });
+    const fromOverride = overrides[name]?.alternates !== undefined;
+    checkAlternates(name, merged, warehouse, (index, mistake) => {
+      const owner = fromOverride ? ['environments', options.environment] : [];
+      report([...owner, 'connections', name, 'alternates', index], mistake);
+    });
     if (options.registered || connections[name]?.url !== undefined || overrides[name]?.url !== undefined) continue;
     report(path, {
       code: 'missing_key',

@@ -41,6 +41,7 @@ export function finishDataset(
     priority: settings.priority ?? 3,
     tags: settings.tags ?? [],
     columns: Object.entries(settings.columns ?? {}).map(([column, type]) => ({ name: column, type })),
+    ...(settings.pool === undefined ? {} : { pool: settings.pool }),
     ...(owner === undefined ? {} : { owner }),
     ...(description === undefined ? {} : { description }),
     ...(freshness === undefined ? {} : { freshness }),

@@ -82,6 +82,7 @@ function projectOf(
     schema: config.schema,
     protected: config.protected,
     flags: config.flags,
+    pools: config.pools,
     ...(config.defer === undefined ? {} : { defer: config.defer }),
     datasets,
     ...definitionOf(files, config.written),

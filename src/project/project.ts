@@ -30,6 +30,8 @@ export interface Connection {
   /** As written, `${VAR}` unresolved: only the process that connects resolves it, on every connect. */
   readonly url: string;
   readonly budget: Budget;
+  /** Connections that are read while it does not answer, in this order. */
+  readonly alternates: readonly string[];
 }
 
 /** Where a table of an extract or a transform's SQL stands in the text, for errors and for rewriting. */
@@ -120,6 +122,8 @@ export interface Dataset {
   /** Whether an extract's partitions are read by one scan of the source: as its planner finds it cheaper, or always. */
   readonly scan: (typeof SCAN)[number];
   readonly priority: number;
+  /** Whose slots its batches take besides the warehouse's. */
+  readonly pool?: string;
   readonly owner?: string;
   readonly tags: readonly string[];
   readonly description?: string;
@@ -146,6 +150,8 @@ export interface Project {
   readonly defer?: string;
   /** Values of its flags in this environment: what SQL knows as `:flag_<name>`. */
   readonly flags: ReadonlyMap<string, FlagValue>;
+  /** Slots of its pools. */
+  readonly pools: ReadonlyMap<string, number>;
   /** In topological order: what is read comes first; ties by name. */
   readonly datasets: ReadonlyMap<string, Dataset>;
   /** Hash of its files, connection URLs left out: names a definition. */

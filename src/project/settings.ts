@@ -3,6 +3,7 @@ import type { Config } from './config.js';
 import { report } from './draft.js';
 import type { Draft } from './draft.js';
 import { badTable, badTime } from './mistakes.js';
+import { didYouMean } from './nearest.js';
 import { readTime } from '../core/time/text.js';
 import { isNode } from './sql/parser.js';
 import type { Path } from './yaml.js';
@@ -12,6 +13,7 @@ export function checkSettings(draft: Draft, config: Config): void {
   checkTimeAxis(draft, config);
   checkPublish(draft);
   checkScan(draft);
+  checkPool(draft, config);
   checkIdentifiers(draft);
 }
 
@@ -148,6 +150,21 @@ function checkScan(draft: Draft): void {
       'a query with :start and :end cannot be read once for all partitions',
       'leave :start and :end out of the query, or scan',
     );
+}
+
+function checkPool(draft: Draft, { pools }: Config): void {
+  const { pool } = draft.own;
+  if (pool === undefined || draft.kind === 'call' || pools.has(pool)) return;
+  const known = [...pools.keys()];
+  report(draft, ['pool'], {
+    code: 'unknown_pool',
+    message: `there is no pool ${pool}`,
+    remedy: didYouMean(
+      pool,
+      known,
+      known.length > 0 ? `pools: ${known.join(', ')}` : `declare it in sluice.yaml: pools: { ${pool}: { slots: 2 } }`,
+    ),
+  });
 }
 
 function checkIdentifiers(draft: Draft): void {

@@ -63,6 +63,16 @@ export async function readLimit(db: Db, scope: Scope, connection: string): Promi
   return row ?? { slots: null, rate: null, why: null, silent: false };
 }
 
+/** What the database of a connection is, as it said itself when a worker last asked; null where it never did. */
+export async function databaseOf(db: Db, scope: Scope, connection: string): Promise<string | null> {
+  const [row] = await rowsOf<{ database: string | null }>(
+    db,
+    'SELECT database FROM sluice.limits WHERE project = ? AND environment = ? AND connection = ?',
+    [scope.project, scope.environment, connection],
+  );
+  return row?.database ?? null;
+}
+
 export interface JournalEntry {
   readonly backfillId?: string;
   readonly actor: string;

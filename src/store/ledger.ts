@@ -62,6 +62,8 @@ export interface LedgerRow {
   readonly version: string;
   readonly rows: number;
   readonly published_at: string;
+  /** The alternate that it was read from; absent: the dataset's own connection. */
+  readonly read_from?: string;
 }
 
 /** Published partitions that overlap `[from, to)`, oldest first. */
@@ -72,14 +74,18 @@ export async function ledgerRows(
   from: Instant,
   to: Instant,
 ): Promise<LedgerRow[]> {
-  const rows = await rowsOf<Omit<LedgerRow, 'rows'> & { rows: string }>(
+  const rows = await rowsOf<Omit<LedgerRow, 'rows' | 'read_from'> & { rows: string; read_from: string | null }>(
     db,
-    `SELECT ${isoColumn('starts_at')}, ${isoColumn('ends_at')}, backfill_id, version, rows, ${isoColumn('published_at')}
+    `SELECT ${isoColumn('starts_at')}, ${isoColumn('ends_at')}, backfill_id, version, rows, ${isoColumn('published_at')}, read_from
      FROM sluice.partitions WHERE project = ? AND environment = ? AND dataset = ?
        AND ends_at > ?::timestamptz AND starts_at < ?::timestamptz ORDER BY partitions.starts_at`,
     [scope.project, scope.environment, dataset, sqlInstant(from), sqlInstant(to)],
   );
-  return rows.map((row) => ({ ...row, rows: Number(row.rows) }));
+  return rows.map(({ read_from: from, ...row }) => ({
+    ...row,
+    rows: Number(row.rows),
+    ...(from === null ? {} : { read_from: from }),
+  }));
 }
 
 /** Takes the ledger's rows of `[from, to)` away; the table keeps its data. Returns how many. */

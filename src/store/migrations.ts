@@ -42,6 +42,7 @@ CREATE TABLE sluice.partitions (
   snapshot pg_snapshot NOT NULL,     -- what it saw of its inputs
   digest text NOT NULL,              -- of its content
   moved boolean NOT NULL DEFAULT false,   -- a row of it went to another partition since
+  read_from text,                    -- the alternate connection that it was read from
   PRIMARY KEY (project, environment, dataset, starts_at)
 );
 
@@ -195,6 +196,18 @@ FROM sluice.limits l
 LEFT JOIN sluice.orders o ON o.database = l.database
 LEFT JOIN sluice.governors g ON g.database = l.database
 CROSS JOIN LATERAL (SELECT l.governed AND coalesce(g.sensed_at, '-infinity') < clock_timestamp() - interval '5 s' AS silent) s;
+
+-- Databases that do not answer, see src/core/throttle/breaker.ts: no row is as good as closed. The warehouse's own is in its workers.
+CREATE TABLE sluice.breakers (
+  project text, environment text, connection text,
+  state text NOT NULL,               -- closed, open, trying, proving
+  since timestamptz NOT NULL,        -- first failure
+  failed int NOT NULL, answered int NOT NULL,
+  pause_ms int NOT NULL,
+  try_at timestamptz NOT NULL,
+  cause text NOT NULL,
+  PRIMARY KEY (project, environment, connection)
+);
 
 -- Values of data stay here, in the warehouse: a history or a log has code, column and interval only.
 CREATE TABLE sluice.failures (

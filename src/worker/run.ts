@@ -3,27 +3,18 @@ import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import {
-  createControlActivities,
-  createGauges,
-  createMetrics,
-  createSliceActivities,
-  type ControlDeps,
-  type GovernDeps,
-} from '../../activities/index.js';
+import { createControlActivities, createGauges, type ControlDeps, type GovernDeps } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { governorQueue } from '../contracts/scope.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
-import { loadPlanDataset } from '../store/plans.js';
-import type { Db } from '../store/store.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
 import { createGovernorStarter } from './governors.js';
-import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
+import { applyBudgets, cachedWorkflowsOf, rateSetter, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
-import { isPolled } from './pollers.js';
 import { registerSearchAttributes } from './search-attributes.js';
+import { sliceActivitiesOf } from './slices.js';
 import { startTracing, type Tracing } from './tracing.js';
 import { bundlePath, codeVersion, versioningOf, workerIdentity } from './version.js';
 
@@ -41,9 +32,6 @@ export interface WorkerOptions extends Place {
   /** Draining begins when it aborts: no new work, what runs may end. */
   readonly signal: AbortSignal;
 }
-
-/** Plans and datasets that a worker keeps parsed: they are immutable. */
-const PLANS_KEPT = 2_000;
 
 /** Runs a worker for the project until the signal, then drains it. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
@@ -133,16 +121,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const db = await opened.db();
   const project = opened.project();
   const client = new Client({ connection, namespace });
-  const slices = createSliceActivities({
-    db,
-    log,
-    metrics: createMetrics(Runtime.instance().metricMeter),
-    pool: opened.pool,
-    warehouse: project.warehouse,
-    chunkRows: chunkRowsOf(options.env),
-    isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
-    planDataset: keepingPlans(db),
-  });
+  const slices = sliceActivitiesOf({ opened, db, connection, namespace, env: options.env, log });
   const { govern, ...control } = createControlActivities(await controlDeps(wiring, client));
   const common = {
     connection,
@@ -213,18 +192,6 @@ function governingOf({ options, connection, namespace }: Wiring, client: Client)
     tell: (workflowId, news) => client.workflow.getHandle(workflowId).signal('governed', news),
     stopping: options.signal,
     gauges: createGauges(Runtime.instance().metricMeter),
-  };
-}
-
-function keepingPlans(db: Db): (fingerprint: string, dataset: string) => ReturnType<typeof loadPlanDataset> {
-  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
-  return (fingerprint, dataset) => {
-    const key = `${fingerprint}/${dataset}`;
-    const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
-    known.catch(() => plans.delete(key));
-    if (plans.size >= PLANS_KEPT) plans.clear();
-    plans.set(key, known);
-    return known;
   };
 }
 

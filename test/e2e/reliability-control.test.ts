@@ -8,7 +8,7 @@ import type pg from 'pg';
 import { Client, Connection } from '@temporalio/client';
 import type { BackfillClient } from '../../src/client/index.js';
 import { BackfillStatus } from '../../src/contracts/status.js';
-import { clientOf, numberOf, OVERLAP, projectYaml, reaches, SLEEPING, sleeper } from '../support/backfills.js';
+import { clientOf, kill9, numberOf, OVERLAP, projectYaml, reaches, SLEEPING, sleeper } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
 
@@ -270,4 +270,30 @@ test('slices stand in the queue by priority, which can be changed while they run
   const ended = once(one, 'exit');
   one.kill('SIGTERM');
   await ended;
+});
+
+test('datasets of a pool share its slots, over all workers; what is in none takes the rest of the warehouse', async () => {
+  const heavy = (name: string): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(sleeper(name, '0.2')).map(([file, text]) => [
+        file,
+        text.replace('time: day', 'time: day\npool: heavy'),
+      ]),
+    );
+  const yaml = `${projectYaml('pooled', { budget: '{ slots: 4 }' })}pools: { heavy: { slots: 1 } }\n`;
+  const folder = stack.project('pooled', {
+    'sluice.yaml': yaml,
+    ...heavy('first'),
+    ...heavy('second'),
+    ...sleeper('light', '0.2'),
+  });
+  const workers = [await stack.worker(folder), await stack.worker(folder)];
+  const client = await clientOf(stack, 'pooled');
+  await client.start({ from: '2024-01-01', to: '2024-01-11' }, { id: 'p' });
+  const { partitions } = await reaches(client, 'p', 'completed');
+  assert.equal(partitions.done, 30);
+  assert.equal(await numberOf(warehouse, OVERLAP(['pooled.first', 'pooled.second'])), 1);
+  assert.ok((await numberOf(warehouse, OVERLAP(['pooled.first', 'pooled.second', 'pooled.light']))) > 1);
+  await client.close();
+  for (const one of workers) await kill9(one);
 });

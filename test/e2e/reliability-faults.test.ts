@@ -82,6 +82,45 @@ key: [id]
   await client.close();
 });
 
+test('partitions that all fail alike: the dataset is held after twenty, a retry tries one alone, and goes on with all when that one is done', async () => {
+  await ops.query(`CREATE TABLE public.alike AS
+    SELECT d AS at, 'x' AS value FROM generate_series('2024-01-01Z'::timestamptz, '2024-04-29Z', interval '1 day') d`);
+  stack.project('alike', {
+    'sluice.yaml': projectYaml('alike', { budget: '{ slots: 2 }' }),
+    'datasets/numbers.yaml': `extract:
+  from: ops
+  query: SELECT at, value::int AS value FROM alike WHERE at >= :start AND at < :end
+  time: at
+`,
+    'datasets/doubled.sql': '/*\ntime: at\n*/\nSELECT n.at FROM numbers n WHERE n.at >= :start AND n.at < :end\n',
+  });
+  const worker = await stack.worker(`${stack.dir}/alike`);
+  const client = await clientOf(stack, 'alike');
+  await client.start({ from: '2024-01-01', to: '2024-04-30' }, { id: 'a' });
+  const first = await reaches(client, 'a', 'held');
+  const { failed, blocked } = first.partitions;
+  assert.ok(failed >= 20 && failed < 40, `${failed} failed of 120: those after the twentieth were under way`);
+  assert.equal(failed + blocked, 240);
+  const numbers = first.datasets.find(({ name }) => name === 'numbers');
+  assert.equal(numbers?.state, 'held');
+  assert.match(
+    numbers.failures[0]?.message ?? '',
+    /^held: 2\d partitions failed alike \(invalid text representation\)/,
+  );
+  await client.retry('a');
+  const again = await eventually('held again', async () => {
+    const status = await client.status('a');
+    return status.state === 'held' && status.partitions.failed < failed && status;
+  });
+  assert.equal(again.partitions.failed, 1, 'one went ahead');
+  await ops.query(`UPDATE public.alike SET value = '1'`);
+  await client.retry('a');
+  const done = await reaches(client, 'a', 'completed');
+  assert.equal(done.partitions.done, 240);
+  await client.close();
+  await kill9(worker);
+});
+
 test('a backend that is ended under a batch, of the warehouse or of the source, is tried again', async () => {
   stack.project('ended', {
     'sluice.yaml': projectYaml('ended', { budget: '{ slots: 2 }' }),

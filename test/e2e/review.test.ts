@@ -1,5 +1,7 @@
 /** What a hostile reader found in the engine: each of these once hung, lied, leaked or lost something. */
 import assert from 'node:assert/strict';
+import { noopMetricMeter } from '@temporalio/common';
+import { createMetrics } from '../../activities/index.js';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
 import { pino } from 'pino';
@@ -221,6 +223,9 @@ test('a session gives its connection back as it found it: no turn, no name, no l
       log: pino({ level: 'silent' }),
       isPolled: () => Promise.resolve(true),
       planDataset: () => Promise.reject(new Error('not asked for')),
+      alternates: () => [],
+      metrics: createMetrics(noopMetricMeter),
+      connecting: { connect: <T>(_name: string, connect: () => Promise<T>) => connect() },
     };
     const session = openSession(deps, who, dataset, new AbortController().signal);
     const turn = await askTurn(await session.warehouse(), { ...who, epoch: 1_000_000 }, 'warehouse');

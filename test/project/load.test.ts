@@ -43,12 +43,14 @@ test('the project that the contract prints', async () => {
         type: 'postgres',
         url: '${OPS_URL:-embedded:ops}',
         budget: { law: 'fixed', slots: 4, windows: [], holdWhen: [] },
+        alternates: [],
       },
       {
         name: 'warehouse',
         type: 'postgres',
         url: '${WAREHOUSE_URL:-embedded:warehouse}',
         budget: { law: 'fixed', slots: 4, rate: 20, windows: [], holdWhen: [] },
+        alternates: [],
       },
     ],
   );

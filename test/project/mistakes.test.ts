@@ -22,6 +22,62 @@ const budget = (name: string, text: string, code: string, says: RegExp, line = 4
 });
 const windows = (...several: readonly string[]): string => `{ slots: 4, windows: [${several.join(', ')}] }`;
 const hold = (query: string): string => `{ hold_when: [{ name: lag, query: "${query}", above: 5 }] }`;
+const alternates = (name: string, text: string, code: string, says: RegExp, line: number): Case => ({
+  name: `alternates: ${name}`,
+  files: {
+    [YAML]: `project: p
+connections:
+  ops: { type: postgres, url: embedded:ops${text} }
+  wh: { type: postgres, url: embedded:wh${name === 'of the warehouse' ? ', alternates: [ops]' : ''} }
+  copy: { type: postgres, url: embedded:copy${name === 'a chain' ? ', alternates: [ops]' : ''} }
+warehouse: wh
+schema: analytics
+defaults: { grain: day, start: 2013-01-01 }
+`,
+  },
+  code,
+  at: `${YAML}:${line}`,
+  says,
+});
+const ALTERNATES: readonly Case[] = [
+  alternates('unknown', ', alternates: [copi]', 'unknown_connection', /no connection copi[^]*did you mean copy/, 3),
+  alternates('itself', ', alternates: [copy, ops]', 'bad_alternate', /ops is no alternate of itself/, 3),
+  alternates('the warehouse', ', alternates: [wh]', 'bad_alternate', /wh is the warehouse/, 3),
+  alternates('of the warehouse', '', 'bad_alternate', /wh is the warehouse, which is written/, 4),
+  alternates('one, not a list', ', alternates: copy', 'invalid_value', /alternates/, 3),
+];
+
+const POOLS: readonly Case[] = [
+  {
+    name: 'pool: unknown',
+    files: { ...project('schema:', 'pools: { heavy: { slots: 2 } }\nschema:'), ...settings('pool: havy') },
+    code: 'unknown_pool',
+    at: `${CLEAN}:3`,
+    says: /no pool havy[^]*did you mean heavy/,
+  },
+  {
+    name: 'pool: none declared',
+    files: settings('pool: heavy'),
+    code: 'unknown_pool',
+    at: `${CLEAN}:3`,
+    says: /declare it in sluice.yaml: pools: { heavy: { slots: 2 } }/,
+  },
+  {
+    name: 'pool: no slots',
+    files: project('schema:', 'pools: { heavy: { slots: 0 } }\nschema:'),
+    code: 'invalid_value',
+    at: `${YAML}:7`,
+    says: /slots/,
+  },
+  {
+    name: 'pool: a name',
+    files: project('schema:', 'pools: { "a b": { slots: 1 } }\nschema:'),
+    code: 'bad_name',
+    at: `${YAML}:7`,
+    says: /a b/,
+  },
+];
+
 const BUDGETS: readonly Case[] = [
   budget('unknown law', '{ law: adaptiv }', 'unknown_value', /did you mean adaptive/),
   budget('a slot too many', '{ slots: 1.5 }', 'invalid_value', /slots/),
@@ -172,6 +228,8 @@ const CASES: readonly Case[] = [
     says: /slots/,
   },
   ...BUDGETS,
+  ...ALTERNATES,
+  ...POOLS,
   {
     name: 'project name',
     files: project('project: p', 'project: a/b'),

@@ -37,7 +37,7 @@ function shown(row: LedgerRow): ShownRow {
     end: row.ends_at,
     partitions: 1,
     rows: row.rows,
-    backfill: row.backfill_id,
+    backfill: row.read_from === undefined ? row.backfill_id : `${row.backfill_id} from ${row.read_from}`,
     version: row.version,
     publishedAt: row.published_at,
   };

@@ -83,6 +83,16 @@ export async function askSlot(client: PgClient, slots: number | null): Promise<b
   return rows[0]?.slot !== null;
 }
 
+/** Asks for a slot of a pool, beside the turn that this connection has on the warehouse, and for as long. A project's pools are its own. */
+export async function askPool(client: PgClient, who: Publisher, pool: string, slots: number): Promise<boolean> {
+  const { rows } = await client.query<{ slot: number | null }>({
+    name: 'sluice_pool',
+    text: `SELECT (SELECT i FROM generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock(hashtext($1), i) LIMIT 1) AS slot`,
+    values: [`sluice pool ${who.project}/${who.environment}/${pool}`, slots],
+  });
+  return rows[0]?.slot !== null;
+}
+
 /** Gives every turn of this connection back. */
 export async function giveTurn(client: PgClient): Promise<void> {
   await client.query({ name: 'sluice_give', text: 'SELECT pg_advisory_unlock_all()' });

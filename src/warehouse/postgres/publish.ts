@@ -20,6 +20,8 @@ export interface Publisher {
   readonly epoch: number;
   readonly slice: number;
   readonly attempt: number;
+  /** The alternate that the rows are read from; absent: the dataset's own connection. */
+  readonly readFrom?: string;
 }
 
 /** A partition's outcome, ready for the ledger. Instants as SQL reads them. */
