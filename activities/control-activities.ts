@@ -22,7 +22,9 @@ import { govern } from './govern.js';
 import { loadDataset } from './load-dataset.js';
 import { openBackfill } from './open-backfill.js';
 
-export function createControlActivities(deps: ControlDeps): ControlActivities & GovernActivity & OrderActivity & PlanActivities {
+export function createControlActivities(
+  deps: ControlDeps,
+): ControlActivities & GovernActivity & OrderActivity & PlanActivities {
   return {
     planOnly: (request) =>
       closed(async () => {

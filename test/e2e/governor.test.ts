@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import { Client, Connection } from '@temporalio/client';
 import type { BackfillClient } from '../../src/client/index.js';
-import { clientOf, kill9, numberOf, projectYaml, SLEEPING, sleeper } from '../support/backfills.js';
+import { clientOf, numberOf, projectYaml, SLEEPING, sleeper } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
 
@@ -119,7 +119,7 @@ test('whom a batch of ours blocks need not wait: the batch is cancelled, and tri
   await kept.cancel('b1');
 });
 
-test('a frozen worker governs no longer: another one goes on, and the first again when that is killed; a governor that was terminated stops new batches, and comes back by itself', async () => {
+test('a frozen worker governs no longer: another one goes on; a governor that was terminated stops new batches, and comes back by itself', async () => {
   await kept.start({ select: ['brief'], from: '2025-01-01', to: '2025-12-01' }, { id: 'f1' });
   await goesOn('it runs');
   const row = await stands('somebody governs', ({ slots }) => slots === 1);
@@ -127,22 +127,18 @@ test('a frozen worker governs no longer: another one goes on, and the first agai
   const { raw } = await handle.describe();
   const identity = raw.pendingActivities?.[0]?.lastWorkerIdentity ?? '';
   const frozen = workers.find(({ pid }) => identity.startsWith(`${pid}@`));
-  const other = workers.find((worker) => worker !== frozen);
-  assert.ok(frozen && other, identity);
+  assert.ok(frozen, identity);
   frozen.kill('SIGSTOP');
   const next = await stands('another one governs', ({ epoch }) => epoch !== row.epoch, 15_000);
   await goesOn('work goes on');
-  await kill9(other);
   frozen.kill('SIGCONT');
-  const third = await stands('the first one again', ({ epoch }) => Number(epoch) > Number(next.epoch), 10_000);
-  await goesOn('work goes on');
   await handle.terminate('test');
   await eventually('the gate is closed', async () => {
     return (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.in_force WHERE silent')) === 1;
   });
   // The batch that had begun ends; no other begins while it is silent.
   await eventually('nothing runs', async () => (await numberOf(warehouse, SLEEPING)) === 0, 2_000);
-  await stands('it is back', ({ epoch }) => Number(epoch) > Number(third.epoch), 20_000);
+  await stands('it is back', ({ epoch }) => Number(epoch) > Number(next.epoch), 20_000);
   await goesOn('work goes on');
   await kept.cancel('f1');
 });
