@@ -19,6 +19,8 @@ import type { ControlDeps } from './deps.js';
 import { endCall } from './end-call.js';
 import { loadDataset } from './load-dataset.js';
 import { openBackfill } from './open-backfill.js';
+import { plannedRows } from './planned-rows.js';
+import { tellDatasets } from './tell-datasets.js';
 
 export function createControlActivities(deps: ControlDeps): ControlActivities & PlanActivities {
   return {
@@ -30,6 +32,8 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
         return planDocument(plan);
       }),
     openBackfill: (order) => closed(() => openBackfill(deps, order)),
+    plannedRows: (order) => closed(() => plannedRows(deps, order)),
+    tellDatasets: (order) => closed(() => tellDatasets(deps, order)),
     loadDataset: (order) => closed(() => loadDataset(deps, order)),
     control: (order) => closed(() => control(deps, order)),
     spanOf: ({ ref, plan, range }) => closed(() => spanOf(deps, ref.project, plan, range)),

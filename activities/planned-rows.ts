@@ -1,0 +1,48 @@
+import type { PlannedRow } from '../src/contracts/messages.js';
+import type { StoredPlan } from '../src/contracts/plan.js';
+import { countRuns } from '../src/core/interval/runs.js';
+import { runsOfJson } from '../src/planning/json.js';
+import { loadPlan } from '../src/store/plans.js';
+import { partitionCosts } from '../src/store/profiles.js';
+import type { ExecutionRef } from './control.js';
+import type { ControlDeps } from './deps.js';
+
+/** Of rows in one answer, which enters a history: a thousand datasets are 230 KB. */
+const BYTES_MAX = 64_000;
+
+/** The datasets that a plan builds, from number `from` on, as many as fit into one answer. */
+export async function plannedRows(
+  { db }: ControlDeps,
+  { ref, plan: fingerprint, from }: { ref: ExecutionRef; plan: string; from: number },
+): Promise<PlannedRow[]> {
+  const plan = await loadPlan(db, fingerprint);
+  if (!plan) throw new Error(`there is no plan ${fingerprint}`);
+  return fitting(rowsOfPlan(plan, await partitionCosts(db, ref)).slice(from));
+}
+
+/** The first of them; at least one. */
+export function fitting(rows: readonly PlannedRow[]): PlannedRow[] {
+  let bytes = 0;
+  const beyond = rows.findIndex((row) => (bytes += Buffer.byteLength(JSON.stringify(row)) + 1) > BYTES_MAX);
+  return rows.slice(0, beyond < 0 ? rows.length : Math.max(1, beyond));
+}
+
+/** All datasets that a plan builds. */
+export function rowsOfPlan(plan: StoredPlan, costs: ReadonlyMap<string, number>): PlannedRow[] {
+  const building = plan.datasets.filter(({ runs }) => runs.length > 0);
+  const readers = new Map<string, string[]>(building.map(({ name }) => [name, []]));
+  for (const { name, edges } of building)
+    for (const upstream of new Set(edges.map((edge) => edge.upstream)))
+      if (upstream !== name) readers.get(upstream)?.push(name);
+  return building.map((dataset) => ({
+    name: dataset.name,
+    total: countRuns(runsOfJson(dataset.runs)),
+    // One that reads itself needs nobody to tell it.
+    needs: dataset.edges.map(({ upstream }) => upstream).filter((name) => name !== dataset.name),
+    readers: readers.get(dataset.name) ?? [],
+    ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
+    priority: dataset.priority,
+    partitionMs: costs.get(dataset.name) ?? null,
+    what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}`,
+  }));
+}
