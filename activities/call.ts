@@ -68,11 +68,14 @@ async function askFor(
   const client = await session.warehouse();
   await takeLease(client, who, dataset.name, [span]);
   const { start, end } = intervalOf(dataset, span[0]);
-  const { ours } = await ledgerOf(client, who, dataset, [sqlInstant(start)]);
+  const { ours } = await ledgerOf(client, who, dataset, [{ start: sqlInstant(start), end: sqlInstant(end) }]);
   if (ours.size > 0) return { done: [{ span, rows: 0, ms: 0, skipped: true }] };
-  const turn = await takeTurn(deps, who, dataset, session);
+  const turn = await takeTurn(deps, who, dataset, session, input.held === true);
   const limits = { slots: turn.slots, rateLimited: turn.rate !== null };
-  if (turn.kind !== 'go') return { ...limits, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
+  if (turn.kind !== 'go') {
+    const held = turn.why === null ? {} : { held: turn.why };
+    return { ...limits, ...held, yielded: turn.kind === 'full' ? 'gate' : turn.kind };
+  }
   const untilMs = TAKEN_WITHIN_MS + spec.timeoutMs + GRACE_MS;
   if (!(await holdTurn(client, who, dataset.name, span[0], turn, untilMs))) return { ...limits, yielded: 'gate' };
   const { activity, taskQueue, timeoutMs, heartbeatMs } = spec;

@@ -11,18 +11,20 @@ import { backfillState, endBackfill } from '../src/store/backfills.js';
 import { record, setControl } from '../src/store/control.js';
 import { planRequest } from '../src/planning/plan.js';
 import { planDocument } from '../src/planning/words.js';
+import { placeOrder } from '../src/store/orders.js';
 import { loadPlanDataset, savePlan } from '../src/store/plans.js';
 import { release } from '../src/store/reservations.js';
 import { dropAbandoned } from '../src/store/staging.js';
-import type { ControlActivities, ControlOrder, PlanActivities } from './control.js';
+import type { ControlActivities, ControlOrder, GovernorActivities, PlanActivities } from './control.js';
 import type { ControlDeps } from './deps.js';
 import { endCall } from './end-call.js';
+import { govern } from './govern.js';
 import { loadDataset } from './load-dataset.js';
 import { openBackfill } from './open-backfill.js';
 import { plannedRows } from './planned-rows.js';
 import { tellDatasets } from './tell-datasets.js';
 
-export function createControlActivities(deps: ControlDeps): ControlActivities & PlanActivities {
+export function createControlActivities(deps: ControlDeps): ControlActivities & GovernorActivities & PlanActivities {
   return {
     planOnly: (request) =>
       closed(async () => {
@@ -45,7 +47,11 @@ export function createControlActivities(deps: ControlDeps): ControlActivities & 
           .onConflict(['project', 'environment', 'dataset'])
           .merge();
       }),
+    cancelExecution: ({ ref }) => closed(() => deps.cancelWorkflow(ref.workflowId)),
     endCall: (end) => closed(() => endCall(deps, CallEnd.parse(end))),
+    govern: (order) => closed(() => govern(deps, order)),
+    orderWarehouse: ({ site, database, slots, actor, reason }) =>
+      closed(() => placeOrder(deps.db, site, { connection: site.connection, database }, { slots, actor, reason })),
     closeBackfill: ({ ref, status }) =>
       closed(async () => {
         // In this order: a plan that is just being reserved sees that all is over, or has its reservation taken away.

@@ -3,6 +3,7 @@ import type { BackfillRequest } from '../src/contracts/request.js';
 import type { PlanDocument } from '../src/contracts/plan.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
 import type { DatasetOrder, LoadedDataset, Opened, PlannedRow, SkipMessage } from '../src/contracts/messages.js';
+import type { GovernedSite } from '../src/contracts/warehouse.js';
 import type { z } from 'zod';
 
 /** Names an execution: the workflow, and what users call it. */
@@ -23,6 +24,23 @@ export interface ControlOrder extends ExecutionRef {
   readonly priority?: number;
 }
 
+/** What a governor workflow asks for; on the control queue of one of the projects whose database it is. */
+export interface GovernorActivities {
+  /**
+   * Senses, judges and acts once a second, ten minutes at a time, or until this worker stops. `over`: this connection needs no governor of
+   * that database any more.
+   */
+  govern: (order: { site: GovernedSite; database: string; holder: string }) => Promise<'again' | 'over'>;
+  /** Puts a person's word into force; null takes it back. */
+  orderWarehouse: (order: {
+    site: GovernedSite;
+    database: string;
+    slots: number | null;
+    actor: string;
+    reason?: string;
+  }) => Promise<void>;
+}
+
 /** What the `plan` workflow asks for. */
 export interface PlanActivities {
   planOnly: (request: BackfillRequest) => Promise<PlanDocument>;
@@ -33,7 +51,12 @@ export interface ControlActivities {
   /** Claims the id, plans, reserves, makes missing tables; or says who stands in the way. Fails with what is wrong with the request. */
   openBackfill: (order: { ref: ExecutionRef; request: BackfillRequest; again: boolean }) => Promise<Opened>;
   /** What {@link openBackfill} left out of its answer, from dataset number `from` on, as much as fits into one. */
-  plannedRows: (order: { ref: ExecutionRef; plan: string; from: number }) => Promise<PlannedRow[]>;
+  plannedRows: (order: {
+    ref: ExecutionRef;
+    plan: string;
+    from: number;
+    late: readonly string[];
+  }) => Promise<PlannedRow[]>;
   /** Sends an order to the datasets that still run: a signal of the backfill's own would be two events in its history for each of them. */
   tellDatasets: (order: { ref: ExecutionRef; names: readonly string[]; order: DatasetOrder }) => Promise<void>;
   /** What a dataset workflow starts from: its part of the plan, and what the ledger holds of it by now. */
@@ -50,6 +73,8 @@ export interface ControlActivities {
   saveProfile: (order: { ref: ExecutionRef; dataset: string; profile: unknown }) => Promise<void>;
   /** Writes down what became of a call. `fenced`: somebody else has taken it over. */
   endCall: (end: CallEnd) => Promise<{ fenced: boolean }>;
+  /** Has Temporal cancel the workflow, so that it shows as what it is: without that, one that a message ended has failed for Temporal. */
+  cancelExecution: (order: { ref: ExecutionRef }) => Promise<void>;
   /** Ends the reservation, so that no attempt can publish any more, and keeps the final document. */
   closeBackfill: (order: { ref: ExecutionRef; status: BackfillStatus }) => Promise<void>;
 }

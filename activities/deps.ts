@@ -5,7 +5,8 @@ import type { PlanHead } from '../src/store/plans.js';
 import type { Pool } from '../src/postgres/pool.js';
 import type { Db } from '../src/store/store.js';
 import type { Project } from '../src/project/project.js';
-import type { Metrics } from './metrics.js';
+import type { GovernorNews } from '../src/contracts/warehouse.js';
+import type { GovernorGauges, Metrics } from './metrics.js';
 
 /** What the worker wires into slice activities. */
 export interface SliceDeps {
@@ -38,5 +39,19 @@ export interface ControlDeps {
   readonly workflowState: (workflowId: string) => Promise<'open' | 'closed' | 'unknown'>;
   /** Sends a signal to a workflow, unless it has ended. */
   readonly signal: (workflowId: string, name: string, message: unknown) => Promise<void>;
+  /** Asks Temporal to cancel a workflow. */
+  readonly cancelWorkflow: (workflowId: string) => Promise<void>;
   readonly searchAttributes: boolean;
+  readonly governing: GovernDeps;
+}
+
+/** What governing needs of the worker besides. */
+export interface GovernDeps {
+  /** Sets how many slices a second Temporal hands out of a queue; undefined is no limit. */
+  readonly setRate: (queue: string, rate: number | undefined, reason: string) => Promise<void>;
+  /** Tells a governor workflow what stands. */
+  readonly tell: (workflowId: string, news: GovernorNews) => Promise<void>;
+  /** This worker drains: somebody else is to govern. */
+  readonly stopping: AbortSignal;
+  readonly gauges: GovernorGauges;
 }

@@ -28,7 +28,7 @@ export async function endCall(deps: ControlDeps, end: CallEnd): Promise<{ fenced
     await client.query(BEGIN);
     try {
       // An attempt before this one, whose answer was lost, dropped the lease as it committed.
-      const { ours } = await ledgerOf(client, end, dataset, [partition.start]);
+      const { ours } = await ledgerOf(client, end, dataset, [partition]);
       if (ours.size === 0) {
         await requireHeld(client, end, dataset.name, lo);
         const row = { ...partition, rows: 0, digest: outcome.digest };

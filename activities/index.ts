@@ -1,5 +1,6 @@
-export type { ControlActivities, PlanActivities } from './control.js';
+export type { ControlActivities, GovernorActivities, PlanActivities } from './control.js';
 export type { SliceActivities } from './slice.js';
 export { createSliceActivities } from './slice.js';
 export { createControlActivities } from './control-activities.js';
-export { BUCKETS, createMetrics } from './metrics.js';
+export { BUCKETS, createGauges, createMetrics } from './metrics.js';
+export type { GovernDeps } from './deps.js';

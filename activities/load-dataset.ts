@@ -1,9 +1,10 @@
+import { sleep } from '@temporalio/activity';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { LoadedDataset } from '../src/contracts/messages.js';
 import { countRuns, partitionsOf } from '../src/core/interval/runs.js';
 import { BATCH_PARTITIONS_MAX } from '../src/core/slice/profile.js';
 import { runsOfJson } from '../src/planning/json.js';
-import { readLimit } from '../src/store/control.js';
+import { readLimit, type InForce } from '../src/store/control.js';
 import { loadPlanDataset } from '../src/store/plans.js';
 import { profilesOf } from '../src/store/profiles.js';
 import { rowsOf } from '../src/store/store.js';
@@ -19,7 +20,7 @@ export async function loadDataset(
   const upstreams = await Promise.all(others.map(({ upstream }) => loadPlanDataset(deps.db, plan, upstream)));
   const counts = new Map([dataset, ...upstreams.map((one) => one.dataset)].map((one) => [one.name, countOf(one)]));
   const mine = await publishedSpans(deps, ref, epoch, dataset);
-  const limit = await readLimit(deps.db, ref, head.warehouse);
+  const limit = await limitOf(deps, ref, head.warehouse);
   return {
     kind: dataset.kind,
     runs: dataset.runs,
@@ -35,8 +36,21 @@ export async function loadDataset(
     perBatchMax: oneByOne(dataset) ? 1 : BATCH_PARTITIONS_MAX,
     slots: slotsFor(dataset, limit.slots),
     rateLimited: limit.rate !== null,
+    held: limit.why === null ? null : `connection ${head.warehouse}: ${limit.why}`.slice(0, 300),
     profile: (await profilesOf(deps.db, ref, name)).get(name) ?? null,
   };
+}
+
+/** A governor that slept wakes within a second; what it says then is worth the wait, for slices may all wait where nobody says why. */
+const WAKES_MS = 2_500;
+
+async function limitOf({ db }: ControlDeps, ref: ExecutionRef, connection: string): Promise<InForce> {
+  const until = Date.now() + WAKES_MS;
+  for (;;) {
+    const limit = await readLimit(db, ref, connection);
+    if (!limit.silent || Date.now() > until) return limit;
+    await sleep(200);
+  }
 }
 
 function countOf({ runs }: StoredDataset): number {

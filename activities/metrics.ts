@@ -1,5 +1,7 @@
 import type { MetricMeter } from '@temporalio/common';
+import type { GovernedSite } from '../src/contracts/warehouse.js';
 import type { FaultClass } from '../src/core/fault.js';
+import { CAUSES, type Cause } from '../src/core/throttle/types.js';
 
 /** Every label of our metrics but `class`: as many as a project has datasets, whatever runs. */
 export interface MetricScope {
@@ -47,6 +49,35 @@ export function createMetrics(meter: MetricMeter): Metrics {
     },
     waited: (scope, seconds) => {
       wait.record(seconds, tagsOf(scope));
+    },
+  };
+}
+
+/** What a governor shows of the connection that it keeps. */
+export interface GovernorGauges {
+  /** null: this worker governs it no longer. */
+  readonly limit: (site: GovernedSite, verdict: { readonly slots: number; readonly cause: Cause } | null) => void;
+}
+
+/** Gauges are of the worker that governs; the others, and one that has handed over, show 0: their sum is what stands. */
+export function createGauges(meter: MetricMeter): GovernorGauges {
+  const limit = meter.createGauge(
+    'sluice_limit_slots',
+    'int',
+    undefined,
+    'Batches at work at once that the governor allows',
+  );
+  const causes = meter.createGauge(
+    'sluice_limit_cause',
+    'int',
+    undefined,
+    'Why: 1 for the cause that holds, 0 for the others',
+  );
+  return {
+    limit: ({ project, environment, connection }, verdict) => {
+      const tags = { project, environment, connection };
+      limit.set(verdict?.slots ?? 0, tags);
+      for (const cause of CAUSES) causes.set(verdict?.cause === cause ? 1 : 0, { ...tags, cause });
     },
   };
 }

@@ -3,6 +3,7 @@ import { RequestError } from '../src/contracts/errors.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { Opened } from '../src/contracts/messages.js';
+import { isAtRisk } from '../src/core/graph/freshness.js';
 import { formatInterval, type Interval } from '../src/core/interval/interval.js';
 import { runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
@@ -82,7 +83,14 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         ...(request.reason === undefined ? {} : { reason: request.reason }),
         detail: { plan: plan.fingerprint, ticket: request.ticket },
       });
-      return opened(deps, project, plan, epoch, await partitionCosts(tx, ref));
+      return opened(
+        deps,
+        project,
+        plan,
+        epoch,
+        await partitionCosts(tx, ref),
+        await atRisk(deps, tx, ref, project, plan),
+      );
     }),
   );
   await dropAbandoned(deps, ref);
@@ -174,6 +182,32 @@ function refuse(request: BackfillRequest, conflict: Conflict): Opened {
   );
 }
 
+/** Datasets that are late or about to be, and that this plan would bring up to date. */
+async function atRisk(
+  { now }: ControlDeps,
+  tx: Db,
+  { project: name, environment }: ExecutionRef,
+  project: Project,
+  plan: StoredPlan,
+): Promise<ReadonlySet<string>> {
+  const held = plan.datasets.filter((one) => one.runs.length > 0 && project.datasets.get(one.name)?.freshness);
+  if (held.length === 0) return new Set();
+  const rows = await rowsOf<{ dataset: string; until: number }>(
+    tx,
+    `SELECT dataset, extract(epoch FROM max(ends_at))::float8 * 1000 AS until FROM sluice.partitions
+     WHERE project = ? AND environment = ? AND dataset = ANY (?::text[]) AND ends_at < 'infinity' GROUP BY 1`,
+    [name, environment, held.map((one) => one.name)],
+  );
+  const published = new Map(rows.map(({ dataset, until }) => [dataset, until]));
+  const late = held.filter((one) => {
+    const [freshness, until] = [project.datasets.get(one.name)?.freshness, published.get(one.name)];
+    if (freshness === undefined || until === undefined) return false;
+    const planned = Math.max(...runsOfJson(one.runs).map(runEnd));
+    return isAtRisk({ freshness, zone: one.zone, until, planned }, now());
+  });
+  return new Set(late.map((one) => one.name));
+}
+
 function heldBy(plan: StoredPlan): Held[] {
   return plan.datasets.flatMap(({ name, runs }) =>
     runsOfJson(runs).map((run) => ({ dataset: name, start: run.start, end: runEnd(run) })),
@@ -186,8 +220,9 @@ function opened(
   plan: StoredPlan,
   epoch: number,
   costs: ReadonlyMap<string, number>,
+  late: ReadonlySet<string>,
 ): Opened {
-  const rows = rowsOfPlan(plan, costs);
+  const rows = rowsOfPlan(plan, costs, late);
   return {
     kind: 'open',
     epoch,
@@ -195,6 +230,7 @@ function opened(
     warehouse: project.warehouse,
     searchAttributes: deps.searchAttributes,
     warnings: plan.warnings,
+    late: [...late],
     count: rows.length,
     datasets: fitting(rows),
   };

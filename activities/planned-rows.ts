@@ -1,5 +1,6 @@
 import type { PlannedRow } from '../src/contracts/messages.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
+import { AT_RISK } from '../src/core/graph/freshness.js';
 import { countRuns } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { loadPlan } from '../src/store/plans.js';
@@ -13,11 +14,11 @@ const BYTES_MAX = 64_000;
 /** The datasets that a plan builds, from number `from` on, as many as fit into one answer. */
 export async function plannedRows(
   { db }: ControlDeps,
-  { ref, plan: fingerprint, from }: { ref: ExecutionRef; plan: string; from: number },
+  { ref, plan: fingerprint, from, late }: { ref: ExecutionRef; plan: string; from: number; late: readonly string[] },
 ): Promise<PlannedRow[]> {
   const plan = await loadPlan(db, fingerprint);
   if (!plan) throw new Error(`there is no plan ${fingerprint}`);
-  return fitting(rowsOfPlan(plan, await partitionCosts(db, ref)).slice(from));
+  return fitting(rowsOfPlan(plan, await partitionCosts(db, ref), new Set(late)).slice(from));
 }
 
 /** The first of them; at least one. */
@@ -27,8 +28,12 @@ export function fitting(rows: readonly PlannedRow[]): PlannedRow[] {
   return rows.slice(0, beyond < 0 ? rows.length : Math.max(1, beyond));
 }
 
-/** All datasets that a plan builds. */
-export function rowsOfPlan(plan: StoredPlan, costs: ReadonlyMap<string, number>): PlannedRow[] {
+/** All datasets that a plan builds; the `late` ones go first. */
+export function rowsOfPlan(
+  plan: StoredPlan,
+  costs: ReadonlyMap<string, number>,
+  late: ReadonlySet<string>,
+): PlannedRow[] {
   const building = plan.datasets.filter(({ runs }) => runs.length > 0);
   const readers = new Map<string, string[]>(building.map(({ name }) => [name, []]));
   for (const { name, edges } of building)
@@ -41,8 +46,8 @@ export function rowsOfPlan(plan: StoredPlan, costs: ReadonlyMap<string, number>)
     needs: dataset.edges.map(({ upstream }) => upstream).filter((name) => name !== dataset.name),
     readers: readers.get(dataset.name) ?? [],
     ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
-    priority: dataset.priority,
+    priority: late.has(dataset.name) ? AT_RISK : dataset.priority,
     partitionMs: costs.get(dataset.name) ?? null,
-    what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}`,
+    what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}${late.has(dataset.name) ? '; first, for its freshness is at risk' : ''}`,
   }));
 }

@@ -84,8 +84,8 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
   try {
     await takeLease(await session.warehouse(), who, dataset.name, input.batches);
     // With the lease taken, nobody else adds to what this execution has published.
-    const starts = input.batches.flatMap((span) => intervalsOf(dataset, span).map(({ start }) => start));
-    const ledger = await ledgerOf(await session.warehouse(), who, dataset, starts);
+    const partitions = input.batches.flatMap((span) => intervalsOf(dataset, span));
+    const ledger = await ledgerOf(await session.warehouse(), who, dataset, partitions);
     for (const span of input.batches) {
       let outcome: Outcome = 'key_taken';
       // The quick way first: straight into the table. It fails where another partition holds a key, and its connections with it.
@@ -106,7 +106,10 @@ async function carryOut(slice: Slice): Promise<Omit<SliceResult, 'waitedMs' | 'r
     await dropLease(await session.warehouse(), who, dataset.name);
     return { ...result, yielded: null };
   } catch (error) {
-    if (error instanceof YieldError) return { ...result, yielded: error.kind === 'full' ? 'gate' : error.kind };
+    if (error instanceof YieldError) {
+      const held = error.why === null ? {} : { held: error.why };
+      return { ...result, ...held, yielded: error.kind === 'full' ? 'gate' : error.kind };
+    }
     // Whatever was held goes with the connections: a turn must not go back into the pool with one of them.
     session.abandon();
     if (error instanceof FencedError) {
@@ -128,12 +131,12 @@ type Limits = Pick<SliceResult, 'rateLimited' | 'slots'>;
 /** @returns how long it took, in ms. @throws YieldError */
 async function waitForTurn(slice: Slice, limits: Limits): Promise<number> {
   const asked = performance.now();
-  const turn = await takeTurn(slice.deps, slice.who, slice.dataset, slice.session);
+  const turn = await takeTurn(slice.deps, slice.who, slice.dataset, slice.session, slice.input.held === true);
   const ms = performance.now() - asked;
   slice.deps.metrics.waited(scopeOf(slice), ms / 1000);
   limits.rateLimited = turn.rate !== null;
   limits.slots = slotsFor(slice.dataset, turn.slots);
-  if (turn.kind !== 'go') throw new YieldError(turn.kind);
+  if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why);
   return ms;
 }
 

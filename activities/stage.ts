@@ -62,7 +62,7 @@ export async function stageRows(job: StageJob): Promise<Staging> {
   try {
     const until = performance.now() + WAIT_MS;
     while (!(await tryToFill(await leader.warehouse(), who, dataset.name, span[0]))) {
-      if (performance.now() > until) throw new YieldError('full');
+      if (performance.now() > until) throw new YieldError('full', null);
       await sleep(ASK_AGAIN_MS);
     }
     if (!(await find())) await openStaging(await session.warehouse(), who, dataset, span, leased, await job.divide());
@@ -112,9 +112,9 @@ async function readAs(job: StageJob, session: Session, reading: Reading): Promis
     const source = await session.source(spec.connection);
     await joinSnapshot(source, reading.snapshot);
     while (reading.left.length > 0 && !reading.failed) {
-      const turn = await takeTurn(deps, who, dataset, session);
+      const turn = await takeTurn(deps, who, dataset, session, true);
       if (turn.kind === 'full' && reading.active > 1) break;
-      if (turn.kind !== 'go') throw new YieldError(turn.kind);
+      if (turn.kind !== 'go') throw new YieldError(turn.kind, turn.why);
       const chunk = reading.left.shift();
       if (chunk) await readChunk(job, session, reading, chunk);
     }

@@ -45,7 +45,10 @@ export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
   }
   // Whoever sent a message hears its answer before we are gone.
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
-  if (run.state === 'cancelled') throw new CancelledFailure('the backfill was cancelled');
+  if (run.state === 'cancelled') {
+    await showCancelled(run);
+    throw new CancelledFailure('the backfill was cancelled');
+  }
   const document = documentOf(run);
   if (run.state === 'failed') {
     throw ApplicationFailure.create({
@@ -56,6 +59,21 @@ export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
     });
   }
   return document;
+}
+
+/** For Temporal only what it was asked to cancel ends as cancelled; a message of ours it does not know. */
+const SHOW_CANCELLED = '10s';
+
+async function showCancelled({ ref }: Run): Promise<void> {
+  const { cancelRequested } = CancellationScope.current();
+  const asked = cancelRequested.catch(() => undefined);
+  if (CancellationScope.current().consideredCancelled) return;
+  await controlOf(ref)
+    .cancelExecution({ ref })
+    .catch((error: unknown) => {
+      log.warn('Temporal was not told that this was cancelled', { error: String(error) });
+    });
+  await Promise.race([asked, sleep(SHOW_CANCELLED).catch(() => undefined)]);
 }
 
 async function carryOut(run: Run): Promise<void> {
@@ -89,8 +107,9 @@ async function open(run: Run, again: boolean): Promise<OpenPlan> {
 /** With the datasets that did not fit into the answer. */
 async function whole(run: Run, opened: OpenPlan): Promise<OpenPlan> {
   const datasets = [...opened.datasets];
+  const { plan, late } = opened;
   while (datasets.length < opened.count) {
-    const more = await controlOf(run.ref).plannedRows({ ref: run.ref, plan: opened.plan, from: datasets.length });
+    const more = await controlOf(run.ref).plannedRows({ ref: run.ref, plan, late, from: datasets.length });
     datasets.push(...PlannedRow.array().min(1).parse(more));
   }
   return { ...opened, datasets };

@@ -1,4 +1,6 @@
+import { scopeName } from '../src/contracts/scope.js';
 import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
+import type { GovernorStatus } from '../src/contracts/warehouse.js';
 
 /** Rows of the table at most; the rest is counted. */
 const ROWS_MAX = 100;
@@ -32,6 +34,22 @@ export function datasetDetails(status: DatasetStatus, needs: readonly string[], 
     ...failures.slice(0, 5).map(({ start, end, code, message }) => `${start} … ${end} ${code}: ${message}`),
   ];
   return [`**${name}** is ${state}: ${parts.join(', ')}`, facts.map((fact) => `- ${fact}`).join('\n')].join('\n\n');
+}
+
+/** Live details of a governor: the limit, why, and every reading. */
+export function governorDetails({ database, news, sites }: GovernorStatus, trouble: string | null): string {
+  const served = sites.map(
+    ({ project, environment, connection }) => `${scopeName(project, environment)} ${connection}`,
+  );
+  const lines = Object.entries(news?.readings ?? {}).map(([name, { value, reason }]) =>
+    value === null ? `- ${name} is unknown: ${reason}` : `- ${name}: ${reason}`,
+  );
+  return [
+    news ? `**${news.slots} slots**, ${news.cause}: ${news.reason}` : 'nothing is governed yet: no backfill is open',
+    ...(trouble === null ? [] : [trouble]),
+    `database ${database}, for ${served.join(', ')}${news ? `, as of ${news.at}` : ''}`,
+    ...(lines.length === 0 ? [] : [lines.join('\n')]),
+  ].join('\n\n');
 }
 
 function rowOf({ name, done, total, rows, state, waitingFor, ...status }: DatasetStatus): string[] {

@@ -14,7 +14,7 @@ import { partitionAt } from '../src/core/interval/runs.js';
 import { runCall } from './call.js';
 import type { DatasetInput } from './carry.js';
 import { sliceOf } from './proxies.js';
-import type { DatasetState } from './state.js';
+import { holdAtGate, type DatasetState } from './state.js';
 
 /** Slices of one dataset in flight where the warehouse has no cap of slots: enough for a few workers. */
 const UNCAPPED_SLOTS = 16;
@@ -105,6 +105,7 @@ async function run(input: DatasetInput, state: DatasetState, slice: Slice, numbe
       epoch: input.epoch,
       slice: number,
       batches: slice.batches.map(({ span: [lo, hi] }) => [lo, hi]),
+      ...(state.lacks === null ? {} : { held: true }),
     };
     const how = { summary: summaryOf(input, state, slice), priority: priorityOf(input, state) };
     const result =
@@ -114,7 +115,7 @@ async function run(input: DatasetInput, state: DatasetState, slice: Slice, numbe
             { summary: how.summary },
             [order],
           );
-    settle(state, slice, result);
+    settle(input, state, slice, result);
   } catch (error) {
     // A cancelled slice that was never begun; or its workers were lost again and again, or it threw: both are tried again, slowly.
     if (isCancellation(error) || error instanceof CancelledFailure) giveBack(state, slice);
@@ -127,7 +128,7 @@ async function run(input: DatasetInput, state: DatasetState, slice: Slice, numbe
   }
 }
 
-function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
+function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice, result: SliceResult): void {
   state.slots = result.slots ?? state.slots;
   state.rateLimited = result.rateLimited;
   // A rate makes slices wait by design, and the queue is where: enough of them that none of its partitions is empty.
@@ -140,6 +141,9 @@ function settle(state: DatasetState, slice: Slice, result: SliceResult): void {
   for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
+  // A call without a worker has its own words.
+  if (result.held !== undefined || result.yielded !== 'no_worker') holdAtGate(state, ref.environment, result.held);
+  if (result.held !== undefined) state.width = 1;
   if (result.yielded === 'no_worker') {
     state.restUntil = Date.now() + LOOK_AGAIN_MS;
     state.width = 1;

@@ -1,6 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { SignalDefinition, UpdateDefinition } from '@temporalio/common';
 import type { MessageName, DatasetOrder, NewsMessage, Report } from '../src/contracts/messages.js';
+import type { GovernorStatus, WarehouseMessageName } from '../src/contracts/warehouse.js';
 import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
 
 /** A public message: the same name as a signal (fire and forget) and as an update (checked, answers with the new status). */
@@ -38,6 +39,25 @@ export const report = defineSignal<[Report]>('report');
 export const news = defineSignal<[NewsMessage]>('news');
 /** From a backfill to its datasets: what a person wants. */
 export const order = defineSignal<[DatasetOrder]>('order');
+/** A message to a governor, as a signal and as an update. */
+function warehouseMessage(
+  name: WarehouseMessageName,
+  description: string,
+): { signal: SignalDefinition<[unknown]>; update: UpdateDefinition<GovernorStatus, [unknown]>; description: string } {
+  return { signal: defineSignal(name), update: defineUpdate(name), description };
+}
+export const hold = warehouseMessage('hold', 'No batch begins on this database, until release.');
+export const release = warehouseMessage('release', 'Takes hold and limit back.');
+export const limit = warehouseMessage(
+  'limit',
+  'At most so many batches at work at once on this database, until release.',
+);
+/** From a worker to a governor: it can be carried out there too. */
+export const serve = defineSignal<[unknown]>('serve');
+/** From the governing activity to its workflow. */
+export const governed = defineSignal<[unknown]>('governed');
+export const governorStatus = defineQuery<GovernorStatus>('status');
+
 /** Of a dataset: where it stands. */
 export const datasetStatus = defineQuery<DatasetStatus>('status');
 

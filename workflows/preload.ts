@@ -6,6 +6,7 @@
  * they must not be frozen themselves; they keep nothing else, so no workflow can tell that another one was there.
  */
 import * as call from '../src/contracts/call.js';
+import * as governor from '../src/contracts/governor.js';
 import * as messages from '../src/contracts/messages.js';
 import * as plan from '../src/contracts/plan.js';
 import * as profile from '../src/contracts/profile.js';
@@ -13,5 +14,7 @@ import * as project from '../src/contracts/project.js';
 import * as request from '../src/contracts/request.js';
 import * as slice from '../src/contracts/slice.js';
 import * as status from '../src/contracts/status.js';
+import * as warehouse from '../src/contracts/warehouse.js';
 
-for (const shared of [call, messages, plan, profile, project, request, slice, status]) Object.freeze(shared);
+for (const shared of [call, governor, messages, plan, profile, project, request, slice, status, warehouse])
+  Object.freeze(shared);

@@ -1,3 +1,4 @@
+import { typedIn } from '../src/contracts/typed.js';
 import { LoadedDataset } from '../src/contracts/messages.js';
 import { FAILURES_MAX, type BackfillStatus, type DatasetStatus } from '../src/contracts/status.js';
 import { formatInstant } from '../src/core/interval/interval.js';
@@ -47,7 +48,7 @@ export interface DatasetState {
   restUntil: number;
   /** Readers that a message has reached: one that is gone now has ended, and needs no more of them. */
   readonly reached: Set<string>;
-  /** No worker takes its calls: what all of it waits for. */
+  /** No worker takes its calls, or nobody passes the gate: what all of it waits for. */
   lacks: Lack | null;
   /** Something happened: look again. */
   wake: boolean;
@@ -86,6 +87,17 @@ export function lackWorker(
     since: lacks?.since ?? new Date().toISOString(),
     next: `start a worker for activity ${called.activity} on task queue ${called.taskQueue}`,
   };
+  state.wake = true;
+}
+
+function waitsAtGate(environment: string, why: string, since = new Date().toISOString()): Lack {
+  return { for: why, since, next: typedIn(environment, 'sluice warehouse') };
+}
+
+/** Nobody passes the gate, or, with undefined, somebody did: said while it lasts. */
+export function holdAtGate(state: DatasetState, environment: string, why: string | undefined): void {
+  const { lacks } = state;
+  state.lacks = why === undefined ? null : waitsAtGate(environment, why, lacks?.since);
   state.wake = true;
 }
 
@@ -138,7 +150,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     draining: false,
     cancelled: false,
     restUntil: 0,
-    lacks: null,
+    lacks: loaded.held === null ? null : waitsAtGate(ref.environment, loaded.held),
     wake: false,
     newsDue: true,
     telling: 0,

@@ -7,6 +7,7 @@ import { metered, NO_RATE } from './render/rate.js';
 import { statusLines } from './render/status.js';
 import type { Session } from './session.js';
 import { answerOf } from './wait.js';
+import { limitsShown, type LimitShown } from './warehouse.js';
 
 export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted: 130 } as const;
 
@@ -26,7 +27,7 @@ export async function follow(
   id: string,
   { json, timeoutMs = Infinity }: FollowOptions,
 ): Promise<BackfillStatus | number> {
-  const show = await shower(io, json);
+  const show = await shower(io, json, session);
   const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
   const ended = endOf(session, id);
   const until = io.now() + timeoutMs;
@@ -75,7 +76,7 @@ interface Shower {
   readonly unfinished: (status: BackfillStatus) => void;
 }
 
-async function shower(io: Io, json: FollowOptions['json']): Promise<Shower> {
+async function shower(io: Io, json: FollowOptions['json'], session: Session): Promise<Shower> {
   if (json === 'lines') return jsonLines(io);
   if (json === 'last') {
     const write = (status: BackfillStatus): void =>
@@ -86,7 +87,7 @@ async function shower(io: Io, json: FollowOptions['json']): Promise<Shower> {
   if (!io.isTerminal) return plain(io);
   // Only where there is a terminal: it takes 70 ms to load.
   const { default: logUpdate } = await import('log-update');
-  return live(io, logUpdate);
+  return live(io, logUpdate, session);
 }
 
 function jsonLines(io: Io): Shower {
@@ -102,13 +103,19 @@ function jsonLines(io: Io): Shower {
   };
 }
 
-function live(io: Io, logUpdate: { (text: string): void; done: () => void }): Shower {
+function live(io: Io, logUpdate: { (text: string): void; done: () => void }, session: Session): Shower {
   let meter = NO_RATE;
+  let limits: readonly LimitShown[] = [];
+  const look = async (): Promise<void> => {
+    limits = await limitsShown(session.opened).catch(() => []);
+  };
   return {
     next: (status) => {
       meter = metered(meter, status, io.now());
       const screen = io.screen();
-      logUpdate(progressLines(status, meter, { ...screen, height: screen.height - 1 }).join('\n'));
+      // What is shown is a look old; a warehouse that does not answer must not stop the display.
+      void look();
+      logUpdate(progressLines(status, meter, { ...screen, height: screen.height - 1 }, limits).join('\n'));
     },
     last: () => {
       logUpdate.done();

@@ -33,6 +33,8 @@ async function main(): Promise<number> {
     .description('A durable backfill engine for data warehouses, on Temporal')
     .version(packageVersion())
     .showSuggestionAfterError()
+    // What follows a verb is the verb's: `warehouse hold` has options of the names that `warehouse` has.
+    .enablePositionalOptions()
     .exitOverride();
   let exitCode = 0;
   for (const { make } of COMMANDS) {

@@ -113,6 +113,8 @@ export const Opened = z.discriminatedUnion('kind', [
     /** Datasets that the plan builds, and the first of them: as many as fit into one answer. */
     count: z.int(),
     datasets: z.array(PlannedRow),
+    /** Those that go first, for their freshness is at risk. */
+    late: z.array(z.string()),
     warnings: z.array(PlanWarning),
   }),
   z.object({ kind: z.literal('conflict'), holder: z.string(), what: z.string() }),
@@ -134,6 +136,8 @@ export const LoadedDataset = z.object({
   perBatchMax: z.int(),
   slots: z.int().nullable(),
   rateLimited: z.boolean(),
+  /** Why nobody passes the gate, if so. */
+  held: z.string().nullable(),
   profile: StoredProfile.nullable(),
 });
 export type LoadedDataset = z.infer<typeof LoadedDataset>;

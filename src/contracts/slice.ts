@@ -17,6 +17,8 @@ export const SliceInput = z.object({
   slice: z.int(),
   /** Each is one transaction. */
   batches: z.array(SpanJson).min(1),
+  /** It is known that nobody passes the gate: it need not be said again at once. */
+  held: z.boolean().optional(),
 });
 export type SliceInput = z.infer<typeof SliceInput>;
 
@@ -49,5 +51,7 @@ export const SliceResult = z.object({
   ranMs: z.number(),
   /** Slots in force on the warehouse. */
   slots: z.int().nullable(),
+  /** Why nobody passes the gate, in words for a person. */
+  held: z.string().optional(),
 });
 export type SliceResult = z.infer<typeof SliceResult>;

@@ -53,6 +53,9 @@ function table(rules: Readonly<Record<string, Rule>>): ReadonlyMap<string, Rule>
   return new Map(Object.entries(rules));
 }
 
+/** A statement that was cancelled so that others could work: no fault of the batch. */
+export const GAVE_WAY = 'gave_way';
+
 /** By SQLSTATE; where five characters are not listed, by their first two. */
 const BY_SQLSTATE = table({
   '08': ['connection_lost', 'transient'],
@@ -181,6 +184,9 @@ function look({ sqlstate, errno, message, severity }: DriverError): { rule: Rule
     // A table was altered since its statement was prepared on this connection; PostgreSQL has no SQLSTATE of its own for it.
     if (sqlstate === '0A000' && message === 'cached plan must not change result type')
       return { rule: ['plan_outdated', 'transient'] };
+    // The other 57014: somebody cancelled it, most likely our governor. PostgreSQL tells them apart by words alone.
+    if (sqlstate === '57014' && message === 'canceling statement due to user request')
+      return { rule: [GAVE_WAY, 'load'], words: message };
     const group = sqlstate.slice(0, 2);
     const rule = BY_SQLSTATE.get(sqlstate) ?? BY_SQLSTATE.get(group);
     // A login that fails by its `options=` repeats what stands there: `-c token requires a value`.

@@ -107,7 +107,7 @@ async function planTable(
   const storage = await planStorage(scratch.client, dataset, timeColumnOf(dataset, found), state, wanted);
   try {
     if (ddl.length > 0) await standInTable(scratch, dataset, columns, state);
-    else if (dataset.publish === 'merge' && !storage.enforcesKey) await requireUpsert(scratch.client, dataset);
+    else if (dataset.key.length > 0 && !storage.enforcesKey) await requireUnique(scratch.client, dataset);
   } catch (error) {
     throw tableError(error, dataset);
   }
@@ -136,15 +136,15 @@ async function planView(
   return { ddl: same ? [] : ddl, enforcesKey: false };
 }
 
-/** A merge needs a unique index on the very columns of `key`. Tables that sluice made have one; of others PostgreSQL is asked. */
-async function requireUpsert(client: PgClient, { file, table, key }: Dataset): Promise<void> {
+/** A key is kept unique by an index on its very columns. Tables that sluice made have one; of others PostgreSQL is asked, which a merge needs for its upsert. */
+async function requireUnique(client: PgClient, { file, table, key }: Dataset): Promise<void> {
   const [target, list] = [quoteTable(table), key.map(quoteIdent).join(', ')];
   const sql = `EXPLAIN INSERT INTO ${target} (${list}) SELECT ${list} FROM ${target} ON CONFLICT (${list}) DO NOTHING`;
   await client.query(sql).catch((error: unknown) => {
     if (errorFacts(error).sqlstate !== '42P10') throw error;
     throw new RequestError(
       'missing_unique_index',
-      `${file}: publish: merge needs a unique index on key (${key.join(', ')}) of table ${target}`,
+      `${file}: table ${target} has no unique index on key (${key.join(', ')}), which would keep it unique`,
       `run, then plan again:\nCREATE UNIQUE INDEX ON ${target} (${list});`,
     );
   });

@@ -37,6 +37,11 @@ function windowOf({ days, from, to, timezone: own, slots, rate }: WindowYaml, ti
   };
 }
 
+/** Whether the database of a connection has a governor: where its budget is more than two numbers. */
+export function isGoverned({ law, windows, holdWhen }: Budget): boolean {
+  return law === 'adaptive' || windows.length > 0 || holdWhen.length > 0;
+}
+
 /** Without its semicolon: it is run inside another statement's limits. */
 function selectOf(query: string): string {
   return parseStatement(query, NOWHERE).parsed?.statement.text ?? query;

@@ -22,27 +22,45 @@ export interface Limit {
   readonly rate: number | null;
 }
 
-/** The limit in force on a connection. The governor will write here; today the project's budget does. */
+/** What a project's budget says of a connection, and what its database is. */
+export interface ConnectionLimit extends Limit {
+  /** As `sluice.governors` names it; null where the database could not be asked: what was known of it stays. */
+  readonly database: string | null;
+  readonly governed: boolean;
+  /** Queue of the slices that are written there; null for a source. */
+  readonly queue: string | null;
+}
+
+/** Keeps a connection's budget where the gate reads it. What a governor and a person say of its database is beside it. */
 export async function setLimit(
   db: Db,
   scope: Scope,
   connection: string,
-  { slots, rate }: Limit,
+  { slots, rate, database, governed, queue }: ConnectionLimit,
   reason: string,
 ): Promise<void> {
+  const told = { slots, rate, governed, queue, reason, updated_at: db.raw('clock_timestamp()') };
   await db('sluice.limits')
-    .insert({ ...keysOf(scope), connection, slots, rate, reason, updated_at: db.raw('clock_timestamp()') })
+    .insert({ ...keysOf(scope), connection, database, ...told })
     .onConflict(['project', 'environment', 'connection'])
-    .merge();
+    .merge({ ...told, ...(database === null ? {} : { database }) });
 }
 
-export async function readLimit(db: Db, scope: Scope, connection: string): Promise<Limit> {
-  const [row] = await rowsOf<Limit>(
+/** What is in force on a connection. */
+export interface InForce extends Limit {
+  /** Why nothing passes; null where something may. */
+  readonly why: string | null;
+  /** Its governor has not been heard of lately: it is starting, or gone. */
+  readonly silent: boolean;
+}
+
+export async function readLimit(db: Db, scope: Scope, connection: string): Promise<InForce> {
+  const [row] = await rowsOf<InForce>(
     db,
-    'SELECT slots, rate FROM sluice.limits WHERE project = ? AND environment = ? AND connection = ?',
+    'SELECT slots, rate, why, silent FROM sluice.in_force WHERE project = ? AND environment = ? AND connection = ?',
     [scope.project, scope.environment, connection],
   );
-  return row ?? { slots: null, rate: null };
+  return row ?? { slots: null, rate: null, why: null, silent: false };
 }
 
 export interface JournalEntry {

@@ -145,10 +145,56 @@ CREATE TABLE sluice.limits (
   project text, environment text, connection text,
   slots int, rate double precision,
   reason text NOT NULL,
+  database text,                     -- its identity, see governors; null while nobody could ask it
+  governed boolean NOT NULL DEFAULT false,
+  queue text,                        -- of the slices that are written here; null for a source
   next_turn_at timestamptz NOT NULL DEFAULT '-infinity',   -- of a source's rate
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (project, environment, connection)
 );
+
+-- The limit of a governed database, and why. Only the governor of the newest epoch writes here.
+CREATE TABLE sluice.governors (
+  database text PRIMARY KEY,         -- <system identifier>.<oid of the database>
+  epoch bigint NOT NULL,
+  holder text NOT NULL,              -- run of its workflow
+  slots int NOT NULL, rate double precision,
+  cause text NOT NULL, reading text, reason text NOT NULL,
+  readings jsonb NOT NULL DEFAULT '{}',
+  law jsonb,                         -- state of the law: whoever governs next goes on with it
+  since timestamptz NOT NULL DEFAULT clock_timestamp(),    -- of these slots and this cause
+  alive_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- also while there is nothing to govern
+  sensed_at timestamptz NOT NULL DEFAULT '-infinity'       -- older than 5 s: no batch passes
+);
+-- What a person says of a database, until released.
+CREATE TABLE sluice.orders (
+  database text PRIMARY KEY,
+  slots int NOT NULL CHECK (slots >= 0),
+  actor text NOT NULL, reason text,
+  since timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- Whenever limit or cause changed, and once a minute.
+CREATE TABLE sluice.limit_history (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  database text NOT NULL,
+  slots int NOT NULL, rate double precision,
+  cause text NOT NULL, reading text, reason text NOT NULL
+);
+CREATE INDEX limit_history_by_database ON sluice.limit_history (database, at);
+
+-- What the gate goes by: the lowest of budget, governor and person; a governor that is silent lets nothing through.
+CREATE VIEW sluice.in_force AS
+SELECT l.project, l.environment, l.connection, l.database, l.governed, s.silent,
+  least(l.slots, o.slots, CASE WHEN s.silent THEN 0 WHEN l.governed THEN g.slots END) AS slots,
+  least(l.rate, CASE WHEN l.governed AND NOT s.silent THEN g.rate END) AS rate,
+  CASE WHEN o.slots = 0 THEN 'held by ' || o.actor || coalesce(': ' || o.reason, '')
+    WHEN s.silent THEN 'its governor is silent'
+    WHEN l.governed AND g.slots = 0 THEN 'its governor holds: ' || g.reason END AS why
+FROM sluice.limits l
+LEFT JOIN sluice.orders o ON o.database = l.database
+LEFT JOIN sluice.governors g ON g.database = l.database
+CROSS JOIN LATERAL (SELECT l.governed AND coalesce(g.sensed_at, '-infinity') < clock_timestamp() - interval '5 s' AS silent) s;
 
 -- Values of data stay here, in the warehouse: a history or a log has code, column and interval only.
 CREATE TABLE sluice.failures (

@@ -68,7 +68,11 @@ async function probe(urlOf: UrlOf): Promise<void> {
 }
 
 /** Rows of a raw query, their shape as the SQL next to it selects it. */
-export async function rowsOf<Row>(db: Db, sql: string, bindings: Knex.RawBinding[] = []): Promise<Row[]> {
+export async function rowsOf<Row>(
+  db: Db,
+  sql: string,
+  bindings: Knex.RawBinding[] | Knex.ValueDict = [],
+): Promise<Row[]> {
   const { rows } = await db.raw<{ rows: Row[] }>(sql, bindings);
   return rows;
 }

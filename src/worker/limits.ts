@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NativeConnection } from '@temporalio/worker';
 import { RequestError } from '../contracts/errors.js';
 import { CHUNK_ROWS } from '../core/slice/chunks.js';
+import { identityOf } from '../postgres/identity.js';
+import type { Pool } from '../postgres/pool.js';
+import { isGoverned } from '../project/budget.js';
 import { scopeOf, type Project } from '../project/project.js';
 import type { Env } from '../project/template.js';
 import { setLimit } from '../store/control.js';
@@ -39,29 +43,62 @@ export function sliceQueue(project: Project): string {
   return `sluice.${scopeOf(project)}.${project.warehouse}`;
 }
 
+/** A database that does not answer must not keep a worker from its others. */
+const IDENTIFY_MS = 5_000;
+
+/** What the database of a connection is; null where it does not say so now. */
+async function identify(pool: Pool): Promise<string | null> {
+  const asked = pool.use(identityOf).catch(() => null);
+  const timer = new AbortController();
+  const late = sleep(IDENTIFY_MS, null, { signal: timer.signal, ref: false }).catch(() => null);
+  return Promise.race([asked, late]).finally(() => {
+    timer.abort();
+  });
+}
+
+/** A connection whose database has a governor. */
+export interface Governed {
+  readonly connection: string;
+  readonly database: string;
+}
+
 /**
- * Puts the project's budgets into force: slots where the gate reads them, the warehouse's rate at the Temporal server, which then holds over all workers.
- * The seam for the governor, which will write the same two.
+ * Puts the project's budgets into force: slots where the gate reads them, the warehouse's rate at the Temporal server, which then holds over all
+ * workers; but where there is a governor, the queue's rate is the governor's.
+ * @returns connections that need a governor, as far as their databases answer
  */
 export async function applyBudgets(
-  db: Db,
-  connection: NativeConnection,
-  namespace: string,
+  { db, pool }: { readonly db: Db; readonly pool: (connection: string) => Pool },
+  setRate: SetRate,
   project: Project,
-): Promise<void> {
+): Promise<Governed[]> {
   const scope = { project: project.name, environment: project.environment };
-  for (const { name, budget } of project.connections.values()) {
-    await setLimit(db, scope, name, { slots: budget.slots, rate: budget.rate ?? null }, 'budget in sluice.yaml');
-  }
-  const rate = project.connections.get(project.warehouse)?.budget.rate;
-  await connection.workflowService.updateTaskQueueConfig({
-    namespace,
-    taskQueue: sliceQueue(project),
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to depend on
-    taskQueueType: ACTIVITY_QUEUE,
-    updateQueueRateLimit: {
-      reason: rate === undefined ? 'no rate in the budget' : `budget of connection ${project.warehouse} in sluice.yaml`,
-      ...(rate === undefined ? {} : { rateLimit: { requestsPerSecond: rate } }),
-    },
+  const governed: Governed[] = [];
+  const applied = [...project.connections.values()].map(async ({ name, budget }) => {
+    const database = await identify(pool(name));
+    const queue = name === project.warehouse ? sliceQueue(project) : null;
+    const limit = { slots: budget.slots, rate: budget.rate ?? null, database, governed: isGoverned(budget), queue };
+    await setLimit(db, scope, name, limit, 'budget in sluice.yaml');
+    if (limit.governed && database !== null) governed.push({ connection: name, database });
+    const rate = limit.rate ?? undefined;
+    const reason = rate === undefined ? 'no rate in the budget' : `budget of connection ${name} in sluice.yaml`;
+    if (queue !== null && !limit.governed) await setRate(queue, rate, reason);
   });
+  await Promise.all(applied);
+  return governed;
+}
+
+/** Sets how many slices a second the Temporal server hands out of a queue, over all workers; undefined is no limit, 0 none at all. */
+export type SetRate = (queue: string, rate: number | undefined, reason: string) => Promise<void>;
+
+export function rateSetter(connection: NativeConnection, namespace: string): SetRate {
+  return async (taskQueue, rate, reason) => {
+    await connection.workflowService.updateTaskQueueConfig({
+      namespace,
+      taskQueue,
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to depend on
+      taskQueueType: ACTIVITY_QUEUE,
+      updateQueueRateLimit: { reason, ...(rate === undefined ? {} : { rateLimit: { requestsPerSecond: rate } }) },
+    });
+  };
 }

@@ -3,13 +3,21 @@ import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createControlActivities, createMetrics, createSliceActivities } from '../../activities/index.js';
+import {
+  createControlActivities,
+  createGauges,
+  createMetrics,
+  createSliceActivities,
+  type GovernDeps,
+} from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
 import { loadPlanDataset } from '../store/plans.js';
+import type { Db } from '../store/store.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
-import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, sliceQueue } from './limits.js';
+import { createGovernorStarter } from './governors.js';
+import { applyBudgets, cachedWorkflowsOf, chunkRowsOf, rateSetter, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { isPolled } from './pollers.js';
@@ -47,13 +55,16 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const connection = await connect(target, plugins);
   try {
     const db = await opened.db();
+    const { namespace } = target;
+    const setRate = rateSetter(connection, namespace);
+    const governors = createGovernorStarter(new Client({ connection, namespace }), db, log);
+    signal.addEventListener('abort', governors.stop, { once: true });
     const deployNow = async (): Promise<void> => {
       await deploy(db, opened.project());
-      await applyBudgets(db, connection, target.namespace, opened.project());
+      await governors.serve(opened.project(), await applyBudgets({ db, pool: opened.pool }, setRate, opened.project()));
     };
     await deployNow();
-    const searchAttributes = await registerSearchAttributes(connection, target.namespace, log);
-    const { namespace } = target;
+    const searchAttributes = await registerSearchAttributes(connection, namespace, log);
     const workers = await createWorkers({ options, opened, connection, namespace, searchAttributes, plugins });
     const stopWatching = options.watch ? watchProject(options, opened, deployNow) : () => undefined;
     const stop = (): void => {
@@ -103,6 +114,9 @@ async function connect(
   }
 }
 
+/** Cancellation reaches an activity with its heartbeat: 9 s after it was asked for, until this was set. */
+const HEARTBEATS = { maxHeartbeatThrottleInterval: '1s', defaultHeartbeatThrottleInterval: '1s' } as const;
+
 interface Wiring {
   readonly options: WorkerOptions;
   readonly opened: Opened;
@@ -118,7 +132,6 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const db = await opened.db();
   const project = opened.project();
   const client = new Client({ connection, namespace });
-  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
   const slices = createSliceActivities({
     db,
     log,
@@ -127,14 +140,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     warehouse: project.warehouse,
     chunkRows: chunkRowsOf(options.env),
     isPolled: (taskQueue) => isPolled(connection, namespace, taskQueue),
-    planDataset: (fingerprint, dataset) => {
-      const key = `${fingerprint}/${dataset}`;
-      const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
-      known.catch(() => plans.delete(key));
-      if (plans.size >= PLANS_KEPT) plans.clear();
-      plans.set(key, known);
-      return known;
-    },
+    planDataset: keepingPlans(db),
   });
   const control = createControlActivities({
     db,
@@ -146,6 +152,10 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
     signal: (workflowId, name, message) => signalIfOpen(client, workflowId, name, message),
+    cancelWorkflow: async (workflowId) => {
+      await client.workflow.getHandle(workflowId).cancel();
+    },
+    governing: governingOf(wiring, client),
   });
   const common = {
     connection,
@@ -168,18 +178,39 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       ...common,
       taskQueue: `sluice.${scopeOf(project)}`,
       activities: { ...control },
-      maxConcurrentActivityTaskExecutions: 10,
+      // A governor is one for as long as it lives.
+      maxConcurrentActivityTaskExecutions: 20,
+      ...HEARTBEATS,
     }),
     Worker.create({
       ...common,
       taskQueue: sliceQueue(project),
       activities: { ...slices },
       maxConcurrentActivityTaskExecutions: options.concurrency ?? slots + 1,
-      // Cancellation reaches an activity with its heartbeat: 9 s after it was asked for, until this was set.
-      maxHeartbeatThrottleInterval: '1s',
-      defaultHeartbeatThrottleInterval: '1s',
+      ...HEARTBEATS,
     }),
   ]);
+}
+
+function governingOf({ options, connection, namespace }: Wiring, client: Client): GovernDeps {
+  return {
+    setRate: rateSetter(connection, namespace),
+    tell: (workflowId, news) => client.workflow.getHandle(workflowId).signal('governed', news),
+    stopping: options.signal,
+    gauges: createGauges(Runtime.instance().metricMeter),
+  };
+}
+
+function keepingPlans(db: Db): (fingerprint: string, dataset: string) => ReturnType<typeof loadPlanDataset> {
+  const plans = new Map<string, ReturnType<typeof loadPlanDataset>>();
+  return (fingerprint, dataset) => {
+    const key = `${fingerprint}/${dataset}`;
+    const known = plans.get(key) ?? loadPlanDataset(db, fingerprint, dataset);
+    known.catch(() => plans.delete(key));
+    if (plans.size >= PLANS_KEPT) plans.clear();
+    plans.set(key, known);
+    return known;
+  };
 }
 
 /** The bundle that the build made ahead; from source, and with what plugins add to it, it is made here. */

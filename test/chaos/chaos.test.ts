@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { compare, reference } from './campaign.js';
 import type { Planned } from './faults.js';
+import { misplaced, MUTANTS } from './mutants.js';
 import { carryOut, type Ran } from './run.js';
 import { startServers, type Servers } from './servers.js';
 
@@ -28,4 +29,11 @@ test('lost answers, cut connections, PostgreSQL stopped at once: tables and ledg
   assert.ok(servers.proxy.cut() > 0, 'connections were cut');
   assert.ok((ran.seen['failed for a while, and tried again'] ?? 0) > 0, 'something failed');
   assert.ok((ran.seen['found published by an attempt before'] ?? 0) > 0, 'what was committed was found');
+});
+
+test('every planted bug of the long campaign still has its place in the build', () => {
+  assert.deepEqual(
+    MUTANTS.map((mutant) => [mutant.name, misplaced(mutant)]).filter(([, edits]) => edits?.length !== 0),
+    [],
+  );
 });

@@ -131,10 +131,58 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a partition is not emptied before it is built again',
-    edits: [[PUBLISH, '`DELETE FROM ${target}${where}`', '`DELETE FROM ${target}${where || " WHERE true"} AND false`']],
+    edits: [[PUBLISH, 'WHERE ${where}`, bounds)', 'WHERE ${where} AND false`, bounds)']],
+    faults: [],
+  },
+  {
+    name: 'of a batch only the first partition is emptied',
+    edits: [[PUBLISH, "partitions[hi - 1]?.end ?? ''", "partitions[lo]?.end ?? ''"]],
+    faults: [],
+  },
+  {
+    name: 'of a batch only the first partition is copied',
+    edits: [[BATCH, 'for (const interval of partitions) {', 'for (const interval of partitions.slice(0, 1)) {']],
+    faults: [],
+  },
+  {
+    name: 'a row that moved stays where it was, too',
+    edits: [
+      ['src/warehouse/postgres/moves.js', 'WHERE ${elsewhere} RETURNING', 'WHERE ${elsewhere} AND false RETURNING'],
+    ],
+    faults: [],
+  },
+  {
+    name: 'what a moved row left is not marked',
+    edits: [
+      ['src/warehouse/postgres/moves.js', "SET moved = true, digest = ''", 'SET moved = p.moved, digest = p.digest'],
+    ],
+    faults: [],
+  },
+  {
+    name: 'of a batch that is divided the second half is left behind',
+    edits: [['src/core/slice/failing.js', '[middle, hi],', '[middle, middle + 1],']],
+    faults: [],
+  },
+  {
+    name: 'what reads itself is built in any order',
+    edits: [
+      ['src/core/slice/self.js', 'if (shown[i] === CODE.ready && lo < hi &&', 'if (lo > hi &&'],
+      [
+        'src/core/slice/self.js',
+        'CODE.ready && before.every((code) => code === CODE.done)',
+        'CODE.ready && before.length >= 0',
+      ],
+    ],
     faults: [],
   },
 ];
+
+/** What of it can't be planted: each edit has its place exactly once in the build. */
+export function misplaced({ edits }: Mutant): string[] {
+  return edits
+    .filter(([file, from]) => readFileSync(join(DIST, file), 'utf8').split(from).length !== 2)
+    .map(([file, from]) => `${file}: ${from}`);
+}
 
 /** Plants it in a copy of the build, which Node takes for part of the package. Returns the copy's folder. */
 export async function plant({ name, edits }: Mutant): Promise<string> {

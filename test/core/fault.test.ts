@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { classifyFault, MESSAGE_MAX, type DriverError } from '../../src/core/fault.js';
+import { classifyFault, GAVE_WAY, MESSAGE_MAX, type DriverError } from '../../src/core/fault.js';
 
 const kind = (error: DriverError): string => {
   const { code, class: class_ } = classifyFault(error, 'warehouse');
@@ -191,4 +191,11 @@ describe('the message of a fault', () => {
     assert.equal(message.length, MESSAGE_MAX);
     assert.ok(!message.includes('hunter2'));
   });
+});
+
+it('a statement that somebody cancelled is told apart from one that took too long', () => {
+  const cancelled = { sqlstate: '57014', message: 'canceling statement due to user request' };
+  assert.equal(classifyFault(cancelled, 'warehouse').code, GAVE_WAY);
+  const late = { sqlstate: '57014', message: 'canceling statement due to statement timeout' };
+  assert.equal(classifyFault(late, 'warehouse').code, 'statement_timeout');
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { GAVE_WAY } from '../../src/core/fault.js';
 import { ATTEMPTS_MAX, backoffMs } from '../../src/core/retry.js';
 import { createBoard, markDone, markFailed, markRunning, retryFailed } from '../../src/core/slice/board.js';
 import { PROGRESS_REPORTS, reportBudget, shouldReport } from '../../src/core/slice/budget.js';
@@ -213,4 +214,11 @@ describe('report budget', () => {
       ),
     );
   });
+});
+
+it('what gave way to others is tried again for ever, and not counted', () => {
+  for (const attempts of [1, ATTEMPTS_MAX, 50]) {
+    const decision = decideFailure({ span: [2, 7], code: GAVE_WAY, class: 'load', attempts }, 0.5);
+    assert.deepEqual(decision, { action: 'retry', span: [2, 7], attempts: attempts - 1, delayMs: backoffMs(1, 0.5) });
+  }
 });

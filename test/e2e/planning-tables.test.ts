@@ -121,6 +121,18 @@ test('rows that sluice did not write are never replaced without --overwrite, als
   await tables.build(`slow ${RANGE} --rebuild stale`);
 });
 
+test('a key that nothing keeps unique is refused, with the index that would', async () => {
+  const { rows } = await warehouse.query<{ name: string }>(
+    `SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = 'analytics.slow'::regclass AND indisunique`,
+  );
+  await warehouse.query(`DROP INDEX ${rows[0]?.name ?? ''}`);
+  const said = await tables.refused(`plan slow ${RANGE} --rebuild all`);
+  const [index = ''] = /CREATE UNIQUE INDEX ON .*;/.exec(said) ?? [];
+  assert.equal(index, 'CREATE UNIQUE INDEX ON "analytics"."slow" ("day");', said);
+  await warehouse.query(index);
+  assert.equal(datasetOf(await tables.plan(`slow ${RANGE} --rebuild all`), 'slow').build, 10);
+});
+
 test('a table has one owner', async () => {
   await warehouse.query(
     `CREATE TABLE analytics.mine (id bigint, at timestamptz, n int); INSERT INTO analytics.mine VALUES (1, '2024-01-01Z', 1)`,

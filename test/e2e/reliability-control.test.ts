@@ -70,6 +70,8 @@ async function nothingLeft(id: string, done: number): Promise<void> {
   const status = await reaches(steps, id, 'cancelled', 5_000);
   assert.equal(status.partitions.done, done);
   assert.equal(await published('slow'), 2, 'what was published stays');
+  const handle = new Client({ connection: temporal }).workflow.getHandle(steps.workflowId(id));
+  await eventually('Temporal shows it so', async () => (await handle.describe()).status.name === 'CANCELLED', 5_000);
   await eventually('the range is free', async () => {
     return (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.reservations')) === 0;
   });
@@ -236,12 +238,14 @@ test('slices stand in the queue by priority, which can be changed while they run
   stack.project('queue', {
     'sluice.yaml': projectYaml('queue', { budget: '{ slots: 1 }' }),
     ...sleeper('bulk', '0.3'),
+    'datasets/due.sql':
+      "/*\ntime: day\nfreshness: 6h\n*/\nSELECT d AS day FROM generate_series(:start, :end - interval '1 day', interval '1 day') d\n",
   });
   const one = await stack.worker(`${stack.dir}/queue`);
   const queue = await clientOf(stack, 'queue');
   await queue.start({ select: ['bulk'], from: '2024-01-01', to: '2024-03-01', priority: 2 }, { id: 'bulk' });
-  const keys = async (): Promise<(number | null | undefined)[]> => {
-    const child = new Client({ connection: temporal }).workflow.getHandle(`${queue.workflowId('bulk')}/bulk`);
+  const keys = async (id = 'bulk', dataset = id): Promise<(number | null | undefined)[]> => {
+    const child = new Client({ connection: temporal }).workflow.getHandle(`${queue.workflowId(id)}/${dataset}`);
     const { events } = await child.fetchHistory();
     return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
       scheduled?.activityType?.name === 'runSlice' ? [scheduled.priority?.priorityKey] : [],
@@ -252,6 +256,16 @@ test('slices stand in the queue by priority, which can be changed while they run
   await eventually('its next slices stand last', async () => (await keys()).includes(5));
   assert.deepEqual([...new Set(await keys())], [2, 5]);
   await queue.cancel('bulk');
+  // What is late, and is what this backfill builds, is first; as long as nothing is published it is not late.
+  for (const [id, on, key] of [
+    ['first', '2024-01-01', 3],
+    ['late', '2024-01-02', 1],
+    ['again', '2024-01-01', 3],
+  ] as const) {
+    await queue.start({ select: ['due'], on, rebuild: 'all' }, { id });
+    await reaches(queue, id, 'completed');
+    assert.deepEqual([...new Set(await keys(id, 'due'))], [key], id);
+  }
   await queue.close();
   const ended = once(one, 'exit');
   one.kill('SIGTERM');

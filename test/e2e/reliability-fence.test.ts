@@ -121,7 +121,7 @@ test('comes to take its lease when its successor is done: finds its partitions p
   await publish(young, attempt(2));
   await dropLease(young, attempt(2), DATASET);
   await takeLease(old, attempt(1), DATASET, BATCHES);
-  assert.equal((await ledgerOf(old, attempt(1), PARTITION, [DAY.start])).ours.size, 1);
+  assert.equal((await ledgerOf(old, attempt(1), PARTITION, [DAY])).ours.size, 1);
 });
 
 test('its commit comes first: the successor waits for it, and finds it published', async () => {
@@ -133,7 +133,7 @@ test('its commit comes first: the successor waits for it, and finds it published
   await blocked();
   await old.query('COMMIT');
   await overtaken;
-  assert.equal((await ledgerOf(young, attempt(2), PARTITION, [DAY.start])).ours.size, 1);
+  assert.equal((await ledgerOf(young, attempt(2), PARTITION, [DAY])).ours.size, 1);
 });
 
 test(

@@ -6,7 +6,9 @@ import { BackfillStatus } from '../../src/contracts/status.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 const page = readFileSync(new URL('../../docs/operating.md', import.meta.url), 'utf8');
-const [roles = '', afterwards = '', source = ''] = [...page.matchAll(/```sql\n([^`]*)```/g)].map(([, sql = '']) => sql);
+const [roles = '', afterwards = '', source = '', governed = ''] = [...page.matchAll(/```sql\n([^`]*)```/g)].map(
+  ([, sql = '']) => sql,
+);
 
 const FILES = {
   'sluice.yaml': `
@@ -49,6 +51,7 @@ test('the writer builds, the monitor looks on, the reader reads, and none of the
   await ops.query(source);
   const warehouse = await stack.connect('warehouse');
   await warehouse.query(roles);
+  await warehouse.query(governed);
   const project = stack.project('shop', FILES);
   stack.env['OPS_URL'] = await as('sluice_source', 'ops');
   stack.env['WAREHOUSE_URL'] = await as('sluice_writer', 'warehouse');
@@ -70,7 +73,10 @@ test('the writer builds, the monitor looks on, the reader reads, and none of the
   assert.equal(BackfillStatus.parse(built.json()).partitions.done, 6);
 
   const monitor = { env: { WAREHOUSE_URL: await as('sluice_monitor', 'warehouse') } };
-  for (const verb of [['list'], ['status', 'one'], ['ledger', 'orders_day']]) {
+  // Without it nobody could hold them.
+  const { rows } = await warehouse.query('SELECT connection FROM sluice.limits WHERE database IS NULL');
+  assert.deepEqual(rows, [], 'these roles may know what their databases are');
+  for (const verb of [['list'], ['status', 'one'], ['ledger', 'orders_day'], ['warehouse', 'warehouse']]) {
     const seen = await stack.sluice([...verb, '-p', project], monitor);
     assert.equal(seen.code, 0, `${verb.join(' ')}: ${seen.err}`);
   }

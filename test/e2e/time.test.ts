@@ -246,6 +246,16 @@ test('a changed grain or zone: no row is lost, doubled, or taken for somebody el
       '01-22 05 … 02-01 00: 9',
     ],
   });
+  // A week in the middle is nobody's: a month over it takes what is sluice's, and no row beside.
+  assert.equal((await time.run('forget moving --on 2024-01-10')).code, 0);
+  stack.project('time', { 'datasets/moving.yaml': moving('month') });
+  const month = 'backfill moving --on 2024-01-10 --local --wait --on-failure fail --json';
+  const refused = await time.run(month);
+  assert.equal(refused.code, 3, refused.err);
+  assert.match(refused.out, /"code": ?"foreign_rows".*7 rows of [^ ]+ were not written by sluice/s);
+  assert.equal((await movingIs()).ledger.length, 5);
+  assert.equal((await time.run(`${month} --overwrite`)).code, 0);
+  assert.deepEqual(await movingIs(), { rows: 31, ledger: ['01-01 00 … 02-01 00: 31'] });
 });
 
 test('whatever is published over whatever, the ledger tiles what it tiled, with the rows that are there', async () => {

@@ -11,6 +11,7 @@ import { ledger } from './ledger.js';
 import { list, status, watch } from './status.js';
 import { plan } from './plan.js';
 import { validate } from './validate.js';
+import { warehouse } from './warehouse.js';
 import { why } from './why.js';
 import { worker } from './worker.js';
 
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Verb[] = [
   retry,
   skip,
   adjust,
+  warehouse,
   ledger,
   adopt,
   forget,

@@ -10,12 +10,22 @@ import { datasetLines, failureLine, failuresOf, headerLines, nextLines, warningT
 import type { DatasetFailure } from './backfill.js';
 import { formatCount, plural } from './format.js';
 import type { RateMeter } from './rate.js';
+import type { LimitShown } from '../warehouse.js';
+import { limitLine } from './warehouse.js';
 import { joined, paint, span } from './text.js';
 import type { Screen } from './text.js';
 
-/** Lines of the live display; the caller leaves one row of the terminal free for the cursor. */
-export function progressLines(status: BackfillStatus, meter: RateMeter, screen: Screen): string[] {
-  const top = headerLines(status, screen, meter);
+/**
+ * Lines of the live display; the caller leaves one row of the terminal free for the cursor.
+ * @param limits - of each database that somebody keeps, why no more runs there
+ */
+export function progressLines(
+  status: BackfillStatus,
+  meter: RateMeter,
+  screen: Screen,
+  limits: readonly LimitShown[] = [],
+): string[] {
+  const top = [...headerLines(status, screen, meter), ...limits.map((limit) => limitLine(limit, screen))];
   const foot = footLines(status, screen);
   const gap = screen.height >= 12 ? 1 : 0;
   const room = screen.height - top.length - foot.length - gap * 2;

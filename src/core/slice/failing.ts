@@ -1,4 +1,4 @@
-import type { FaultClass } from '../fault.js';
+import { GAVE_WAY, type FaultClass } from '../fault.js';
 import { ATTEMPTS_MAX, backoffMs } from '../retry.js';
 import type { Board } from './board.js';
 import { halt, markFailed, release } from './board.js';
@@ -48,6 +48,8 @@ export function decideFailure({ span, code, class: kind, attempts }: FailedBatch
     case 'transient':
     case 'load':
     case 'key_moved':
+      // Not counted: the gate decides when it may try again, and who is polite for an hour has not failed.
+      if (code === GAVE_WAY) return { action: 'retry', span, attempts: attempts - 1, delayMs: backoffMs(1, random) };
       if (attempts < ATTEMPTS_MAX) return { action: 'retry', span, attempts, delayMs: backoffMs(attempts, random) };
       return bisect(span, ATTEMPTS_MAX - HALF_ATTEMPTS) ?? { action: 'fail', span, code, attempts };
   }

@@ -17,6 +17,8 @@ export interface Verdict {
   /** On `go`, the numbers that are held: of the database's slots, and of the backfill's own. */
   readonly slot: number | null;
   readonly own: number | null;
+  /** Why nobody passes, where it is not for want of a free slot: somebody holds, or the governor does. */
+  readonly why: string | null;
 }
 
 /** The heartbeat goes with it, a few times a minute: who holds a reservation and asks for turns is alive, whatever Temporal knows. */
@@ -26,7 +28,7 @@ const ASK = `
   , given AS MATERIALIZED (SELECT pg_advisory_unlock_all())   -- the slots below depend on joined rows: taken after it
   , calls AS MATERIALIZED (SELECT array_agg(slot) AS slots, array_agg(own) FILTER (WHERE epoch = $4) AS owns
       FROM sluice.calls WHERE until > clock_timestamp())
-  SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate,
+  SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate, l.why,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR l.slots IS NULL THEN NULL
       ELSE (SELECT i FROM generate_series(0, l.slots - 1) AS i WHERE CASE WHEN i = ANY (calls.slots) THEN false ELSE pg_try_advisory_lock($5, i) END LIMIT 1) END AS slot,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR c.max_parallel IS NULL THEN NULL
@@ -35,7 +37,7 @@ const ASK = `
   FROM given CROSS JOIN calls
   LEFT JOIN sluice.reservations r ON r.epoch = $4
   LEFT JOIN sluice.control c ON c.workflow_id = r.workflow_id
-  LEFT JOIN sluice.limits l ON l.project = $1 AND l.environment = $2 AND l.connection = $3`;
+  LEFT JOIN sluice.in_force l ON l.project = $1 AND l.environment = $2 AND l.connection = $3`;
 
 interface AskRow {
   fenced: boolean;
@@ -46,6 +48,7 @@ interface AskRow {
   rate: number | null;
   slot: number | null;
   own: number | null;
+  why: string | null;
 }
 
 /** Gives this connection's turn back and asks for another on the warehouse: one round trip. On `go` the caller holds it until it asks again, or {@link giveTurn}. */
@@ -57,8 +60,8 @@ export async function askTurn(client: PgClient, who: Publisher, connection: stri
   });
   const [row] = rows;
   if (!row) throw new Error('the gate answered without a row');
-  const { slots, rate, slot, own } = row;
-  const verdict = { slots, rate, slot, own };
+  const { slots, rate, slot, own, why } = row;
+  const verdict = { slots, rate, slot, own, why };
   if (row.fenced) return { ...verdict, kind: 'fenced' };
   if (row.cancelled) return { ...verdict, kind: 'cancelled' };
   if (row.paused) return { ...verdict, kind: 'paused' };
@@ -92,10 +95,34 @@ export async function giveTurn(client: PgClient): Promise<void> {
 export async function nextMoment(client: PgClient, who: Publisher, connection: string): Promise<number> {
   const { rows } = await client.query<{ ms: number }>({
     name: 'sluice_moment',
-    text: `UPDATE sluice.limits SET next_turn_at = greatest(next_turn_at, clock_timestamp()) + make_interval(secs => 1 / rate)
-      WHERE project = $1 AND environment = $2 AND connection = $3 AND rate > 0
-      RETURNING extract(epoch FROM next_turn_at - clock_timestamp())::float8 * 1000 - 1000 / rate AS ms`,
+    text: `UPDATE sluice.limits l SET next_turn_at = greatest(l.next_turn_at, clock_timestamp()) + make_interval(secs => 1 / f.rate)
+      FROM sluice.in_force f
+      WHERE l.project = $1 AND l.environment = $2 AND l.connection = $3 AND f.rate > 0
+        AND f.project = l.project AND f.environment = l.environment AND f.connection = l.connection
+      RETURNING extract(epoch FROM l.next_turn_at - clock_timestamp())::float8 * 1000 - 1000 / f.rate AS ms`,
     values: [who.project, who.environment, connection],
   });
   return Math.max(0, rows[0]?.ms ?? 0);
+}
+
+/** A turn that is taken on a database: by a connection of a slice, which has its name. */
+export interface TurnTaken {
+  readonly epoch: string;
+  readonly dataset: string;
+  readonly slots: number;
+}
+
+/** Who holds the slots of this database now. A dataset's name may be cut: PostgreSQL keeps 63 bytes of it. */
+export async function turnsTaken(client: PgClient): Promise<TurnTaken[]> {
+  const { rows } = await client.query<TurnTaken>(
+    `SELECT split_part(a.application_name, '/', 2) AS epoch, substring(a.application_name FROM '^sluice/[0-9]+/[0-9]+/[0-9]+/(.*)$') AS dataset,
+       count(*)::int AS slots
+     FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1::oid AND l.objsubid = 2
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND a.application_name ~ '^sluice/[0-9]+/[0-9]+/[0-9]+/'
+     GROUP BY 1, 2 ORDER BY 1, 2`,
+    [SLOTS],
+  );
+  return rows;
 }

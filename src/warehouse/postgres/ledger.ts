@@ -2,7 +2,7 @@ import type { StoredDataset } from '../../contracts/plan.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { quoteTable } from '../../postgres/quote.js';
 import { within } from '../../postgres/time.js';
-import { named, targetTime, type Published, type Publisher } from './publish.js';
+import { named, targetTime, type Published, type Publisher, type SpanOfTime } from './publish.js';
 
 /** All that the ledger keeps of a dataset. */
 type Versioned = Pick<StoredDataset, 'name' | 'version'>;
@@ -84,7 +84,7 @@ export function rowsLeftOf(dataset: Pick<StoredDataset, 'time' | 'spec' | 'zone'
 export interface BatchInLedger {
   /** Rows of those that this very execution has published already: what a retry need not redo. */
   readonly ours: ReadonlyMap<string, number>;
-  /** Those that anybody has published. */
+  /** Those that anybody has published, as they are: what only begins alike may have rows of others in it. */
   readonly known: ReadonlySet<string>;
 }
 
@@ -92,18 +92,26 @@ export async function ledgerOf(
   client: PgClient,
   who: Publisher,
   dataset: Versioned,
-  starts: readonly string[],
+  partitions: readonly SpanOfTime[],
 ): Promise<BatchInLedger> {
-  const { rows } = await client.query<{ n: number; rows: number; ours: boolean }>({
+  const { rows } = await client.query<{ n: number; rows: number; ours: boolean; same: boolean }>({
     name: 'sluice_known',
-    text: `SELECT u.n::int AS n, p.rows::float8 AS rows, p.epoch = $5 AND p.version = $6 AS ours
-      FROM unnest($4::timestamptz[]) WITH ORDINALITY AS u(starts_at, n)
+    text: `SELECT u.n::int AS n, p.rows::float8 AS rows, p.epoch = $5 AND p.version = $6 AS ours, p.ends_at = u.ends_at AS same
+      FROM unnest($4::timestamptz[], $7::timestamptz[]) WITH ORDINALITY AS u(starts_at, ends_at, n)
       JOIN sluice.partitions p ON p.project = $1 AND p.environment = $2 AND p.dataset = $3 AND p.starts_at = u.starts_at`,
-    values: [who.project, who.environment, dataset.name, starts, who.epoch, dataset.version],
+    values: [
+      who.project,
+      who.environment,
+      dataset.name,
+      partitions.map(({ start }) => start),
+      who.epoch,
+      dataset.version,
+      partitions.map(({ end }) => end),
+    ],
   });
-  const startOf = (n: number): string => starts[n - 1] ?? '';
+  const startOf = (n: number): string => partitions[n - 1]?.start ?? '';
   return {
     ours: new Map(rows.filter(({ ours }) => ours).map(({ n, rows: count }) => [startOf(n), count])),
-    known: new Set(rows.map(({ n }) => startOf(n))),
+    known: new Set(rows.filter(({ same }) => same).map(({ n }) => startOf(n))),
   };
 }

@@ -4,10 +4,10 @@ import type { TableName } from '../../contracts/table.js';
 import { quoteColumns, quoteTable } from '../../postgres/quote.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { digestOf, rowHash } from './digest.js';
-import { partitionOf, within, type TimeColumn } from '../../postgres/time.js';
+import { instantOf, partitionOf, within, type TimeColumn } from '../../postgres/time.js';
 
 /** Instants as SQL reads them. */
-interface SpanOfTime {
+export interface SpanOfTime {
   readonly start: string;
   readonly end: string;
 }
@@ -103,37 +103,33 @@ async function openInterval(
 ): Promise<void> {
   const time = targetTime(dataset);
   const target = quoteTable(dataset.target);
-  const where = time === null ? '' : ` WHERE ${within(time, '$1::timestamptz', '$2::timestamptz')}`;
+  const where = time === null ? 'true' : within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t');
+  const bounds = time === null ? [] : [start, end];
   const merges = dataset.publish === 'merge';
-  if (merges && mayDelete) return;
-  const sql = merges ? `SELECT 1 FROM ${target}${where} LIMIT 1` : `DELETE FROM ${target}${where}`;
-  const { rowCount } = await client.query(named(sql, time === null ? [] : [start, end]));
-  if ((rowCount ?? 0) > 0 && !mayDelete && !(await isPublished(client, who, dataset.name, start, end))) {
-    throw new ForeignRowsError(`${merges ? '' : `${rowCount} `}rows of ${target} were not written by sluice`);
+  if (mayDelete) {
+    if (!merges) await client.query(named(`DELETE FROM ${target} AS sluice_t WHERE ${where}`, bounds));
+    return;
   }
+  // After a changed grain sluice's own rows may be there, published as partitions that ended elsewhere, and rows of others between them.
+  const n = bounds.length;
+  const at = time === null ? `'-infinity'` : instantOf(time, 'sluice_t');
+  const ours = `EXISTS (SELECT FROM sluice.partitions p WHERE p.project = $${n + 1} AND p.environment = $${n + 2} AND p.dataset = $${n + 3}
+    AND p.starts_at <= ${at} AND p.ends_at > ${at})`;
+  const sql = merges
+    ? `SELECT count(*)::int AS n FROM (SELECT FROM ${target} AS sluice_t WHERE ${where} AND NOT ${ours} LIMIT 1) AS sluice_f`
+    : `WITH gone AS (DELETE FROM ${target} AS sluice_t WHERE ${where} RETURNING ${ours} AS ours)
+       SELECT count(*)::int AS n FROM gone WHERE NOT ours`;
+  const { rows } = await client.query<{ n: number }>(
+    named(sql, [...bounds, who.project, who.environment, dataset.name]),
+  );
+  const foreign = rows[0]?.n ?? 0;
+  if (foreign > 0)
+    throw new ForeignRowsError(`${merges ? '' : `${foreign} `}rows of ${target} were not written by sluice`);
 }
 
 /** Prepared once a connection: a dataset runs the same few statements for every partition. */
 export function named<Values>(text: string, values: Values): { name: string; text: string; values: Values } {
   return { name: `sluice_${createHash('sha1').update(text).digest('hex')}`, text, values };
-}
-
-/** Whether the ledger has any row that overlaps the interval; its rows do not overlap one another, so two probes tell. */
-async function isPublished(
-  client: PgClient,
-  who: Publisher,
-  dataset: string,
-  start: string,
-  end: string,
-): Promise<boolean> {
-  const { rowCount } = await client.query({
-    name: 'sluice_published',
-    text: `SELECT 1 FROM (SELECT starts_at, ends_at FROM sluice.partitions
-             WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at < $5::timestamptz
-             ORDER BY starts_at DESC LIMIT 1) p WHERE ends_at > $4::timestamptz`,
-    values: [who.project, who.environment, dataset, start, end],
-  });
-  return (rowCount ?? 0) > 0;
 }
 
 /** What a statement built of one partition. */
