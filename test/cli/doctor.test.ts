@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judgeDatabase, type DatabaseFacts } from '../../src/cli/doctor/judge-database.js';
 import { judgeVersions } from '../../src/cli/doctor/store.js';
-import { judgeQueue } from '../../src/cli/doctor/temporal.js';
+import { judgeCallQueue, judgeQueue } from '../../src/cli/doctor/temporal.js';
 import type { Check } from '../../src/cli/doctor/check.js';
 import type { Poller } from '../../src/worker/pollers.js';
 import { doctorLines } from '../../src/cli/render/doctor.js';
@@ -59,6 +59,13 @@ test('each thing that is wrong is found, and only it, with what to type', () => 
     assert.deepEqual(more, [], first);
   }
   assert.deepEqual(found({ missingSchemas: ['sluice'], mayCreateSchemas: true }), []);
+});
+
+test('the queue of a call is served by who polled lately, whatever its code; where nobody does, the rest works', () => {
+  const at = (polledAt: number): Poller => ({ identity: 'theirs', polledAt });
+  assert.equal(judgeCallQueue('bi', ['refresh'], [at(1_000)], 30_000).state, 'ok');
+  const idle = judgeCallQueue('bi', ['refresh', 'notify'], [at(1_000)], 130_000);
+  assert.deepEqual([idle.state, idle.message], ['warn', 'no worker polls it: calls of refresh, notify would wait']);
 });
 
 test('a queue is served by who polled lately, with the same code', () => {

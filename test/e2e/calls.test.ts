@@ -243,6 +243,8 @@ test('a call without a worker is said within seconds, with what to start, and go
   assert.equal(lonely.waiting?.for, 'a worker on task queue nobody that takes calls of activity lonely');
   assert.match(lonely.waiting.next, /start a worker .*lonely.* nobody/);
   assert.equal(lonely.datasets[0]?.waitingFor, lonely.waiting.for);
+  const doctor = await stack.sluice(['doctor', '-p', 'called']);
+  assert.match(doctor.out, /warn +queue nobody: no worker polls it: calls of lonely would wait/);
   await poll('nobody', { lonely: kept('lonely', () => undefined) });
   const { waiting, partitions } = await client.result('n1');
   assert.deepEqual([waiting, partitions.done], [null, 4]);

@@ -90,11 +90,40 @@ async function checkQueues(connection: Connection, namespace: string, project: P
     { name: `sluice.${scopeOf(project)}`, type: ACTIVITY_QUEUE },
     { name: sliceQueue(project), type: ACTIVITY_QUEUE },
   ];
-  return Promise.all(
-    queues.map(async ({ name, type }) => {
-      const polled = await pollersOf(connection, namespace, name, type);
-      return judgeQueue(name, polled, { now, version: codeVersion() });
-    }),
+  const ours = queues.map(async ({ name, type }) => {
+    const polled = await pollersOf(connection, namespace, name, type);
+    return judgeQueue(name, polled, { now, version: codeVersion() });
+  });
+  const theirs = [...callersOf(project)].map(async ([queue, datasets]) => {
+    const { pollers } = await pollersOf(connection, namespace, queue, ACTIVITY_QUEUE);
+    return judgeCallQueue(queue, datasets, pollers, now);
+  });
+  return Promise.all([...ours, ...theirs]);
+}
+
+/** Task queues of other people's workers, and the datasets that call them. */
+function callersOf({ datasets }: Project): Map<string, string[]> {
+  const callers = new Map<string, string[]>();
+  for (const { name, body } of datasets.values()) {
+    if (body.kind === 'call') callers.set(body.taskQueue, [...(callers.get(body.taskQueue) ?? []), name]);
+  }
+  return callers;
+}
+
+/** Whether somebody serves the queue of a `call`. Nothing is wrong with the rest of the project where nobody does. */
+export function judgeCallQueue(
+  queue: string,
+  datasets: readonly string[],
+  pollers: readonly Poller[],
+  now: number,
+): Check {
+  const name = `queue ${queue}`;
+  const alive = pollers.filter(({ polledAt }) => now - polledAt < POLLED_WITHIN_MS).length;
+  if (alive > 0) return ok(name, `${alive} ${alive === 1 ? 'worker polls' : 'workers poll'} it, for calls`);
+  return warn(
+    name,
+    `no worker polls it: calls of ${datasets.join(', ')} would wait`,
+    'start your worker for it: docs/calls.md',
   );
 }
 
