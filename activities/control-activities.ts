@@ -21,6 +21,8 @@ import { endCall } from './end-call.js';
 import { govern } from './govern.js';
 import { loadDataset } from './load-dataset.js';
 import { openBackfill } from './open-backfill.js';
+import { plannedRows } from './planned-rows.js';
+import { tellDatasets } from './tell-datasets.js';
 
 export function createControlActivities(
   deps: ControlDeps,
@@ -34,6 +36,8 @@ export function createControlActivities(
         return planDocument(plan);
       }),
     openBackfill: (order) => closed(() => openBackfill(deps, order)),
+    plannedRows: (order) => closed(() => plannedRows(deps, order)),
+    tellDatasets: (order) => closed(() => tellDatasets(deps, order)),
     loadDataset: (order) => closed(() => loadDataset(deps, order)),
     control: (order) => closed(() => control(deps, order)),
     spanOf: ({ ref, plan, range }) => closed(() => spanOf(deps, ref.project, plan, range)),

@@ -2,7 +2,7 @@ import type { CallEnd } from '../src/contracts/call.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { PlanDocument } from '../src/contracts/plan.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
-import type { LoadedDataset, Opened, SkipMessage } from '../src/contracts/messages.js';
+import type { DatasetOrder, LoadedDataset, Opened, PlannedRow, SkipMessage } from '../src/contracts/messages.js';
 import type { GovernedSite } from '../src/contracts/warehouse.js';
 import type { z } from 'zod';
 
@@ -54,6 +54,15 @@ export interface PlanActivities {
 export interface ControlActivities {
   /** Claims the id, plans, reserves, makes missing tables; or says who stands in the way. Fails with what is wrong with the request. */
   openBackfill: (order: { ref: ExecutionRef; request: BackfillRequest; again: boolean }) => Promise<Opened>;
+  /** What {@link openBackfill} left out of its answer, from dataset number `from` on, as much as fits into one. */
+  plannedRows: (order: {
+    ref: ExecutionRef;
+    plan: string;
+    from: number;
+    late: readonly string[];
+  }) => Promise<PlannedRow[]>;
+  /** Sends an order to the datasets that still run: a signal of the backfill's own would be two events in its history for each of them. */
+  tellDatasets: (order: { ref: ExecutionRef; names: readonly string[]; order: DatasetOrder }) => Promise<void>;
   /** What a dataset workflow starts from: its part of the plan, and what the ledger holds of it by now. */
   loadDataset: (order: { ref: ExecutionRef; plan: string; dataset: string; epoch: number }) => Promise<LoadedDataset>;
   /** Writes what the gate reads, and the journal. */

@@ -43,6 +43,8 @@ export interface ControlDeps {
   readonly now: () => number;
   /** What Temporal says of a workflow that holds a reservation. */
   readonly workflowState: (workflowId: string) => Promise<'open' | 'closed' | 'unknown'>;
+  /** Sends a signal to a workflow, unless it has ended. */
+  readonly signal: (workflowId: string, name: string, message: unknown) => Promise<void>;
   /** Asks Temporal to cancel a workflow. */
   readonly cancelWorkflow: (workflowId: string) => Promise<void>;
   readonly searchAttributes: boolean;

@@ -3,9 +3,9 @@ import { RequestError } from '../src/contracts/errors.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { Opened } from '../src/contracts/messages.js';
-import { AT_RISK, isAtRisk } from '../src/core/graph/freshness.js';
+import { isAtRisk } from '../src/core/graph/freshness.js';
 import { formatInterval, type Interval } from '../src/core/interval/interval.js';
-import { countRuns, runEnd } from '../src/core/interval/runs.js';
+import { runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { planRequest, type Exclude } from '../src/planning/plan.js';
 import { requireDeployed } from '../src/planning/protected.js';
@@ -28,6 +28,7 @@ import { dropAbandoned } from '../src/store/staging.js';
 import { rowsOf, type Db } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
+import { fitting, rowsOfPlan } from './planned-rows.js';
 
 /** A holder that Temporal does not know is taken over once its gate has been silent for this long. */
 const SILENT_MS = 60_000;
@@ -221,7 +222,7 @@ function opened(
   costs: ReadonlyMap<string, number>,
   late: ReadonlySet<string>,
 ): Opened {
-  const building = plan.datasets.filter(({ runs }) => runs.length > 0);
+  const rows = rowsOfPlan(plan, costs, late);
   return {
     kind: 'open',
     epoch,
@@ -229,18 +230,8 @@ function opened(
     warehouse: project.warehouse,
     searchAttributes: deps.searchAttributes,
     warnings: plan.warnings,
-    datasets: building.map((dataset) => ({
-      name: dataset.name,
-      total: countRuns(runsOfJson(dataset.runs)),
-      // One that reads itself needs nobody to tell it.
-      needs: dataset.edges.map(({ upstream }) => upstream).filter((name) => name !== dataset.name),
-      readers: building
-        .filter((one) => one !== dataset && one.edges.some(({ upstream }) => upstream === dataset.name))
-        .map(({ name }) => name),
-      ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
-      priority: late.has(dataset.name) ? AT_RISK : dataset.priority,
-      partitionMs: costs.get(dataset.name) ?? null,
-      what: `${dataset.kind} by ${dataset.grain}, ${dataset.from} … ${dataset.to}${late.has(dataset.name) ? '; first, for its freshness is at risk' : ''}`,
-    })),
+    late: [...late],
+    count: rows.length,
+    datasets: fitting(rows),
   };
 }

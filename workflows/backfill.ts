@@ -11,7 +11,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BackfillInput } from '../src/contracts/request.js';
-import { Opened, type OpenPlan } from '../src/contracts/messages.js';
+import { Opened, PlannedRow, type OpenPlan } from '../src/contracts/messages.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
 import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
@@ -92,7 +92,7 @@ async function carryOut(run: Run): Promise<void> {
 async function open(run: Run, again: boolean): Promise<OpenPlan> {
   for (;;) {
     const opened = Opened.parse(await controlOf(run.ref).openBackfill({ ref: run.ref, request: run.request, again }));
-    if (opened.kind === 'open') return opened;
+    if (opened.kind === 'open') return whole(run, opened);
     enter(run, 'planning', `waits for backfill ${opened.holder}`);
     run.waiting = {
       for: `backfill ${opened.holder}, which holds ${opened.what}`,
@@ -102,6 +102,17 @@ async function open(run: Run, again: boolean): Promise<OpenPlan> {
     show(run);
     await sleep(CONFLICT_AGAIN);
   }
+}
+
+/** With the datasets that did not fit into the answer. */
+async function whole(run: Run, opened: OpenPlan): Promise<OpenPlan> {
+  const datasets = [...opened.datasets];
+  const { plan, late } = opened;
+  while (datasets.length < opened.count) {
+    const more = await controlOf(run.ref).plannedRows({ ref: run.ref, plan, late, from: datasets.length });
+    datasets.push(...PlannedRow.array().min(1).parse(more));
+  }
+  return { ...opened, datasets };
 }
 
 /**

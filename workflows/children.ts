@@ -14,6 +14,7 @@ import { attributesOf, memoOf } from './attributes.js';
 import { childId, type DatasetInput } from './carry.js';
 import { dataset } from './dataset.js';
 import * as messages from './messages.js';
+import { lastingControlOf } from './proxies.js';
 import { takeReport, type Run } from './run.js';
 
 /** Starts a child per dataset of the plan, readers first, so that whoever signals finds its reader there. */
@@ -158,11 +159,11 @@ export async function toDatasets(run: Run, wanted: DatasetOrder): Promise<void> 
         waiting: run.told.get(name)?.waiting ?? null,
       });
   }
-  await Promise.all(
-    names.map((name) =>
-      getExternalWorkflowHandle(childId(run.ref, name)).signal(messages.order, wanted).catch(unlessCancelled),
-    ),
-  );
+  if (names.length === 0 && !('round' in wanted)) return;
+  // One order after the other: a resume must not overtake the pause before it.
+  const mine = run.ordered.then(() => lastingControlOf(run.ref).tellDatasets({ ref: run.ref, names, order: wanted }));
+  run.ordered = mine.catch(() => undefined);
+  await mine;
   if ('round' in wanted) await Promise.all([...run.dead].map((name) => speakFor(run, name)));
 }
 

@@ -40,6 +40,8 @@ export interface Run {
   readonly children: Map<string, Promise<void>>;
   /** Datasets whose workflow is gone before its time. */
   readonly dead: Set<string>;
+  /** The orders to its datasets so far have been sent. */
+  ordered: Promise<void>;
   accept: (opened: OpenPlan) => void;
 }
 
@@ -72,6 +74,7 @@ export function createRun(request: BackfillRequest): Run {
     told: new Map(),
     children: new Map(),
     dead: new Set(),
+    ordered: Promise.resolve(),
     accept: (opened) => {
       run.opened = opened;
       run.warnings = opened.warnings;
@@ -170,7 +173,7 @@ function lackOf({ state, told }: Run): BackfillStatus['waiting'] {
 }
 
 export function documentOf(run: Run): BackfillStatus {
-  const datasets = [...run.datasets.values()];
+  const datasets = [...run.datasets.values()].map((one) => (run.paused ? pausedToo(one) : one));
   const sum = (of: (status: DatasetStatus) => number): number =>
     datasets.reduce((total, status) => total + of(status), 0);
   return {
@@ -196,6 +199,11 @@ export function documentOf(run: Run): BackfillStatus {
     priority: run.priority,
     ...(run.maxParallel === null ? {} : { maxParallel: run.maxParallel }),
   };
+}
+
+/** Of many datasets, each does not say that it is paused. */
+function pausedToo(status: DatasetStatus): DatasetStatus {
+  return status.state === 'running' || status.state === 'waiting' ? { ...status, state: 'paused' } : status;
 }
 
 /** Live details in the web UI: a progress table. */

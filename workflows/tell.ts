@@ -2,7 +2,7 @@ import { getExternalWorkflowHandle, isCancellation, setCurrentDetails, sleep } f
 import type { NewsMessage, Report } from '../src/contracts/messages.js';
 import type { DatasetStatus } from '../src/contracts/status.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
-import { shouldReport } from '../src/core/slice/budget.js';
+import { REPORTS_FEW, shouldReport } from '../src/core/slice/budget.js';
 import { childId, type DatasetInput } from './carry.js';
 import { datasetDetails } from './details.js';
 import * as messages from './messages.js';
@@ -92,7 +92,8 @@ function isSettled({ board, inflight }: DatasetState): boolean {
  */
 export function tellParent(input: DatasetInput, state: DatasetState, status: DatasetStatus): void {
   const finished = status.done + status.failed + status.skipped + status.blocked;
-  const changed = `${status.state} ${isSettled(state)} ${state.lacks?.for ?? ''}`;
+  const word = status.state === 'paused' && input.reports < REPORTS_FEW ? 'running' : status.state;
+  const changed = `${word} ${isSettled(state)} ${state.lacks?.for ?? ''}`;
   const due =
     changed !== state.shown ||
     (Date.now() - state.reportedAt >= REPORT_MS && shouldReport(state.reported, finished, status.total, input.reports));

@@ -23,12 +23,14 @@ export async function untilPlanned(io: Io, session: Session, id: string): Promis
     if (status !== undefined && status.state !== 'planning') return refused(session, id, status);
     if (status?.waiting) return status;
     const waited = io.now() - began;
-    if (waited > SAY_MS && !(status !== undefined && (await (await session.client()).isTakenUp(id)))) {
+    const takenUp = waited > SAY_MS && (await (await session.client()).isTakenUp(id));
+    if (waited > SAY_MS && !(status !== undefined && takenUp)) {
       const queue = status === undefined ? 'sluice' : `sluice.${scopeName(session)}`;
       if (!said)
         io.err(`no worker answers on the queue ${queue} yet: start one with \`sluice worker\` (or \`sluice dev\`)\n`);
       said = true;
-      if (waited > GIVE_UP_MS) {
+      // Of one with hundreds of datasets a worker may be too busy to answer: what somebody has taken up is not taken back.
+      if (waited > GIVE_UP_MS && !takenUp) {
         await (await session.client()).terminate(id, 'no worker answered within 60 s');
         throw new SystemError(
           'no_worker',

@@ -25,6 +25,9 @@ export interface BackfillClientOptions {
   readonly client: Client;
 }
 
+/** Started, and its first task scheduled: nobody has taken it up yet. A third says that somebody did, also where he is too busy to answer. */
+const UNTAKEN_EVENTS = 2;
+
 /** How often `watch` looks, by default. */
 const WATCH_MS = 500;
 
@@ -178,9 +181,12 @@ export class BackfillClient {
 
   /** Whether a worker of its project has taken it up: until then it only waits in that project's queue. */
   async isTakenUp(id: string): Promise<boolean> {
-    const { raw } = await this.#ask(id, (handle) => handle.describe());
+    const { raw, historyLength } = await this.#ask(id, (handle) => handle.describe());
     const waiting = raw.pendingActivities ?? [];
-    return !waiting.some(({ lastStartedTime }) => lastStartedTime === null || lastStartedTime === undefined);
+    return (
+      historyLength > UNTAKEN_EVENTS &&
+      !waiting.some(({ lastStartedTime }) => lastStartedTime === null || lastStartedTime === undefined)
+    );
   }
 
   /** Ends its workflow at once, without asking it: for one that nobody carries out. What it held is taken over by the next backfill. */

@@ -87,6 +87,20 @@ export const DatasetOrder = z.discriminatedUnion('kind', [
 ]);
 export type DatasetOrder = z.infer<typeof DatasetOrder>;
 
+/** A dataset of a plan, as its backfill knows it. */
+export const PlannedRow = z.object({
+  name: z.string(),
+  total: z.int(),
+  needs: z.array(z.string()),
+  readers: z.array(z.string()),
+  owner: z.string().optional(),
+  priority: z.int(),
+  /** What it cost per partition so far, in ms; null where nobody knows. */
+  partitionMs: z.number().nullable(),
+  what: z.string(),
+});
+export type PlannedRow = z.infer<typeof PlannedRow>;
+
 /** What `openBackfill` answers: the plan is made, reserved and stored, or something stands in its way. */
 export const Opened = z.discriminatedUnion('kind', [
   z.object({
@@ -96,19 +110,11 @@ export const Opened = z.discriminatedUnion('kind', [
     warehouse: z.string(),
     /** Whether the search attributes are registered on this namespace; where not, memo fields of the same names. */
     searchAttributes: z.boolean(),
-    datasets: z.array(
-      z.object({
-        name: z.string(),
-        total: z.int(),
-        needs: z.array(z.string()),
-        readers: z.array(z.string()),
-        owner: z.string().optional(),
-        priority: z.int(),
-        /** What it cost per partition so far, in ms; null where nobody knows. */
-        partitionMs: z.number().nullable(),
-        what: z.string(),
-      }),
-    ),
+    /** Datasets that the plan builds, and the first of them: as many as fit into one answer. */
+    count: z.int(),
+    datasets: z.array(PlannedRow),
+    /** Those that go first, for their freshness is at risk. */
+    late: z.array(z.string()),
     warnings: z.array(PlanWarning),
   }),
   z.object({ kind: z.literal('conflict'), holder: z.string(), what: z.string() }),

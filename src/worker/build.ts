@@ -21,6 +21,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { build as esbuild } from 'esbuild';
+import { sharedModules } from './shared-modules.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = join(ROOT, 'dist');
@@ -91,8 +92,10 @@ function compile(outputs: readonly string[]): void {
 }
 
 async function bundle(): Promise<void> {
+  const workflowsPath = join(DIST, 'workflows/index.js');
   const { code } = await bundleWorkflowCode({
-    workflowsPath: join(DIST, 'workflows/index.js'),
+    workflowsPath,
+    preloadModules: sharedModules(workflowsPath),
     logger: new DefaultLogger('WARN'),
   });
   writeFileSync(join(DIST, 'workflow-bundle.js'), code);

@@ -14,6 +14,7 @@ import { applyBudgets, cachedWorkflowsOf, rateSetter, sliceQueue } from './limit
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { registerSearchAttributes } from './search-attributes.js';
+import { sharedModules } from './shared-modules.js';
 import { sliceActivitiesOf } from './slices.js';
 import { startTracing, type Tracing } from './tracing.js';
 import { bundlePath, codeVersion, versioningOf, workerIdentity } from './version.js';
@@ -179,6 +180,7 @@ async function controlDeps(wiring: Wiring, client: Client): Promise<ControlDeps>
     flagged: (base, set) => registerFlagged(db, base, set, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
+    signal: (workflowId, name, message) => signalIfOpen(client, workflowId, name, message),
     cancelWorkflow: async (workflowId) => {
       await client.workflow.getHandle(workflowId).cancel();
     },
@@ -200,7 +202,12 @@ async function bundle(plugins: Tracing['plugins']): Promise<WorkflowBundle | { c
   const codePath = bundlePath();
   if (codePath !== undefined && plugins.length === 0) return { codePath };
   const workflowsPath = fileURLToPath(new URL('../../workflows/index.js', import.meta.url));
-  return bundleWorkflowCode({ workflowsPath, plugins, logger: Runtime.instance().logger });
+  return bundleWorkflowCode({
+    workflowsPath,
+    plugins,
+    preloadModules: sharedModules(workflowsPath),
+    logger: Runtime.instance().logger,
+  });
 }
 
 async function stateOf(client: Client, workflowId: string): Promise<'open' | 'closed' | 'unknown'> {
@@ -210,6 +217,15 @@ async function stateOf(client: Client, workflowId: string): Promise<'open' | 'cl
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'unknown';
     throw error;
+  }
+}
+
+/** One that has ended needs to hear nothing. */
+async function signalIfOpen(client: Client, workflowId: string, name: string, message: unknown): Promise<void> {
+  try {
+    await client.workflow.getHandle(workflowId).signal(name, message);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
 }
 

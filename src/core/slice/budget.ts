@@ -6,6 +6,9 @@ export function reportBudget(children: number): number {
   return Math.max(1, Math.floor(PROGRESS_REPORTS / Math.max(1, children)));
 }
 
+/** Below this, a pause is not reported either: the backfill that gave the order knows of it. */
+export const REPORTS_FEW = 4;
+
 /**
  * Whether to report that `done` of `total` partitions are done, where `lastReported` were said to be: at even steps, and at the end.
  * While `done` grows, that is at most `budgetPerChild` times.
