@@ -320,6 +320,14 @@ describe('--json: one document on stdout from every verb', () => {
     [['forget', 'outside_day', '--on', '2024-01-06'], 0],
     [['adopt', 'outside_day', '--on', '2024-01-06'], 0],
     [['adopt', 'unheard_of', '--on', '2024-01-06'], 2],
+    [['warehouse'], 0],
+    [['warehouse', 'unheard_of'], 2],
+    [['warehouse', 'limit', '3', '--reason', 'lunch'], 0],
+    [['warehouse', 'limit', 'many'], 2],
+    [['warehouse', 'hold', 'ops'], 0],
+    [['warehouse', 'release'], 0],
+    [['warehouse', 'history', '--last', '1h'], 0],
+    [['warehouse', 'history', '--last', 'long'], 2],
     [['plan', '-e', 'unheard_of'], 2],
     [['plan', '-p', 'unheard_of'], 2],
   ];
@@ -342,7 +350,7 @@ describe('--json: one document on stdout from every verb', () => {
         /^ {2}(.*),$/gm,
       ),
     ].flatMap(([, line = '']) => line.split(', '));
-    assert.equal(verbs.length, 22);
+    assert.equal(verbs.length, 23);
     for (const verb of verbs) assert.match((await stack.sluice([verb, '--help'])).out, /--json/);
   });
 });
