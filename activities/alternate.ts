@@ -1,7 +1,7 @@
 import { faultOf } from '../src/postgres/error.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import { NoReplicaError, requireReplica } from '../src/source/postgres/replica.js';
-import { databaseOf, record } from '../src/store/control.js';
+import { knownDatabase, record } from '../src/store/control.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
 import { UnansweredError } from './connecting.js';
 import type { SliceDeps } from './deps.js';
@@ -29,7 +29,7 @@ export async function openAlternate<T extends { readonly client: PgClient }>(
   const { since } = unanswered;
   const alternates = since === null ? [] : deps.alternates(connection);
   if (since === null || alternates.length === 0) throw unanswered;
-  const identity = await databaseOf(deps.db, who, connection);
+  const identity = await knownDatabase(deps.db, who, connection);
   const against: string[] = [];
   for (const name of alternates) {
     try {

@@ -86,8 +86,13 @@ function unanswered(connection: string, { breaker, now }: Told, fault?: Fault): 
   const message =
     state === 'closed'
       ? `connection ${connection} does not answer (${why})`
-      : `connection ${connection} has not answered since ${formatInstant(Math.floor(since / 1000) * 1000)} (${why}); it is tried again every ${pauseMs / 1000} s`;
+      : `connection ${connection} has not answered since ${secondOf(since)} (${why}); it is tried again every ${pauseMs / 1000} s`;
   return new UnansweredError(message, restMs(breaker, now), state === 'closed' ? null : since);
+}
+
+/** People are told no fractions of it. */
+function secondOf(instant: number): string {
+  return formatInstant(Math.floor(instant / 1000) * 1000);
 }
 
 /** What others want to know of it: that it opened, and that it closed. */
@@ -96,7 +101,7 @@ async function announce(deps: Deps, connection: string, { before, breaker }: Cha
   const opened = before.state === 'closed' && breaker.state === 'open';
   const closed = before.state === 'proving' && breaker.state === 'closed';
   if (!opened && !closed) return;
-  const since = formatInstant(Math.floor(before.since / 1000) * 1000);
+  const since = secondOf(before.since);
   const reason = `connection ${connection}: ${opened ? breaker.cause.replaceAll('_', ' ') : `it had not answered since ${since}`}`;
   const action = opened ? 'connection lost' : 'connection back';
   log.warn({ connection, since }, `${action}: ${reason}`);

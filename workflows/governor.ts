@@ -27,6 +27,7 @@ import { governorDetails } from './details.js';
 import { governorQueue } from '../src/contracts/scope.js';
 import * as messages from './messages.js';
 import { scopeOf } from './proxies.js';
+import { serveMessage } from './serve.js';
 
 /** Far from the 4,096 at which Temporal asks for a fresh history; an activity of ten minutes adds 1,200 at most. */
 const EVENTS_MAX = 2_500;
@@ -159,37 +160,19 @@ function say(
   name: WarehouseMessageName,
   slotsOf: (message: { slots?: number }) => number | null,
 ): void {
-  const { signal, update, description } = messages[name];
-  const act = async (input: unknown): Promise<GovernorStatus> => {
-    const message: { slots?: number; reason?: string | undefined; requestedBy?: string | undefined } =
-      WAREHOUSE_MESSAGES[name].parse(input ?? {});
-    const [site] = state.sites;
-    if (!site) throw ApplicationFailure.nonRetryable('this governor is over');
-    const { reason, requestedBy: actor = 'unknown' } = message;
-    const order = { site, database: state.database, slots: slotsOf(message), actor };
-    await ordersAt(site).orderWarehouse({ ...order, ...(reason === undefined ? {} : { reason }) });
-    return statusOf(state);
-  };
-  setHandler(
-    signal,
-    async (input) => {
-      if (!WAREHOUSE_MESSAGES[name].safeParse(input ?? {}).success) return;
-      await act(input).catch((error: unknown) => {
-        if (!isCancellation(error)) log.warn('a signal was not carried out', { name, error: String(error) });
-      });
-    },
-    { description },
-  );
-  setHandler(update, act, {
-    description,
-    validator: (input) => {
-      const parsed = WAREHOUSE_MESSAGES[name].safeParse(input ?? {});
-      if (!parsed.success)
-        throw ApplicationFailure.create({
-          type: 'message_refused',
-          message: parsed.error.message.slice(0, 4000),
-          nonRetryable: true,
-        });
+  const schema = WAREHOUSE_MESSAGES[name];
+  serveMessage(name, messages[name], {
+    complaint: (input) => schema.safeParse(input ?? {}).error?.message,
+    act: async (input) => {
+      const message: { slots?: number; reason?: string | undefined; requestedBy?: string | undefined } = schema.parse(
+        input ?? {},
+      );
+      const [site] = state.sites;
+      if (!site) throw ApplicationFailure.nonRetryable('this governor is over');
+      const { reason, requestedBy: actor = 'unknown' } = message;
+      const order = { site, database: state.database, slots: slotsOf(message), actor };
+      await ordersAt(site).orderWarehouse({ ...order, ...(reason === undefined ? {} : { reason }) });
+      return statusOf(state);
     },
   });
 }

@@ -1,13 +1,11 @@
-import { ApplicationFailure, isCancellation, log, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, setHandler } from '@temporalio/workflow';
 import { MESSAGES, Report, type MessageName, type MessageOf } from '../src/contracts/messages.js';
-import { ENDED, type BackfillStatus } from '../src/contracts/status.js';
+import { ENDED } from '../src/contracts/status.js';
 import { toDatasets } from './children.js';
 import * as messages from './messages.js';
 import { controlOf } from './proxies.js';
 import { documentOf, goOn, takeReport, type Run } from './run.js';
-
-/** A refusal may quote what was sent, or name a thousand datasets. */
-const MESSAGE_MAX = 4000;
+import { serveMessage } from './serve.js';
 
 type Act<Name extends MessageName> = (run: Run, message: MessageOf<Name>) => Promise<void>;
 
@@ -37,38 +35,13 @@ export function handleMessages(run: Run, cancelAll: () => void): void {
 }
 
 function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): void {
-  const { signal, update, description } = messages[name];
-  setHandler(
-    signal,
-    async (input) => {
-      // A signal that makes no sense now is dropped: nobody hears an answer. The update of the same name refuses it. An error that
-      // left a signal's handler would end the whole backfill.
-      if (complaint(run, name, input) !== undefined) return;
-      await act(run, read(name, input)).catch((error: unknown) => {
-        if (!isCancellation(error)) log.warn('a signal was not carried out', { name, error: String(error) });
-      });
-    },
-    { description },
-  );
-  setHandler(
-    update,
-    async (input): Promise<BackfillStatus> => {
+  serveMessage(name, messages[name], {
+    complaint: (input) => complaint(run, name, input),
+    act: async (input) => {
       await act(run, read(name, input));
       return documentOf(run);
     },
-    {
-      description,
-      validator: (input): void => {
-        const message = complaint(run, name, input);
-        if (message !== undefined)
-          throw ApplicationFailure.create({
-            type: 'message_refused',
-            message: message.slice(0, MESSAGE_MAX),
-            nonRetryable: true,
-          });
-      },
-    },
-  );
+  });
 }
 
 function read<Name extends MessageName>(name: Name, input: unknown): MessageOf<Name> {

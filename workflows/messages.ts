@@ -5,16 +5,20 @@ import type { GovernorStatus, WarehouseMessageName } from '../src/contracts/ware
 import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
 
 /** A public message: the same name as a signal (fire and forget) and as an update (checked, answers with the new status). */
-function message(name: MessageName, description: string): PublicMessage {
+function publicMessage<Answer>(name: string, description: string): PublicMessage<Answer> {
   return { signal: defineSignal(name), update: defineUpdate(name), description };
 }
 
 /** The argument is anybody's JSON until its schema has read it. */
-interface PublicMessage {
+export interface PublicMessage<Answer> {
   readonly signal: SignalDefinition<[input: unknown]>;
-  readonly update: UpdateDefinition<BackfillStatus, [input: unknown]>;
+  readonly update: UpdateDefinition<Answer, [input: unknown]>;
   /** Shown by the web UI and by `temporal workflow metadata`. */
   readonly description: string;
+}
+
+function message(name: MessageName, description: string): PublicMessage<BackfillStatus> {
+  return publicMessage(name, description);
 }
 
 export const pause = message('pause', 'Nothing new begins: work stops between two batches, and stays where it is.');
@@ -39,12 +43,10 @@ export const report = defineSignal<[Report]>('report');
 export const news = defineSignal<[NewsMessage]>('news');
 /** From a backfill to its datasets: what a person wants. */
 export const order = defineSignal<[DatasetOrder]>('order');
-/** A message to a governor, as a signal and as an update. */
-function warehouseMessage(
-  name: WarehouseMessageName,
-  description: string,
-): { signal: SignalDefinition<[unknown]>; update: UpdateDefinition<GovernorStatus, [unknown]>; description: string } {
-  return { signal: defineSignal(name), update: defineUpdate(name), description };
+
+/** The same, to a governor. */
+function warehouseMessage(name: WarehouseMessageName, description: string): PublicMessage<GovernorStatus> {
+  return publicMessage(name, description);
 }
 export const hold = warehouseMessage('hold', 'No batch begins on this database, until release.');
 export const release = warehouseMessage('release', 'Takes hold and limit back.');

@@ -1,6 +1,6 @@
 import { RequestError } from '../contracts/errors.js';
 import { FlagsYaml, type FlagValue } from '../contracts/project.js';
-import { didYouMean } from './nearest.js';
+import { unknownFlag } from './sql/flags.js';
 import type { Flags } from './text.js';
 
 /**
@@ -31,16 +31,8 @@ export function setFlags(
 function readAs(flags: Flags, name: string, value: FlagValue): FlagValue {
   const known = flags.get(name);
   if (known === undefined) {
-    const names = [...flags.keys()];
-    throw new RequestError(
-      'unknown_flag',
-      `there is no flag ${name}`,
-      didYouMean(
-        name,
-        names,
-        names.length === 0 ? 'declare it in sluice.yaml: flags: { … }' : `flags: ${names.join(', ')}`,
-      ),
-    );
+    const { code, message, remedy } = unknownFlag(name, flags);
+    throw new RequestError(code, message, remedy);
   }
   if (typeof value === typeof known) return value;
   if (typeof value === 'string') {

@@ -64,7 +64,7 @@ export async function readLimit(db: Db, scope: Scope, connection: string): Promi
 }
 
 /** What the database of a connection is, as it said itself when a worker last asked; null where it never did. */
-export async function databaseOf(db: Db, scope: Scope, connection: string): Promise<string | null> {
+export async function knownDatabase(db: Db, scope: Scope, connection: string): Promise<string | null> {
   const [row] = await rowsOf<{ database: string | null }>(
     db,
     'SELECT database FROM sluice.limits WHERE project = ? AND environment = ? AND connection = ?',

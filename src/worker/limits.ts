@@ -17,24 +17,29 @@ export const ACTIVITY_QUEUE = 2;
 const CACHED_WORKFLOWS = 300;
 
 /** Rows of a chunk: `SLUICE_CHUNK_ROWS`, or what suits most. */
-export function chunkRowsOf({ SLUICE_CHUNK_ROWS: written }: Env): number {
-  if (written === undefined) return CHUNK_ROWS;
-  if (/^[1-9]\d{0,9}$/.test(written)) return Number(written);
-  throw new RequestError(
-    'bad_chunk_rows',
-    `SLUICE_CHUNK_ROWS is ${JSON.stringify(written)}, which is no number of rows`,
-    `write a whole number such as ${CHUNK_ROWS}, or leave it out`,
-  );
+export function chunkRowsOf(env: Env): number {
+  return countOf(env, 'SLUICE_CHUNK_ROWS', CHUNK_ROWS, { code: 'bad_chunk_rows', of: 'rows', is: /^[1-9]\d{0,9}$/ });
 }
 
 /** `SLUICE_CACHED_WORKFLOWS`, or what suits most. With 0 every workflow task is a replay. */
-export function cachedWorkflowsOf({ SLUICE_CACHED_WORKFLOWS: written }: Env): number {
-  if (written === undefined) return CACHED_WORKFLOWS;
-  if (/^\d{1,6}$/.test(written)) return Number(written);
+export function cachedWorkflowsOf(env: Env): number {
+  const wanted = { code: 'bad_cached_workflows', of: 'workflows', is: /^\d{1,6}$/ };
+  return countOf(env, 'SLUICE_CACHED_WORKFLOWS', CACHED_WORKFLOWS, wanted);
+}
+
+function countOf(
+  env: Env,
+  name: string,
+  usual: number,
+  { code, of, is }: { readonly code: string; readonly of: string; readonly is: RegExp },
+): number {
+  const written = env[name];
+  if (written === undefined) return usual;
+  if (is.test(written)) return Number(written);
   throw new RequestError(
-    'bad_cached_workflows',
-    `SLUICE_CACHED_WORKFLOWS is ${JSON.stringify(written)}, which is no number of workflows`,
-    `write a whole number such as ${CACHED_WORKFLOWS}, or leave it out`,
+    code,
+    `${name} is ${JSON.stringify(written)}, which is no number of ${of}`,
+    `write a whole number such as ${usual}, or leave it out`,
   );
 }
 

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { BackfillClient } from '../../src/client/index.js';
 import { clientOf, numberOf, projectYaml, sleeper } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
+import { governorStands, type GovernorRow } from '../support/governed.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 /** `law: adaptive` on a real PostgreSQL, and faults of it: each is what the governor says, tick after tick, until it is mended. */
@@ -29,29 +30,12 @@ after(async () => {
   await stack.stop();
 });
 
-interface Row {
-  readonly slots: number;
-  readonly cause: string;
-  readonly reading: string | null;
-  readonly reason: string;
-  readonly sensed_at: Date;
-}
-
-async function governor(): Promise<Row | undefined> {
-  const { rows } = await warehouse.query<Row>('SELECT * FROM sluice.governors');
-  return rows[0];
-}
-
-function stands(what: string, is: (row: Row) => boolean): Promise<Row> {
-  return eventually(what, async () => {
-    const row = await governor();
-    return row !== undefined && is(row) && row;
-  });
-}
+const stands = (what: string, is: (row: GovernorRow) => boolean): Promise<GovernorRow> =>
+  governorStands(warehouse, what, is);
 
 /** Waits until the governor says it, then that it says nothing else in the next three ticks. */
 async function says(cause: string, reading: string | null, words: RegExp): Promise<void> {
-  const it = (row: Row): boolean => row.cause === cause && row.reading === reading;
+  const it = (row: GovernorRow): boolean => row.cause === cause && row.reading === reading;
   let last = await stands(`${cause} ${reading}`, it);
   assert.match(last.reason, words);
   for (let tick = 0; tick < 3; tick++) {

@@ -8,6 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { BackfillClient } from '../../src/client/index.js';
 import { clientOf, numberOf, projectYaml, SLEEPING, sleeper } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
+import { governorStands, type GovernorRow } from '../support/governed.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 /** The governor on a real PostgreSQL and a real Temporal: what it senses, what it does about it, and what happens when it is gone. */
@@ -40,31 +41,8 @@ after(async () => {
   await stack.stop();
 });
 
-interface Row {
-  readonly slots: number;
-  readonly cause: string;
-  readonly reading: string | null;
-  readonly reason: string;
-  readonly epoch: string;
-  readonly database: string;
-}
-
-async function governor(): Promise<Row | undefined> {
-  const { rows } = await warehouse.query<Row>('SELECT * FROM sluice.governors');
-  return rows[0];
-}
-
-/** Waits until what stands is as it should be. */
-function stands(what: string, is: (row: Row) => boolean, withinMs = 15_000): Promise<Row> {
-  return eventually(
-    what,
-    async () => {
-      const row = await governor();
-      return row !== undefined && is(row) && row;
-    },
-    withinMs,
-  );
-}
+const stands = (what: string, is: (row: GovernorRow) => boolean, withinMs = 15_000): Promise<GovernorRow> =>
+  governorStands(warehouse, what, is, withinMs);
 
 const published = (dataset: string): Promise<number> =>
   numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.partitions WHERE dataset = $1', [dataset]);

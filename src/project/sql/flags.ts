@@ -1,5 +1,5 @@
 import { didYouMean } from '../nearest.js';
-import type { Flags, SqlMistake } from '../text.js';
+import type { Flags, Mistake, SqlMistake } from '../text.js';
 import { namedParameters } from './params.js';
 import type { Token } from './parser.js';
 
@@ -26,7 +26,7 @@ export function writeFlags(text: string, tokens: readonly Token[], flags: Flags)
     if (!name.startsWith(PREFIX)) continue;
     const flag = name.slice(PREFIX.length);
     const value = flags.get(flag);
-    if (value === undefined) mistakes.push(unknownFlag(start, flag, flags));
+    if (value === undefined) mistakes.push({ offset: start, ...unknownFlag(flag, flags) });
     // Blanks: a literal beside a word or another literal would be read as one with it.
     const literal = ` ${value === undefined ? 'NULL' : literalOf(value)} `;
     written += text.slice(at, start);
@@ -63,10 +63,10 @@ function literalOf(value: string | number | boolean): string {
   return escaped === value ? `'${value}'` : `E'${escaped}'`;
 }
 
-function unknownFlag(offset: number, flag: string, flags: Flags): SqlMistake {
+/** What is said of a flag that the project does not have. */
+export function unknownFlag(flag: string, flags: Flags): Required<Mistake> {
   const known = [...flags.keys()];
   return {
-    offset,
     code: 'unknown_flag',
     message: `there is no flag ${flag}`,
     remedy: didYouMean(
