@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +37,8 @@ before(async () => {
   rmSync(NEXT, { recursive: true, force: true });
   for (const part of ['src', 'workflows', 'activities', 'bundle', 'workflow-bundle.js'])
     cpSync(join(DIST, part), join(NEXT, part), { recursive: true });
-  appendFileSync(join(NEXT, 'workflow-bundle.js'), '\n// the next build\n');
+  const bundle = join(NEXT, 'workflow-bundle.js');
+  writeFileSync(bundle, `// the next build\n${readFileSync(bundle, 'utf8')}`); // its end is the source map, and stays that
 });
 after(async () => {
   await connection.close();
