@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -430,6 +431,12 @@ test('reading a folder', async (t) => {
     'datasets/z.yml',
     'sluice.yaml',
   ]);
+  execFileSync('mkfifo', [join(dir, 'datasets/pipe.sql')]);
+  await assert.rejects(
+    readProjectFiles(dir),
+    (error) => error instanceof RequestError && error.code === 'unreadable_file' && /pipe\.sql/.test(error.message),
+  );
+  await rm(join(dir, 'datasets/pipe.sql'));
   await writeFile(join(dir, 'datasets/z.yml'), Buffer.from([0xff, 0xfe, 0x00]));
   await assert.rejects(
     readProjectFiles(dir),
