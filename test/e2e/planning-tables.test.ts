@@ -86,12 +86,26 @@ test('two backfills of one range: refuse names the holder, skip leaves its part 
 });
 
 test('forget takes partitions out of the ledger, adopt takes them back', async () => {
-  assert.equal((await tables.run('forget slow --from 2024-01-03 --to 2024-01-05')).code, 0);
+  const forgot = await tables.run('forget slow --from 2024-01-03 --to 2024-01-05');
+  assert.equal(forgot.code, 0);
   assert.deepEqual(whysOf(await tables.plan(`slow ${RANGE}`), 'slow'), ['2024-01-03/2024-01-05 missing']);
   const refused = await tables.run('backfill slow --on 2024-01-03 --wait --on-failure fail --json');
   assert.equal(refused.code, 3, refused.err);
-  const adopted = await tables.run('adopt slow --from 2024-01-03 --to 2024-01-05');
+  // As printed.
+  const [, command = ''] = /`sluice (adopt [^`]*)`/.exec(forgot.out.replaceAll('\n', ' ')) ?? [];
+  const adopted = await tables.run(command);
   assert.equal(adopted.code, 0, adopted.err);
+  assert.deepEqual(countsOf(await tables.plan(`slow ${RANGE}`)), { slow: [0, 0, 0, 10] });
+});
+
+test('a table that somebody dropped is not taken for built: refused, until the ledger forgets it', async () => {
+  await warehouse.query('ALTER TABLE analytics.slow RENAME TO away');
+  for (const asked of [RANGE, '--on 2024-01-03 --rebuild all']) {
+    const said = await tables.refused(`plan slow ${asked}`);
+    assert.match(said, /table "analytics"."slow" is gone, and the ledger has 10 partitions of it/);
+    assert.match(said, /sluice forget slow --from 2024-01-01T00:00:00Z/);
+  }
+  await warehouse.query('ALTER TABLE analytics.away RENAME TO slow');
   assert.deepEqual(countsOf(await tables.plan(`slow ${RANGE}`)), { slow: [0, 0, 0, 10] });
 });
 
