@@ -27,6 +27,7 @@ export async function follow(
   id: string,
   { json, timeoutMs = Infinity }: FollowOptions,
 ): Promise<BackfillStatus | number> {
+  const { environment } = session.opened.project();
   const show = await shower(io, json, session);
   const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
   const ended = endOf(session, id);
@@ -40,7 +41,7 @@ export async function follow(
   for (;;) {
     const status = await answerOf(session, id);
     if (status === undefined && !silent)
-      io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
+      io.err(`no worker answers: the backfill waits for one. Start one: ${sluice(['worker'], environment)}\n`);
     silent = status === undefined;
     if (status !== undefined) {
       seen = status;
@@ -54,7 +55,7 @@ export async function follow(
     if (over !== undefined) {
       const name = seen?.id ?? id;
       io.err(
-        `${interrupted.aborted ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: ${sluice(['watch', name], session.opened.project().environment)}\n`,
+        `${interrupted.aborted ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: ${sluice(['watch', name], environment)}\n`,
       );
       if (seen !== undefined) show.unfinished(seen);
       return over;
