@@ -128,7 +128,11 @@ export function judgeCallQueue(
 }
 
 /** Whether somebody serves a queue, with the code that this command is of. */
-export function judgeQueue(queue: string, polled: Polled, here: { now: number; version: string }): Check {
+export function judgeQueue(
+  queue: string,
+  polled: Pick<Polled, 'pollers' | 'current'>,
+  here: { now: number; version: string },
+): Check {
   const name = `queue ${queue}`;
   const start = 'start one: sluice worker';
   const pollers = polled.pollers.filter(({ polledAt }) => here.now - polledAt < POLLED_WITHIN_MS);
