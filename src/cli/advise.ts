@@ -76,6 +76,7 @@ async function factsOf(
       name,
       remaining: remainingOf(shown, is),
       partitionMs: is > was && slotMs > 0 ? slotMs / (is - was) : (costs.get(name) ?? null),
+      gapMs: is > was ? Math.max(0, (1000 * seconds - slotMs) / (is - was)) : 0,
       inOrder: edges.some(({ upstream }) => upstream === name) ? 'reads_itself' : enforcesKey === true ? 'key' : null,
       pool: pool === undefined || slots === undefined ? null : { name: pool, slots },
       ...{ joining: null, index: null },

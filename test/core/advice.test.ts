@@ -5,7 +5,16 @@ import { advise } from '../../src/core/advice/advise.js';
 import type { DatasetFacts, Facts } from '../../src/core/advice/types.js';
 
 const dataset = (over: Partial<DatasetFacts> = {}): DatasetFacts => ({
-  ...{ name: 'sales', remaining: 1000, partitionMs: 100, inOrder: null, pool: null, joining: null, index: null },
+  ...{
+    name: 'sales',
+    remaining: 1000,
+    partitionMs: 100,
+    gapMs: 0,
+    inOrder: null,
+    pool: null,
+    joining: null,
+    index: null,
+  },
   ...over,
 });
 
@@ -67,6 +76,11 @@ describe('advice', () => {
     assert.equal(advise(facts({ atWork: 1 })).limit.code, 'inputs');
   });
 
+  it('counts on no gain in the gaps between batches that follow one another', () => {
+    const slow = dataset({ inOrder: 'reads_itself', gapMs: 100 });
+    assert.ok(Math.abs((advise(facts({ atWork: 1, datasets: [slow] })).advice[0]?.gain ?? 0) - 200 / 150) < 1e-9);
+  });
+
   it('weighs what makes a dataset cheaper by how much of the work it is', () => {
     const index = { statement: 'CREATE INDEX', part: 0.1 };
     const both = [dataset({ index }), dataset({ name: 'other', remaining: 500 })];
@@ -89,7 +103,8 @@ describe('advice', () => {
       fc.record({
         name: fc.constantFrom('a', 'b', 'c'),
         remaining: fc.nat(1e6),
-        partitionMs: fc.option(fc.double({ min: 0, max: 1e7, noNaN: true })),
+        partitionMs: fc.option(fc.double({ min: 0.1, max: 1e7, noNaN: true })),
+        gapMs: fc.nat(1e4),
         inOrder: fc.constantFrom(null, 'reads_itself' as const, 'key' as const),
         pool: fc.option(fc.record({ name: fc.constant('p'), slots: fc.nat(9) })),
         joining: part,

@@ -8,7 +8,7 @@
  *     cpu           W · c / (cores − busy)    c: part of a slot's time that is spent on a CPU
  *     rate          batches left / rate
  *     workers       W / slots at work         while slots stand empty and slices wait for a worker
- *     in order      W of a dataset whose batches follow one another
+ *     in order      W of a dataset whose batches follow one another, and the gaps between them
  *     pool          W of a pool's datasets / its slots
  *
  * Where the cores of the database are not known, it has one, or as many as are seen busy: what only more of them would give is not promised.
@@ -53,7 +53,10 @@ export function boundsOf(facts: Facts): Bound[] {
     ...(lacksWorkers(facts) ? [{ code: 'workers' as const, seconds: work / atWork }] : []),
     ...facts.datasets
       .filter(({ inOrder }) => inOrder !== null)
-      .map(({ name }) => ({ code: 'in_order' as const, dataset: name, seconds: left.get(name) ?? 0 })),
+      .map(({ name, remaining, gapMs }) => {
+        const seconds = (left.get(name) ?? 0) + (remaining * gapMs) / 1000;
+        return { code: 'in_order' as const, dataset: name, seconds };
+      }),
     ...poolBounds(facts.datasets, left),
   ];
   return bounds.sort((a, b) => b.seconds - a.seconds);

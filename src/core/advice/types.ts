@@ -7,6 +7,8 @@ export interface DatasetFacts {
   readonly remaining: number;
   /** What one costs, in ms of one slot; null while nobody knows. */
   readonly partitionMs: number | null;
+  /** Of one whose batches follow one another: how long nothing of it is at work between two partitions, in ms. */
+  readonly gapMs: number;
   /** Why its batches come one after another, where they do. */
   readonly inOrder: 'reads_itself' | 'key' | null;
   readonly pool: { readonly name: string; readonly slots: number } | null;
