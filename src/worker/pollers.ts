@@ -18,6 +18,8 @@ export interface Poller {
 export interface Polled {
   readonly pollers: readonly Poller[];
   readonly current: string | undefined;
+  /** Tasks that wait for one of them, about. */
+  readonly backlog: number;
 }
 
 /** Who asked for work lately, as Temporal remembers it for some minutes. `type` is that of the queue in Temporal's API. */
@@ -27,11 +29,12 @@ export async function pollersOf(
   taskQueue: string,
   type: number,
 ): Promise<Polled> {
-  const { pollers, versioningInfo } = await workflowService.describeTaskQueue({
+  const { pollers, versioningInfo, stats } = await workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: taskQueue },
     // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- as in limits.ts
     taskQueueType: type,
+    reportStats: true,
   });
   return {
     pollers: pollers.map(({ identity, lastAccessTime, deploymentOptions }) => ({
@@ -41,6 +44,7 @@ export async function pollersOf(
       build: deploymentOptions?.workerVersioningMode === VERSIONED ? buildOf(deploymentOptions) : undefined,
     })),
     current: buildOf(versioningInfo?.currentDeploymentVersion),
+    backlog: Number(stats?.approximateBacklogCount ?? 0),
   };
 }
 

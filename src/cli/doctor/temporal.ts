@@ -131,7 +131,7 @@ export function judgeCallQueue(
 /** Whether somebody serves a queue, with the code that this command is of. */
 export function judgeQueue(
   queue: string,
-  polled: Polled,
+  polled: Pick<Polled, 'pollers' | 'current'>,
   here: { now: number; version: string; environment: string },
 ): Check {
   const name = `queue ${queue}`;
