@@ -1,9 +1,12 @@
 import pg from 'pg';
 import { SystemError, RequestError } from '../contracts/errors.js';
-import { classifyFault, type Fault } from '../core/fault.js';
+import { classifyFault, MESSAGE_MAX, type Fault } from '../core/fault.js';
 
 /** What a driver error is, by the one error table (`core/fault.ts`). */
 export function faultOf(error: unknown, where: 'source' | 'warehouse'): Fault {
+  // What is wrong with the project or its secrets is so for every partition, and its words are ours.
+  if (error instanceof RequestError)
+    return { code: error.code, class: 'fatal', message: `${where}: ${error.message}`.slice(0, MESSAGE_MAX) };
   return classifyFault(errorFacts(error), where);
 }
 

@@ -1,6 +1,9 @@
 import type { Connection } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
+import { asideQueue } from '../contracts/scope.js';
+import { LATELY_MS } from '../core/throttle/aside.js';
 import { ACTIVITY_QUEUE } from './limits.js';
+import { readAside } from './version.js';
 
 /** WORKER_VERSIONING_MODE_VERSIONED of Temporal's API. */
 const VERSIONED = 2;
@@ -39,7 +42,7 @@ export async function pollersOf(
   return {
     pollers: pollers.map(({ identity, lastAccessTime, deploymentOptions }) => ({
       identity: identity ?? '',
-      polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
+      polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000 + (lastAccessTime?.nanos ?? 0) / 1e6,
       // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-comparison -- as in limits.ts
       build: deploymentOptions?.workerVersioningMode === VERSIONED ? buildOf(deploymentOptions) : undefined,
     })),
@@ -54,9 +57,6 @@ function buildOf(
   return version?.buildId ? `${version.deploymentName}:${version.buildId}` : undefined;
 }
 
-/** A poll lasts a minute at most, and counts from its beginning: a worker that asked longer ago than this is gone. */
-const LATELY_MS = 75_000;
-
 /**
  * Whether a worker has asked for activities of a task queue lately. One that was killed a moment ago still counts. Where Temporal does not
  * say (a role without the right to ask), it counts as polled: the call itself will tell.
@@ -69,4 +69,21 @@ export async function isPolled(connection: NativeConnection, namespace: string, 
   } catch {
     return true;
   }
+}
+
+/** Who asks for slices, and who says that it stands aside: each by its own name. */
+export async function askWho(
+  connection: Pick<Connection | NativeConnection, 'workflowService'>,
+  namespace: string,
+  { project, environment }: { readonly project: string; readonly environment: string },
+  sliceQueue: string,
+): Promise<{ slices: readonly Poller[]; bystanders: readonly (Poller & { readonly why: string })[] }> {
+  const [slices, aside] = await Promise.all([
+    pollersOf(connection, namespace, sliceQueue, ACTIVITY_QUEUE),
+    pollersOf(connection, namespace, asideQueue(project, environment), ACTIVITY_QUEUE),
+  ]);
+  return {
+    slices: slices.pollers,
+    bystanders: aside.pollers.map((one) => ({ ...one, ...readAside(one.identity) })),
+  };
 }
