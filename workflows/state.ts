@@ -124,12 +124,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
   const own = loaded.edges.find(({ upstream }) => upstream === dataset);
   const self = own ? expandAll(own.mapping) : null;
   const others = loaded.edges.filter((edge) => edge !== own);
-  const edges = others.map(({ upstream, mapping, upstreamCount }) => ({
-    upstream,
-    upstreamCount,
-    ...expandAll(mapping),
-  }));
-  const board = carry ? fromCarry(carry.board, total, edges, self) : createBoard(total, edges, self);
+  const board = carry ? fromCarry(carry.board, total, others, self) : createBoard(total, others, self);
   for (const { upstream, done } of loaded.upstreamDone)
     applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
   if (!carry) adopt(board, loaded.done);

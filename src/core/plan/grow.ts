@@ -16,7 +16,10 @@ export interface Uncovered {
 interface Edge {
   readonly input: Input;
   readonly reader: Track;
-  /** `skip[j]`: the first upstream partition from `j` on that this edge has not looked at (a union-find forest). */
+  /**
+   * `j + skip[j]`: the first upstream partition from `j` on that this edge has not looked at (a union-find forest). Zeros to begin with, so
+   * that what nobody looks at takes no memory: a thousand hourly datasets with twelve years behind them were 440 MB of it.
+   */
   skip: Int32Array | undefined;
   readonly uncovered: number[];
   /** How much of the upstream's build list the ripple has been carried over. */
@@ -73,11 +76,11 @@ function add(track: Track, index: number, reason: number): void {
 function widen(edge: Edge, added: readonly number[]): void {
   const { upstream } = edge.input;
   if (added.length === 0) return;
-  const skip = (edge.skip ??= new Int32Array(upstream.count + 1).map((_, j) => j));
+  const skip = (edge.skip ??= new Int32Array(upstream.count + 1));
   for (const index of added) {
     const { lo, hi } = readSpan(edge.reader, edge.input, index);
     for (let j = find(skip, lo); j < hi; j = find(skip, j)) {
-      skip[j] = j + 1;
+      skip[j] = 1;
       if (upstream.published[j] === Published.no && !upstream.reason[j]) demand(edge, j);
     }
   }
@@ -95,10 +98,11 @@ function demand({ input: { upstream }, reader, uncovered }: Edge, index: number)
 function find(skip: Int32Array, from: number): number {
   let index = from;
   for (;;) {
-    const next = skip[index] ?? index;
-    if (next === index) return index;
+    const step = skip[index] ?? 0;
+    if (step === 0) return index;
     // Halves the way for who comes next.
-    skip[index] = skip[next] ?? next;
+    const next = index + step;
+    skip[index] = step + (skip[next] ?? 0);
     index = next;
   }
 }
