@@ -30,7 +30,10 @@ interface Edge {
  * Fills the build lists: what is asked; then, until nothing is added, what that reads and the ledger lacks (upstream), and
  * what is published and reads it (downstream). Both only ever add, so the end is the same whatever the order.
  */
-export function grow(tracks: readonly Track[], rebuild: PlanInput['rebuild']): Uncovered[] {
+export function* grow(
+  tracks: readonly Track[],
+  rebuild: PlanInput['rebuild'],
+): Generator<undefined, Uncovered[], undefined> {
   const edges = tracks.map((reader) =>
     reader.inputs.map((input): Edge => ({ input, reader, skip: undefined, uncovered: [], rippled: 0 })),
   );
@@ -44,9 +47,14 @@ export function grow(tracks: readonly Track[], rebuild: PlanInput['rebuild']): U
       for (let from = at(widened, track.index); from < track.build.length; from = at(widened, track.index)) {
         widened[track.index] = track.build.length;
         for (const edge of edges[track.index] ?? []) widen(edge, track.build.slice(from));
+        yield;
       }
     }
-    for (const track of tracks) if (track.selected) for (const edge of edges[track.index] ?? []) ripple(edge);
+    for (const track of tracks) {
+      if (!track.selected) continue;
+      for (const edge of edges[track.index] ?? []) ripple(edge);
+      yield;
+    }
   }
   return edges
     .flat()
