@@ -47,7 +47,9 @@ interface Watched {
   readonly status: BackfillStatus;
   /** ms of each query while it ran. */
   readonly queries: readonly number[];
-  /** Bytes of the largest status document. */
+  /** Queries that nobody answered in time. */
+  readonly unanswered: number;
+  /** Bytes of the largest status document, all parts together. */
   readonly documentBytes: number;
   readonly samples: readonly Sample[];
 }
@@ -71,19 +73,25 @@ async function watch(
   const client = await clientOf(stack, 'size');
   const queries: number[] = [];
   let documentBytes = 0;
-  let paused = 0;
+  let [paused, unanswered] = [0, 0];
   const from = performance.now();
   const samples: Sample[] = [];
   try {
     for (;;) {
       const began = performance.now();
-      const status = await client.status(id);
+      const answer = await client.status(id).catch((error: unknown) => error);
       queries.push(performance.now() - began);
+      if (!isStatus(answer)) {
+        unanswered++;
+        if (performance.now() > from + giveUpMs) throw answer;
+        continue;
+      }
+      const status = answer;
       documentBytes = Math.max(documentBytes, Buffer.byteLength(JSON.stringify(status)));
       const { done, total } = status.partitions;
       samples.push({ seconds: (performance.now() - from) / 1000, done, mb: residentMb(pid) });
       if (ENDED.includes(status.state) || status.state === 'held' || performance.now() > from + giveUpMs)
-        return { status, queries, documentBytes, samples };
+        return { status, queries, unanswered, documentBytes, samples };
       if (status.state === 'running' && paused < pauses && done >= (total * (paused + 1)) / (pauses + 2)) {
         paused++;
         await client.pause(id);
@@ -94,6 +102,10 @@ async function watch(
   } finally {
     await client.close();
   }
+}
+
+function isStatus(answer: unknown): answer is BackfillStatus {
+  return typeof answer === 'object' && answer !== null && 'partitions' in answer;
 }
 
 async function bench(stack: Stack, [datasets = '5', hours = '880', giveUp = '210']: readonly string[]): Promise<void> {
@@ -107,7 +119,7 @@ async function bench(stack: Stack, [datasets = '5', hours = '880', giveUp = '210
   const idle = peakMb(worker.pid ?? 0);
   const began = performance.now();
   await demand(stack, ['backfill', ...range, '--id', 'b']);
-  const { status, queries, documentBytes, samples } = await watch(stack, 'b', {
+  const { status, queries, unanswered, documentBytes, samples } = await watch(stack, 'b', {
     pauses: 3,
     pid: worker.pid ?? 0,
     giveUpMs: Number(giveUp) * 1000,
@@ -121,7 +133,8 @@ async function bench(stack: Stack, [datasets = '5', hours = '880', giveUp = '210
     peakMb: peakMb(worker.pid ?? 0),
     queryMs: median(queries),
     queryMs95: [...queries].sort((a, b) => a - b)[Math.floor(queries.length * 0.95)] ?? 0,
-    queryMsMost: Math.max(...queries),
+    queryMsMost: queries.reduce((most, one) => Math.max(most, one), 0),
+    unanswered,
     documentBytes,
   });
   for (let i = 1; i <= SAMPLES; i++) {

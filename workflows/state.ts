@@ -1,3 +1,4 @@
+import { few } from '../src/contracts/parts.js';
 import { typedIn } from '../src/contracts/typed.js';
 import { LoadedDataset } from '../src/contracts/messages.js';
 import type { SliceResult } from '../src/contracts/slice.js';
@@ -277,5 +278,5 @@ function waitsFor(input: DatasetInput, state: DatasetState, ready: number): stri
   if (running > 0) return undefined;
   if (state.paused) return 'resume';
   if (ready > 0) return state.requeue.length > 0 ? 'its pause before another try' : 'its turn';
-  return input.needs.join(', ');
+  return few(input.needs);
 }
