@@ -46,7 +46,8 @@ export async function withProject<T>(
       status: async (id) => {
         const db = await opened.db();
         const row = (await findBackfill(db, workflowId(id))) ?? (await findBackfill(db, id));
-        if (row?.status) return row.status;
+        // One that has just ended may still be on its way here.
+        if (row?.status && row.status.leftOut === undefined) return row.status;
         return (await client()).status(id);
       },
     });
