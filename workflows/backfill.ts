@@ -177,7 +177,9 @@ function hold(run: Run, refusal: string | undefined): void {
 
 function failureReason(run: Run): string {
   const { failed, blocked } = documentOf(run).partitions;
-  return `${failed} partitions failed, ${blocked} blocked by them`;
+  // A dataset that stops as a whole, for a missing table, has no partition that failed by itself.
+  if (failed === 0) return `${blocked} ${blocked === 1 ? 'partition' : 'partitions'} blocked`;
+  return `${failed} ${failed === 1 ? 'partition' : 'partitions'} failed, ${blocked} blocked by them`;
 }
 
 async function finishDatasets(run: Run): Promise<void> {

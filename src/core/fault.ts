@@ -161,7 +161,6 @@ const BY_WORDS: readonly (readonly [RegExp, Rule])[] = [
     /^Connection terminated|^Client has encountered a connection error|^Client was closed/,
     ['connection_lost', 'transient'],
   ],
-  [/^Knex: Timeout acquiring a connection/, ['connection_timeout', 'transient']],
   [/^Query read timeout/, ['statement_timeout', 'load']],
   [/^SASL: .*password must be a/, ['wrong_password', 'fatal']],
   [/^The server does not support SSL connections/, ['certificate_refused', 'fatal']],
@@ -236,11 +235,13 @@ function look({ sqlstate, errno, message, severity }: DriverError): { rule: Rule
     const quotesUrl = severity === 'FATAL' && group === '42' && sqlstate !== '42501';
     if (rule) return { rule, words: KEEPS_WORDS.has(group) && !quotesUrl ? message : typeWords(message) };
   }
+  // knex puts the statement before the driver's words: `ROLLBACK - Connection terminated unexpectedly`.
+  const said = (message ?? '').split(' - ').at(-1) ?? '';
   // Where a host has several addresses the error of each is only quoted: `connect ECONNREFUSED 127.0.0.1:5432`.
-  const named = errno ?? /^(?:connect|read|write|getaddrinfo) (E[A-Z_]+)\b/.exec(message ?? '')?.[1];
+  const named = errno ?? /^(?:connect|read|write|getaddrinfo) (E[A-Z_]+)\b/.exec(said)?.[1];
   const socket = named === undefined ? undefined : BY_ERRNO.get(named);
   if (socket) return { rule: socket, words: named };
-  const driver = BY_WORDS.find(([pattern]) => pattern.test(message ?? ''));
+  const driver = BY_WORDS.find(([pattern]) => pattern.test(said));
   return { rule: driver?.[1] ?? ['unclassified', 'poison'] };
 }
 

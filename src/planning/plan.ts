@@ -15,6 +15,7 @@ import type { PlanningDeps } from './deps.js';
 import { deferredOf, viewOf, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
+import { requireTables } from './gone.js';
 import { runToJson } from './json.js';
 import { followViews } from './reads.js';
 import { readsOf } from './scan.js';
@@ -40,6 +41,7 @@ export async function planRequest(
   const resolved = resolveRange(request, { zone: project.timezone, now });
   if ('problem' in resolved)
     throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
+  await requireTables(deps.db, project, selected);
   const nodes = [...project.datasets.values()];
   const ledger = await readLedger(deps.db, view, nodes);
   const result = planBackfill({

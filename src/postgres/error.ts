@@ -48,5 +48,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   connection_refused: 'is the database running, and does the url in sluice.yaml name the right host and port?',
   wrong_password: 'check the user and the password that the url in sluice.yaml resolves to',
   unknown_database: 'create the database, or correct its name in the url in sluice.yaml',
+  read_only:
+    'let the url in sluice.yaml name a primary, or set default_transaction_read_only = off for the role or database',
   no_permission: 'GRANT what is missing to the role that sluice connects as',
 };

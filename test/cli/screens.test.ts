@@ -76,8 +76,8 @@ carrier_7d   day      360      355      5           5  2013-01-01  2014-01-01   
 
 WHY
   flights_raw  [2013-01-01, 2014-01-01)  missing
-  carrier_7d  2013-01-05  reads flights_raw 2013-01-05
-  carrier_7d  [2013-01-06, 2014-01-01)  missing
+  carrier_7d   2013-01-05  reads flights_raw 2013-01-05
+  carrier_7d   [2013-01-06, 2014-01-01)  missing
 
 DDL, run before the first batch
   CREATE TABLE "analytics"."flights_raw" (

@@ -74,6 +74,9 @@ describe('classifyFault', () => {
     'Connection terminated unexpectedly': 'transient connection_lost',
     'Connection terminated': 'transient connection_lost',
     'Connection terminated due to connection timeout': 'transient connection_timeout',
+    // With the statement before it, as knex throws it.
+    'ROLLBACK - Client has encountered a connection error and is not queryable': 'transient connection_lost',
+    'insert into "sluice"."plans" ("a") values (?) - Connection terminated unexpectedly': 'transient connection_lost',
     'timeout expired': 'transient connection_timeout',
     'timeout exceeded when trying to connect': 'transient connection_timeout',
     'Knex: Timeout acquiring a connection. The pool is probably full. Are you missing a .transacting(trx) call?':

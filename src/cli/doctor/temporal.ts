@@ -1,4 +1,5 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
+import { typedIn } from '../../contracts/typed.js';
 import { scopeOf, type Project } from '../../project/project.js';
 import { standingAside } from '../../core/throttle/aside.js';
 import { ACTIVITY_QUEUE, sliceQueue } from '../../worker/limits.js';
@@ -94,7 +95,7 @@ async function checkQueues(connection: Connection, namespace: string, project: P
   ];
   const ours = queues.map(async ({ name, type }) => {
     const polled = await pollersOf(connection, namespace, name, type);
-    return judgeQueue(name, polled, { now, version: codeVersion() });
+    return judgeQueue(name, polled, { now, version: codeVersion(), environment: project.environment });
   });
   const theirs = [...callersOf(project)].map(async ([queue, datasets]) => {
     const { pollers } = await pollersOf(connection, namespace, queue, ACTIVITY_QUEUE);
@@ -146,9 +147,13 @@ export function judgeCallQueue(
 }
 
 /** Whether somebody serves a queue, with the code that this command is of. */
-export function judgeQueue(queue: string, polled: Polled, here: { now: number; version: string }): Check {
+export function judgeQueue(
+  queue: string,
+  polled: Polled,
+  here: { now: number; version: string; environment: string },
+): Check {
   const name = `queue ${queue}`;
-  const start = 'start one: sluice worker';
+  const start = `start one: ${typedIn(here.environment, 'sluice worker')}`;
   const pollers = polled.pollers.filter(({ polledAt }) => here.now - polledAt < POLLED_WITHIN_MS);
   const [first] = pollers;
   if (!first) return fail(name, 'no worker polls it', start);

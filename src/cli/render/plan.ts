@@ -11,6 +11,7 @@ import type { Line, Screen } from './text.js';
 
 /** Reasons shown for a dataset; `--json` has all. */
 const WHY_MAX = 4;
+const NAME_MAX = 24;
 
 const COLUMNS: readonly Column[] = [
   { title: 'DATASET', min: 12 },
@@ -74,42 +75,51 @@ function countLines({ datasets }: PlanDocument, screen: Screen): string[] {
 }
 
 function whyLines({ datasets }: PlanDocument, screen: Screen): string[] {
+  const named = aligned(datasets.filter(({ intervals }) => intervals.length > 0));
   const lines = datasets.flatMap(({ name, intervals }) => {
     const shown = intervals
       .slice(0, WHY_MAX)
-      .map((one) => joined([span(`  ${name}`, 'strong'), span(formatSpan(one)), span(one.why)]));
+      .map((one) => joined([span(named(name), 'strong'), span(formatSpan(one)), span(one.why)]));
     const left = intervals.length - shown.length;
-    return left > 0 ? [...shown, [span(`  ${name}  and ${plural(left, 'interval')} more`, 'faint')]] : shown;
+    return left > 0 ? [...shown, [span(`${named(name)}  and ${plural(left, 'interval')} more`, 'faint')]] : shown;
   });
   return titled('WHY', lines, screen);
 }
 
+/** Names as a column; one that is longer than most stands out of it, so that short ones need no wide gap. */
+function aligned(datasets: readonly { readonly name: string }[]): (name: string) => string {
+  const width = Math.min(NAME_MAX, Math.max(0, ...datasets.map(({ name }) => name.length)));
+  return (name) => `  ${name.padEnd(width)}`;
+}
+
 /** How many statements the partitions of a transform take: worth a line where there are several. */
 function statementLines({ datasets }: PlanDocument, screen: Screen): string[] {
-  const lines = datasets.flatMap(({ name, build, coalescing }): Line[] => {
-    if (build < 2 || coalescing === undefined) return [];
+  const several = datasets.filter(({ build, coalescing }) => build > 1 && coalescing !== undefined);
+  const named = aligned(several);
+  const lines = several.flatMap(({ name, coalescing }): Line[] => {
+    if (coalescing === undefined) return [];
     const how = coalescing.joined ? 'joined' : 'partition by partition';
     const told = `${how}: ${coalescing.reason}`;
-    const [first = '', ...more] = wrap(told, screen.width - name.length - 4);
+    const left = named(name).length + 2;
+    const [first = '', ...more] = wrap(told, screen.width - left);
     return [
-      joined([[span(`  ${name}`, 'strong')], span(first)]),
-      ...more.map((line): Line => [span(`  ${' '.repeat(name.length + 2)}${line}`)]),
+      joined([[span(named(name), 'strong')], span(first)]),
+      ...more.map((line): Line => [span(`${' '.repeat(left)}${line}`)]),
     ];
   });
   return titled('STATEMENTS, adjacent partitions joined or not', lines, screen);
 }
 
-/** DDL is shown whole: someone may have to approve it. */
+/** DDL is shown whole: someone may have to approve it. What several datasets need, as their schema, is said once. */
 function ddlLines({ datasets }: PlanDocument, screen: Screen): string[] {
-  const lines = datasets.flatMap(({ ddl }) =>
-    ddl.flatMap((statement) =>
-      statement.split('\n').flatMap((row) => {
-        const indent = /^ */.exec(row)?.[0].slice(0, 12) ?? '';
-        return wrap(row, screen.width - 4 - indent.length).map((part, index) => [
-          span(`  ${indent}${index > 0 ? '  ' : ''}${part}`),
-        ]);
-      }),
-    ),
+  const statements = new Set(datasets.flatMap(({ ddl }) => ddl));
+  const lines = [...statements].flatMap((statement) =>
+    statement.split('\n').flatMap((row) => {
+      const indent = /^ */.exec(row)?.[0].slice(0, 12) ?? '';
+      return wrap(row, screen.width - 4 - indent.length).map((part, index) => [
+        span(`  ${indent}${index > 0 ? '  ' : ''}${part}`),
+      ]);
+    }),
   );
   return titled('DDL, run before the first batch', lines, screen);
 }

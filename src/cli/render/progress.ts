@@ -6,7 +6,7 @@
  */
 import { ENDED } from '../../contracts/status.js';
 import type { BackfillStatus, DatasetState, DatasetStatus } from '../../contracts/status.js';
-import { datasetLines, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
+import { datasetLines, failedTitle, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
 import type { DatasetFailure } from './backfill.js';
 import { formatCount, plural } from './format.js';
 import type { RateMeter } from './rate.js';
@@ -83,7 +83,7 @@ function failureLines(
   screen: Screen,
 ): string[] {
   if (room < 2 || failures.length === 0) return [];
-  const title = paint([span(`FAILED ${plural(partitions.failed, 'partition')}`, 'bad')], screen);
+  const title = paint([failedTitle(partitions.failed)], screen);
   const count = Math.max(
     failures.length,
     datasets.reduce((sum, one) => sum + one.failureCount, 0),

@@ -1,6 +1,6 @@
 /** `status`: one backfill, all of it, once. */
 import type { BackfillStatus } from '../../contracts/status.js';
-import { datasetLines, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
+import { datasetLines, failedTitle, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
 import { plural } from './format.js';
 import { paint, span, wrap } from './text.js';
 import type { Screen } from './text.js';
@@ -25,7 +25,7 @@ function failureLines(status: BackfillStatus, screen: Screen): string[] {
   const failures = failuresOf(status);
   if (failures.length === 0) return [];
   const left = status.datasets.reduce((sum, one) => sum + Math.max(0, one.failureCount - one.failures.length), 0);
-  const title = paint([span(`FAILED ${plural(status.partitions.failed, 'partition')}`, 'bad')], screen);
+  const title = paint([failedTitle(status.partitions.failed)], screen);
   const lines = failures.flatMap((one) => [
     paint(failureLine(one), screen),
     ...wrap(one.failure.message, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen)),
