@@ -333,6 +333,8 @@ describe('--json: one document on stdout from every verb', () => {
     [['status'], 0],
     [['status', 'twice'], 0],
     [['status', 'unheard_of'], 2],
+    [['advise', 'twice'], 0],
+    [['advise', 'unheard_of'], 2],
     [['watch', 'twice'], 3],
     [['watch', 'unheard_of'], 2],
     [['why', 'twice', '2024-01-03'], 0],
@@ -383,7 +385,7 @@ describe('--json: one document on stdout from every verb', () => {
         /^ {2}(.*),$/gm,
       ),
     ].flatMap(([, line = '']) => line.split(', '));
-    assert.equal(verbs.length, 23);
+    assert.equal(verbs.length, 24);
     for (const verb of verbs) assert.match((await stack.sluice([verb, '--help'])).out, /--json/);
   });
 });

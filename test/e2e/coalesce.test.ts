@@ -56,8 +56,8 @@ test('the plan says of each transform whether its partitions are joined, and why
     ['width_auto', false, 'parameter'],
   ]);
   const { out } = await stack.sluice(['plan', ...RANGE]);
-  assert.match(out, /width_auto {2}partition by partition: :start or :end is used elsewhere/);
-  assert.match(out, /together {2}joined: no row depends on another partition/);
+  assert.match(out, /width_auto +partition by partition: :start or :end is used elsewhere/);
+  assert.match(out, /together +joined: no row depends on another partition/);
 });
 
 test('rows, counts and digests are those of the partitions one by one', async () => {

@@ -110,21 +110,25 @@ test('who calls itself sluice and does not ask is counted as ours; if others wai
   const stubborn = (async () => {
     while (!stop.signal.aborted) await rogue.query('SELECT pg_sleep(60)').catch(() => undefined);
   })();
-  await eventually('it is counted', async () => {
-    const { rows } = await warehouse.query<{ n: number }>(
-      `SELECT (readings->'ours'->>'value')::int AS n FROM sluice.governors`,
-    );
-    return Number(rows[0]?.n) >= 1;
-  });
-  const waiter = await stack.connect('warehouse');
-  const waiting = waiter.query('SELECT pg_advisory_lock(77)').catch(() => undefined);
-  await says('critical', 'blocked', /all work was cancelled/);
-  await eventually('nothing of ours runs', async () => {
-    const n = `SELECT count(*) AS n FROM pg_stat_activity WHERE application_name ~ '^sluice/[0-9]+/.*brief$' AND state = 'active'`;
-    return (await numberOf(warehouse, n)) === 0;
-  });
-  stop.abort();
-  await rogue.end();
+  let waiting: Promise<unknown> | undefined;
+  try {
+    await eventually('it is counted', async () => {
+      const { rows } = await warehouse.query<{ n: number }>(
+        `SELECT (readings->'ours'->>'value')::float8 AS n FROM sluice.governors`,
+      );
+      return Number(rows[0]?.n) >= 1;
+    });
+    const waiter = await stack.connect('warehouse');
+    waiting = waiter.query('SELECT pg_advisory_lock(77)').catch(() => undefined);
+    await says('critical', 'blocked', /all work was cancelled/);
+    await eventually('nothing of ours runs', async () => {
+      const n = `SELECT count(*) AS n FROM pg_stat_activity WHERE application_name ~ '^sluice/[0-9]+/.*brief$' AND state = 'active'`;
+      return (await numberOf(warehouse, n)) === 0;
+    });
+  } finally {
+    stop.abort();
+    await rogue.end();
+  }
   await Promise.all([stubborn, waiting]);
   const { partitions } = await client.status('f');
   assert.equal(partitions.failed, 0);

@@ -71,7 +71,7 @@ test('what is read through a view is waited for, makes its readers stale, and is
   assert.deepEqual(whysOf(stale, 'two_days'), ['2024-01-03/2024-01-05 stale: inputs changed']);
   assert.match(
     why.out,
-    /Of what it read, raw 2024-01-03 changed since then[^]*└─ raw[^]*\n\nAdjacent partitions share a statement: /,
+    /Of\s[│ ]*what it read, raw 2024-01-03 changed since then[^]*└─ raw[^]*\n\nAdjacent partitions share a statement: /,
   );
   assert.deepEqual(rebuilt.leavesStale.map(({ dataset }) => dataset).sort(), ['seen', 'two_days']);
 });
