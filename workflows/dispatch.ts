@@ -89,11 +89,11 @@ export function mayDispatch(state: DatasetState): boolean {
   return !stopped(state) && inflight.size < limit;
 }
 
-/** What is held back for is over once the last of it is there. */
+/** What is held back for is over once the last of it is there; but while nobody passes, one slice is enough to ask. */
 function widthOf(state: DatasetState): number {
-  const { board, profile, width, rateLimited } = state;
+  const { board, profile, width, rateLimited, lacks } = state;
   const slots = slotsOf(state);
-  return !rateLimited && width < slots && isLast(board, profile, slots) ? slots : width;
+  return !rateLimited && lacks === null && width < slots && isLast(board, profile, slots) ? slots : width;
 }
 
 function stopped({ paused, finish, draining, board }: DatasetState): boolean {
