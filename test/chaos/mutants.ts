@@ -17,6 +17,7 @@ const SLICE = 'activities/slice.js';
 const BATCH = 'activities/batch.js';
 const PUBLISH = 'src/warehouse/postgres/publish.js';
 const LEASE = 'src/warehouse/postgres/lease.js';
+const STAGE = 'activities/stage.js';
 const BUNDLE = 'workflow-bundle.js';
 
 const LATE: Planned[] = [{ fault: 'the worker is cut off from Temporal, and works on', after: 0 }];
@@ -24,6 +25,8 @@ const VERY_LATE: Planned[] = [{ fault: 'the worker sleeps until the backfill is 
 const LOST: Planned[] = [1, 40, 120].map((after) => ({ fault: 'the answer to COMMIT is lost', after }));
 const SENT: Planned[] = [1, 40, 120].map((after) => ({ fault: 'a connection is cut once COMMIT is sent', after }));
 const KILLED: Planned[] = [20, 120].map((after) => ({ fault: 'kill -9 of the worker', after }));
+const STUCK: Planned[] = [{ fault: 'kill -9 of the worker, in the middle of a slice', after: 0 }];
+const BETWEEN: Planned[] = [{ fault: 'kill -9 of the worker between two chunks', after: 0 }];
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -158,9 +161,21 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     faults: [],
   },
+  // That it is left behind altogether is no bug: what no report mentions of a slice that has ended is ready again (`giveBack`).
   {
-    name: 'of a batch that is divided the second half is left behind',
-    edits: [['src/core/slice/failing.js', '[middle, hi],', '[middle, middle + 1],']],
+    name: 'of a batch that is divided the second half counts as done',
+    edits: [
+      [
+        'src/core/slice/failing.js',
+        'import { halt, markFailed, release }',
+        'import { halt, markDone, markFailed, release }',
+      ],
+      [
+        'src/core/slice/failing.js',
+        'release(board, decision.halves);',
+        'release(board, [decision.halves[0]]); markDone(board, [decision.halves[1]]); decision.halves.pop();',
+      ],
+    ],
     faults: [],
   },
   {
@@ -173,6 +188,108 @@ export const MUTANTS: readonly Mutant[] = [
         'CODE.ready && before.length >= 0',
       ],
     ],
+    faults: [],
+  },
+  {
+    name: 'a later attempt believes the heartbeat of the one before, which spoke before it committed',
+    edits: [
+      [
+        SLICE,
+        'setInterval(() => context.heartbeat(), HEARTBEAT_MS)',
+        'setInterval(() => context.heartbeat(context.said), HEARTBEAT_MS)',
+      ],
+      [
+        SLICE,
+        'for (const span of input.batches) {',
+        `for (const span of input.batches) {
+          if (begun < (Context.current().info.heartbeatDetails ?? 0)) { begun++; done.push({ span: [...span], rows: 0, ms: 0, skipped: true }); continue; }
+          Context.current().said = begun + 1;`,
+      ],
+    ],
+    faults: STUCK,
+  },
+  {
+    name: 'a later attempt goes on one chunk too far',
+    edits: [
+      [
+        STAGE,
+        'left: [...staging.chunks]',
+        'left: staging.chunks.filter((c) => who.attempt === 1 || c !== staging.chunks.find((o) => o.rows === null))',
+      ],
+    ],
+    faults: BETWEEN,
+  },
+  {
+    name: 'a chunk that is read again is added to what was read of it',
+    edits: [
+      ['src/warehouse/postgres/chunks.js', '`DROP TABLE IF EXISTS ${quoteTable(chunk)}`', "'SELECT 1'"],
+      [
+        'src/warehouse/postgres/chunks.js',
+        'name: `${table.name}_${n}` }',
+        'name: `${table.name}_${n}_${who.attempt}` }',
+      ],
+      [
+        'src/source/postgres/chunks.js',
+        'export async function isUnchanged(',
+        'export async function isUnchanged() { return false; } async function unused(',
+      ],
+    ],
+    faults: BETWEEN,
+  },
+  {
+    name: 'what any backfill before has published of an input counts as done',
+    edits: [
+      ['activities/load-dataset.js', 'dataset = ? AND epoch = ? AND', 'dataset = ? AND ?::bigint IS NOT NULL AND'],
+    ],
+    faults: [],
+  },
+  {
+    name: 'a partition starts when one of its inputs is done',
+    edits: [['src/core/slice/upstream.js', 'among(done, lo, hi) === hi - lo', 'among(done, lo, hi) > 0']],
+    faults: [],
+  },
+  {
+    name: 'a batch whose connection was lost counts as published',
+    edits: [
+      [
+        SLICE,
+        'const fault = faultOfBatch(error, dataset);',
+        `const fault = faultOfBatch(error, dataset);
+        if (['connection_lost', 'server_shutdown'].includes(fault.code)) return { span: [...span], rows: 0, ms: 0, skipped: true };`,
+      ],
+    ],
+    faults: [1, 30, 60, 90].map((after) => ({ fault: 'all sessions are ended', after })),
+  },
+  {
+    name: 'each try of a call has a key of its own',
+    edits: [
+      [
+        'activities/call.js',
+        'partition.end, version, backfillId]',
+        'partition.end, version, backfillId, Math.random()]',
+      ],
+    ],
+    faults: [],
+  },
+  {
+    name: 'merge leaves the rows that are there',
+    edits: [['src/warehouse/postgres/staging.js', 'DO UPDATE SET ${set}`', 'DO NOTHING`']],
+    faults: [],
+  },
+  {
+    name: 'the ledger keeps the digest of the first publish',
+    edits: [
+      [
+        'src/warehouse/postgres/ledger.js',
+        'rows = excluded.rows, digest = excluded.digest,',
+        'rows = excluded.rows, digest = p.digest,',
+      ],
+    ],
+    faults: [],
+  },
+  {
+    name: 'a backfill that ends keeps what it held',
+    edits: [['activities/control-activities.js', 'await release(deps.db, ref.workflowId);', '']],
     faults: [],
   },
 ];
