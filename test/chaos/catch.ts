@@ -1,7 +1,8 @@
 /** Each planted bug is built with until it is told from the real build. */
 import { rmSync } from 'node:fs';
 import { compare, onLanes, openCampaign, type Campaign } from './campaign.js';
-import { MUTANTS, plant, type Mutant } from './mutants.js';
+import { MUTANTS } from './mutants.js';
+import { plant, type Mutant } from './plant.js';
 import { openTrack } from './run.js';
 import type { Lane } from './servers.js';
 

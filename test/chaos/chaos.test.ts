@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { compare, openCampaign, type Campaign } from './campaign.js';
 import type { Planned } from './faults.js';
-import { misplaced, MUTANTS } from './mutants.js';
+import { MUTANTS } from './mutants.js';
+import { misplaced } from './plant.js';
 import { openTrack } from './run.js';
 import type { Lane } from './servers.js';
 

@@ -1,24 +1,12 @@
-/** Planted bugs: copies of the build with one thing wrong, each of which the harness must tell from the real one. */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+/** Bugs to be planted, each of which the harness must tell from the real build. */
 import type { Planned } from './faults.js';
-import { DIST } from './workers.js';
-
-export interface Mutant {
-  readonly name: string;
-  /** In the build, exactly once: a bug that cannot be planted any more must be planted anew. */
-  readonly edits: readonly (readonly [file: string, from: string, to: string])[];
-  /** What has to happen for it to show; nothing: it shows by itself. */
-  readonly faults: readonly Planned[];
-}
+import type { Mutant } from './plant.js';
 
 const SLICE = 'activities/slice.js';
 const BATCH = 'activities/batch.js';
 const PUBLISH = 'src/warehouse/postgres/publish.js';
 const LEASE = 'src/warehouse/postgres/lease.js';
 const STAGE = 'activities/stage.js';
-const BUNDLE = 'workflow-bundle.js';
 
 const LATE: Planned[] = [{ fault: 'the worker is cut off from Temporal, and works on', after: 0 }];
 const VERY_LATE: Planned[] = [{ fault: 'the worker sleeps until the backfill is over, and wakes up alone', after: 0 }];
@@ -293,34 +281,3 @@ export const MUTANTS: readonly Mutant[] = [
     faults: [],
   },
 ];
-
-/** What of it can't be planted: each edit has its place exactly once in the build. */
-export function misplaced({ edits }: Mutant): string[] {
-  return edits
-    .filter(([file, from]) => readFileSync(join(DIST, file), 'utf8').split(from).length !== 2)
-    .map(([file, from]) => `${file}: ${from}`);
-}
-
-/** Plants it in a copy of the build, which Node takes for part of the package. Returns the copy's folder. */
-export async function plant({ name, edits }: Mutant): Promise<string> {
-  const folder = join(DIST, 'mutants', name.replace(/\W+/g, '-'));
-  rmSync(folder, { recursive: true, force: true });
-  for (const part of ['src', 'workflows', 'activities', BUNDLE]) {
-    cpSync(join(DIST, part), join(folder, part), { recursive: true });
-  }
-  for (const [file, from, to] of edits) {
-    const text = readFileSync(join(folder, file), 'utf8');
-    const found = text.split(from).length - 1;
-    if (found !== 1) throw new Error(`${name}: ${found} times in ${file}: ${from}`);
-    writeFileSync(
-      join(folder, file),
-      text.replace(from, () => to),
-    );
-  }
-  if (edits.some(([file]) => /^(workflows|src\/core)\//.test(file))) {
-    const workflowsPath = join(folder, 'workflows/index.js');
-    const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-    writeFileSync(join(folder, BUNDLE), code);
-  }
-  return folder;
-}
