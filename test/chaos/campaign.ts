@@ -2,6 +2,7 @@ import { random } from '../support/random.js';
 import { startCallee, type Callee } from './calls.js';
 import { chooseFaults, type Planned } from './faults.js';
 import { differences, type Outcome } from './oracle.js';
+import { PARTS, type Part } from './project.js';
 import { openTrack, type Ran } from './run.js';
 import { startServers, type Lane, type Servers } from './servers.js';
 
@@ -20,7 +21,7 @@ export async function openCampaign(builds = 3): Promise<Campaign & { lane: Lane 
   try {
     const callee = await startCallee(servers.stack.dev.info().temporalAddress);
     const lane = await servers.lane();
-    const track = await openTrack(lane, callee, 'calm');
+    const track = await openTrack(lane, callee, { name: 'calm' });
     const calm: Ran[] = [];
     while (track.build() < builds) calm.push(await track.run());
     await track.stop();
@@ -39,8 +40,8 @@ export async function openCampaign(builds = 3): Promise<Campaign & { lane: Lane 
  * Where a build is not what it is without faults; empty where it is the same. Nothing of an outcome hangs on a project's name.
  * @param build - how often the project was built before
  */
-export function compare(calm: readonly Ran[], build: number, found: Outcome): string[] {
-  return differences(calm[build === 0 ? 0 : 2 - (build % 2)]?.outcome ?? {}, found);
+export function compare(calm: readonly Ran[], build: number, found: Outcome, part: Part = 'all'): string[] {
+  return differences(calm[build === 0 ? 0 : 2 - (build % 2)]?.outcome ?? {}, found, PARTS[part]);
 }
 
 /** The faults of a seed, and the choices that are left to them. */

@@ -23,7 +23,7 @@ const DOSE: readonly Planned[] = [
 
 test('lost answers, cut connections, PostgreSQL stopped at once: tables and ledger end as without faults', async () => {
   const { lane, callee, calm } = campaign;
-  const track = await openTrack(lane, callee, 'dose');
+  const track = await openTrack(lane, callee, { name: 'dose' });
   const ran = await track.run({ faults: DOSE }).finally(() => track.stop());
   assert.deepEqual(compare(calm, 0, ran.outcome), []);
   // Without these it would have been a run like any other.

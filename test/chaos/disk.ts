@@ -29,6 +29,7 @@ export async function mountDisk(postgresUrl: string, database: string): Promise<
   const { uid, gid } = await postgresUser();
   if (uid !== undefined && gid !== undefined) chownSync(data, uid, gid);
   const client = new pg.Client({ connectionString: `${postgresUrl}/postgres` });
+  client.on('error', () => undefined);
   await client.connect();
   await client.query(`CREATE TABLESPACE ${database} LOCATION '${data}'`);
   await client.query(`CREATE DATABASE ${database} TABLESPACE ${database}`);

@@ -78,7 +78,7 @@ async function onProject(
   name: string,
   work: (lab: Lab) => Promise<void>,
 ): Promise<void> {
-  const track = await openTrack(lane, callee, name);
+  const track = await openTrack(lane, callee, { name });
   const client = await BackfillClient.connect({ address: lane.stack.dev.info().temporalAddress, project: name });
   try {
     await track.run();

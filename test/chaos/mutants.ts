@@ -10,30 +10,34 @@ const STAGE = 'activities/stage.js';
 
 const LATE: Planned[] = [{ fault: 'the worker is cut off from Temporal, and works on', after: 0 }];
 const VERY_LATE: Planned[] = [{ fault: 'the worker sleeps until the backfill is over, and wakes up alone', after: 0 }];
-const LOST: Planned[] = [1, 40, 120].map((after) => ({ fault: 'the answer to COMMIT is lost', after }));
-const SENT: Planned[] = [1, 40, 120].map((after) => ({ fault: 'a connection is cut once COMMIT is sent', after }));
-const KILLED: Planned[] = [20, 120].map((after) => ({ fault: 'kill -9 of the worker', after }));
+const LOST: Planned[] = [1, 20, 40].map((after) => ({ fault: 'the answer to COMMIT is lost', after }));
+const SENT: Planned[] = [1, 20, 40].map((after) => ({ fault: 'a connection is cut once COMMIT is sent', after }));
+const KILLED: Planned[] = [3, 25].map((after) => ({ fault: 'kill -9 of the worker', after }));
 const STUCK: Planned[] = [{ fault: 'kill -9 of the worker, in the middle of a slice', after: 0 }];
 const BETWEEN: Planned[] = [{ fault: 'kill -9 of the worker between two chunks', after: 0 }];
 
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no fence: whoever is overtaken publishes all the same',
+    part: 'moves',
     edits: [[PUBLISH, 'if (held.rowCount !== 1)', 'if (held.rowCount === -1)']],
     faults: LATE,
   },
   {
     name: 'the fence looks at the backfill, not at the attempt',
+    part: 'moves',
     edits: [[PUBLISH, 'l.slice = $3 AND l.attempt = $4 AND', 'l.slice = $3 AND $4::int IS NOT NULL AND']],
     faults: LATE,
   },
   {
     name: 'a lease that overlaps is not taken away',
+    part: 'moves',
     edits: [[LEASE, 'l.lo < b.hi AND b.lo < l.hi', 'l.lo = b.lo + 1000000 AND b.lo < l.hi']],
     faults: LATE,
   },
   {
     name: 'a zombie of a backfill that has ended is let in',
+    part: 'moves',
     edits: [
       [PUBLISH, 'if (held.rowCount !== 1)', 'if (held.rowCount === -1)'],
       ['src/warehouse/postgres/gate.js', 'if (row.fenced)', 'if (row.fenced && false)'],
@@ -47,11 +51,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'COMMIT is done again when its answer is lost',
+    part: 'merges',
     edits: [[SLICE, 'partitions.every(({ start }) => ours.has(start))', 'partitions.every(() => ours.size < 0)']],
     faults: LOST,
   },
   {
     name: 'the ledger is written after the transaction',
+    part: 'merges',
     edits: [
       [
         BATCH,
@@ -63,6 +69,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a later attempt leaves out the first batch of its slice',
+    part: 'moves',
     edits: [
       [
         SLICE,
@@ -74,6 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'published before, by whatever backfill, counts as done',
+    part: 'reads',
     edits: [
       [
         'src/warehouse/postgres/ledger.js',
@@ -85,16 +93,19 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: '> for >= where an interval begins',
+    part: 'reads',
     edits: [['src/postgres/time.js', '${column} >= ${boundOf(time, start)}', '${column} > ${boundOf(time, start)}']],
     faults: [],
   },
   {
     name: '<= for < where an interval ends',
+    part: 'reads',
     edits: [['src/postgres/time.js', '${column} < ${boundOf(time, end)}', '${column} <= ${boundOf(time, end)}']],
     faults: [],
   },
   {
     name: 'readers are told of a partition before it is committed',
+    part: 'reads',
     edits: [
       [
         'src/core/slice/board.js',
@@ -106,11 +117,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a partition that failed counts as done',
+    part: 'fails',
     edits: [['workflows/dispatch.js', 'fail(state, slice, failure);', 'markDone(state.board, [failure.span]);']],
     faults: [],
   },
   {
     name: 'of partitions that share a statement the first comes into the ledger',
+    part: 'reads',
     edits: [
       [
         BATCH,
@@ -122,21 +135,25 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a partition is not emptied before it is built again',
+    part: 'merges',
     edits: [[PUBLISH, 'WHERE ${where}`, bounds)', 'WHERE ${where} AND false`, bounds)']],
     faults: [],
   },
   {
     name: 'of a batch only the first partition is emptied',
+    part: 'merges',
     edits: [[PUBLISH, "partitions[hi - 1]?.end ?? ''", "partitions[lo]?.end ?? ''"]],
     faults: [],
   },
   {
     name: 'of a batch only the first partition is copied',
+    part: 'merges',
     edits: [[BATCH, 'for (const interval of partitions) {', 'for (const interval of partitions.slice(0, 1)) {']],
     faults: [],
   },
   {
     name: 'a row that moved stays where it was, too',
+    part: 'moves',
     edits: [
       ['src/warehouse/postgres/moves.js', 'WHERE ${elsewhere} RETURNING', 'WHERE ${elsewhere} AND false RETURNING'],
     ],
@@ -144,6 +161,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what a moved row left is not marked',
+    part: 'moves',
     edits: [
       ['src/warehouse/postgres/moves.js', "SET moved = true, digest = ''", 'SET moved = p.moved, digest = p.digest'],
     ],
@@ -152,6 +170,7 @@ export const MUTANTS: readonly Mutant[] = [
   // That it is left behind altogether is no bug: what no report mentions of a slice that has ended is ready again (`giveBack`).
   {
     name: 'of a batch that is divided the second half counts as done',
+    part: 'fails',
     edits: [
       [
         'src/core/slice/failing.js',
@@ -168,6 +187,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what reads itself is built in any order',
+    part: 'reads',
     edits: [
       ['src/core/slice/self.js', 'if (shown[i] === CODE.ready && lo < hi &&', 'if (lo > hi &&'],
       [
@@ -180,6 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a later attempt believes the heartbeat of the one before, which spoke before it committed',
+    part: 'moves',
     edits: [
       [
         SLICE,
@@ -198,6 +219,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a later attempt goes on one chunk too far',
+    part: 'moves',
     edits: [
       [
         STAGE,
@@ -209,6 +231,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a chunk that is read again is added to what was read of it',
+    part: 'moves',
     edits: [
       ['src/warehouse/postgres/chunks.js', '`DROP TABLE IF EXISTS ${quoteTable(chunk)}`', "'SELECT 1'"],
       [
@@ -226,6 +249,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what any backfill before has published of an input counts as done',
+    part: 'reads',
     edits: [
       ['activities/load-dataset.js', 'dataset = ? AND epoch = ? AND', 'dataset = ? AND ?::bigint IS NOT NULL AND'],
     ],
@@ -233,11 +257,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a partition starts when one of its inputs is done',
+    part: 'reads',
     edits: [['src/core/slice/upstream.js', 'among(done, lo, hi) === hi - lo', 'among(done, lo, hi) > 0']],
     faults: [],
   },
   {
     name: 'a batch whose connection was lost counts as published',
+    part: 'merges',
     edits: [
       [
         SLICE,
@@ -246,10 +272,11 @@ export const MUTANTS: readonly Mutant[] = [
         if (['connection_lost', 'server_shutdown'].includes(fault.code)) return { span: [...span], rows: 0, ms: 0, skipped: true };`,
       ],
     ],
-    faults: [1, 30, 60, 90].map((after) => ({ fault: 'all sessions are ended', after })),
+    faults: [1, 15, 30, 45].map((after) => ({ fault: 'all sessions are ended', after })),
   },
   {
     name: 'each try of a call has a key of its own',
+    part: 'fails',
     edits: [
       [
         'activities/call.js',
@@ -261,11 +288,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'merge leaves the rows that are there',
+    part: 'merges',
     edits: [['src/warehouse/postgres/staging.js', 'DO UPDATE SET ${set}`', 'DO NOTHING`']],
     faults: [],
   },
   {
     name: 'the ledger keeps the digest of the first publish',
+    part: 'reads',
     edits: [
       [
         'src/warehouse/postgres/ledger.js',
@@ -277,6 +306,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a backfill that ends keeps what it held',
+    part: 'merges',
     edits: [['activities/control-activities.js', 'await release(deps.db, ref.workflowId);', '']],
     faults: [],
   },

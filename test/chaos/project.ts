@@ -14,6 +14,16 @@ export const TABLES = [
   ...['daily', 'apart', 'merged', 'total', 'week', 'whole', 'through', 'ticks'],
 ];
 
+/** Parts of it, each with all that it reads: most runs are of one of them, for the whole takes three times as long. */
+export const PARTS: Readonly<Record<'moves' | 'merges' | 'fails' | 'reads' | 'all', readonly string[]>> = {
+  moves: ['ticks', 'moving', 'big'],
+  merges: ['events', 'lines', 'codes', 'merged', 'seen', 'through'],
+  fails: ['ticks', 'numbers', 'week', 'told'],
+  reads: ['events', 'daily', 'apart', 'total', 'whole'],
+  all: [...TABLES, 'seen', 'told'],
+};
+export type Part = keyof typeof PARTS;
+
 /** @param name - of the project, of its schema in the warehouse and, with `_src`, of that in the source */
 export function projectFiles(name: string): Record<string, string> {
   const source = `${name}_src`;

@@ -1,8 +1,11 @@
 /** The random campaign: runs with faults chosen by seeds, on lanes beside one another. */
 import { compare, describe, faultsOf, onLanes, openCampaign } from './campaign.js';
+import { PARTS, type Part } from './project.js';
 import { openTrack, type Ran, type Track } from './run.js';
 import { add, WANTED } from './sightings.js';
 import type { Lane } from './servers.js';
+
+const PART_NAMES = Object.keys(PARTS) as Part[];
 
 /** Builds of one project, before the next run begins a new one. */
 const BUILDS = 12;
@@ -26,26 +29,30 @@ export async function randomly({ runs, seed, lanes, until }: Long, say: (line: s
     const kinds: Record<string, number> = {};
     let [done, wrong] = [0, 0];
     const tracks = new Map<Lane, Track>();
+    const parts = new Map<Lane, Part>();
     const again = async (one: Lane): Promise<void> => {
       await tracks.get(one)?.stop();
       tracks.delete(one);
     };
     const work = async (one: Lane, number: number): Promise<void> => {
       const build = tracks.get(one)?.build() ?? 0;
-      const { faults, next } = faultsOf(number, calm[1]?.published ?? 0);
+      if (build === 0) parts.set(one, PART_NAMES[number % PART_NAMES.length] ?? 'all');
+      const part = parts.get(one) ?? 'all';
+      const partitions = (calm[1]?.published ?? 0) / (part === 'all' ? 1 : 4);
+      const { faults, next } = faultsOf(number, Math.floor(partitions));
       const carryOut = async (): Promise<Ran> => {
-        const track = tracks.get(one) ?? (await openTrack(one, callee, `chaos_${number}`));
+        const track = tracks.get(one) ?? (await openTrack(one, callee, { name: `chaos_${number}`, part }));
         tracks.set(one, track);
         return track.run({ faults, next });
       };
       const ran = await carryOut().catch(String);
-      const found = typeof ran === 'string' ? [ran] : compare(calm, build, ran.outcome);
+      const found = typeof ran === 'string' ? [ran] : compare(calm, build, ran.outcome, part);
       done++;
       if (found.length > 0) wrong++;
       if (typeof ran !== 'string') add(total, ran.seen);
       add(kinds, countOf(typeof ran === 'string' ? faults.map(({ fault }) => fault) : ran.happened));
       say(
-        `${number}, build ${build}: ${found.length === 0 ? 'identical' : 'DIFFERENT'}${secondsOf(ran)} (${describe(faults)})`,
+        `${number}, build ${build} of ${part}: ${found.length === 0 ? 'identical' : 'DIFFERENT'}${secondsOf(ran)} (${describe(faults)})`,
       );
       for (const line of found) say(`    ${line}`);
       if (found.length > 0 && typeof ran !== 'string' && process.env['CHAOS_LOG']) say(ran.said);

@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.js';
 import type { Callee } from './calls.js';
 import { FAULTS, type FaultName, type Planned, type Scene } from './faults.js';
 import { audit, outcomeOf, publishedBy, type Outcome } from './oracle.js';
-import { makeSource, mendWords, projectFiles, rangeOf, setSource } from './project.js';
+import { makeSource, mendWords, PARTS, projectFiles, rangeOf, setSource, type Part } from './project.js';
 import type { Lane } from './servers.js';
 import { sightings, type Sightings } from './sightings.js';
 import { startWorkers, type Workers } from './workers.js';
@@ -49,8 +49,17 @@ export interface Track {
   readonly stop: () => Promise<void>;
 }
 
-/** @param name - of the project: never used before on these servers */
-export async function openTrack(lane: Lane, callee: Callee, name: string, dist?: string): Promise<Track> {
+/** What a track is of. */
+export interface TrackOf {
+  /** Of the project: never used before on these servers. */
+  readonly name: string;
+  /** What of it is built. */
+  readonly part?: Part;
+  /** The build that the workers are of. */
+  readonly dist?: string;
+}
+
+export async function openTrack(lane: Lane, callee: Callee, { name, part = 'all', dist }: TrackOf): Promise<Track> {
   lane.stack.project(name, projectFiles(name));
   await lane.quietly(() => lane.on('ops', (ops) => makeSource(ops, name)));
   const workers = await startWorkers(lane, join(lane.stack.dir, name), dist);
@@ -59,7 +68,7 @@ export async function openTrack(lane: Lane, callee: Callee, name: string, dist?:
   let build = 0;
   return {
     build: () => build,
-    run: (how = {}) => carryOut({ lane, callee, name, workers, client, build: build++, ...how }),
+    run: (how = {}) => carryOut({ lane, callee, name, select: PARTS[part], workers, client, build: build++, ...how }),
     stop: async () => {
       lane.proxy.heal();
       lane.disk?.free();
@@ -73,13 +82,25 @@ interface Course extends Faulty {
   readonly lane: Lane;
   readonly callee: Callee;
   readonly name: string;
+  readonly select: readonly string[];
   readonly workers: Workers;
   readonly client: BackfillClient;
   readonly build: number;
 }
 
 async function carryOut(course: Course): Promise<Ran> {
-  const { lane, callee, name, workers, client, build, faults = [], next = () => 0, withinMs = ENDS_MS } = course;
+  const {
+    lane,
+    callee,
+    name,
+    select,
+    workers,
+    client,
+    build,
+    faults = [],
+    next = () => 0,
+    withinMs = ENDS_MS,
+  } = course;
   const began = Date.now();
   const from = workers.said().length;
   const said = (): string => workers.said().slice(from);
@@ -87,7 +108,7 @@ async function carryOut(course: Course): Promise<Ran> {
   try {
     await lane.quietly(async () => {
       await lane.on('ops', (ops) => setSource(ops, name, build));
-      await startBuild(lane, client, name, id, build);
+      await startBuild(course, id);
     });
     const progress = (): Promise<number> =>
       lane.on('warehouse', (warehouse) => publishedBy(warehouse, name, id)).catch(() => -1);
@@ -97,7 +118,7 @@ async function carryOut(course: Course): Promise<Ran> {
     lane.proxy.heal();
     await workers.endLeft();
     const outcome = await lane.quietly(async () => ({
-      ...(await outcomeOf(lane, client, name, id)),
+      ...(await outcomeOf(lane, client, { project: name, id, select })),
       calls: callee.keysOf(id),
     }));
     const seen = await lane.quietly(() =>
@@ -116,19 +137,13 @@ async function carryOut(course: Course): Promise<Ran> {
  * As any client of Temporal may start it. A workflow task that a killed worker had begun is given to another after 10 s, not after the minute
  * that a backfill of a thousand datasets may need: otherwise a campaign would wait most of its time.
  */
-async function startBuild(
-  lane: Lane,
-  client: BackfillClient,
-  project: string,
-  id: string,
-  build: number,
-): Promise<void> {
+async function startBuild({ lane, client, name: project, select, build }: Course, id: string): Promise<void> {
   const connection = await Connection.connect({ address: lane.stack.dev.info().temporalAddress });
   try {
     await new Client({ connection }).workflow.start('backfill', {
       workflowId: client.workflowId(id),
       taskQueue: 'sluice',
-      args: [{ project, ...rangeOf(build), rebuild: 'all' } satisfies BackfillInput],
+      args: [{ project, select: [...select], ...rangeOf(build), rebuild: 'all' } satisfies BackfillInput],
       workflowTaskTimeout: '10s',
     });
   } finally {

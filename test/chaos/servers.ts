@@ -41,6 +41,7 @@ export async function startServers(): Promise<Servers> {
   await restarts.restartTemporal([HISTORY]);
   const quiet = createQuiet();
   const lanes: Lane[] = [];
+  let next = 0;
   const stop = async (): Promise<void> => {
     for (const signal of SIGNALS) process.off(signal, stopped);
     for (const { workers, proxy } of lanes) {
@@ -55,7 +56,7 @@ export async function startServers(): Promise<Servers> {
   return {
     stack,
     lane: async () => {
-      const lane = await openLane(stack, lanes.length, restarts, quiet);
+      const lane = await openLane(stack, next++, restarts, quiet);
       lanes.push(lane);
       return lane;
     },

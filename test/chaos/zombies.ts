@@ -1,7 +1,9 @@
 /**
  * Zombies, many at once: slices of a worker that is cut off from Temporal while they are in the middle, and that wake up when others have their
- * work; or when their backfill is over and another one has built all of it again.
+ * work; or when their backfill is over and another one has built all of it again. Before their worker's own clock tells them, which
+ * it does 15 s after their last heartbeat: whoever was told is no zombie.
  */
+import { Connection, WorkflowClient } from '@temporalio/client';
 import { eventually } from '../support/eventually.js';
 import { openMany, RANGE, SLOTS, type Many } from './many.js';
 import type { Judge } from './proxy.js';
@@ -33,6 +35,12 @@ export async function zombies(rounds: number, say: (line: string) => void): Prom
   }
 }
 
+async function terminate({ stack }: Lane, workflowId: string): Promise<void> {
+  const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
+  await new WorkflowClient({ connection }).getHandle(workflowId).terminate();
+  await connection.close();
+}
+
 async function wake(
   lane: Lane,
   { client, workers, count }: Many,
@@ -57,12 +65,15 @@ async function wake(
   const zombies = new Set(stuck);
   const heal = await workers.cutOff();
   lane.proxy.judges.delete(judge);
-  let last = id;
-  await client.result(id);
+  const last = isOver ? `${id}-again` : id;
   if (isOver) {
-    last = `${id}-again`;
+    await terminate(lane, client.workflowId(id));
     await client.start({ ...RANGE, rebuild: 'all' }, { id: last });
     await client.result(last);
+  } else {
+    const taken =
+      'SELECT count(DISTINCT slice)::float8 AS n FROM audit.leases WHERE attempt = 2 AND epoch = (SELECT max(epoch) FROM audit.leases)';
+    await eventually('others have their leases', async () => (await count(taken)) >= zombies.size, SOON_MS);
   }
   // What is stuck finds its connections dead, and goes on with its next batch on others.
   lane.proxy.heal(judge);
@@ -72,8 +83,10 @@ async function wake(
     return new Set(slices).size;
   };
   await eventually('all of them are fenced', () => fenced() >= zombies.size, 60_000).catch(() => undefined);
+  await client.result(last);
   heal();
   await workers.endLeft();
+  if (fenced() < zombies.size && process.env['CHAOS_LOG']) process.stdout.write(workers.said().slice(from));
   const wrong = await count(
     `SELECT ((SELECT count(*) FROM sluice.partitions WHERE project = 'zombies' AND backfill_id <> $1)
        + (SELECT count(*) FROM (SELECT FROM audit.published WHERE project = 'zombies' AND backfill_id IN ($1, $2)
