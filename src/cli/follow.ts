@@ -14,6 +14,9 @@ export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted:
 /** Between two looks at a backfill: each costs its worker and the server 20 ms, which a machine that nobody watches keeps for the work. */
 const LOOK_MS = { live: 400, otherwise: 1_000 } as const;
 
+/** Silence that is worth a word. A look waits 2 s for its answer, and workers on a machine at ten times its load took that long, again and again. */
+const SILENT_MS = 10_000;
+
 export interface FollowOptions {
   /** `lines`: one document a line, as it changes; `last`: only the final one. */
   readonly json: 'lines' | 'last' | false;
@@ -31,7 +34,8 @@ export async function follow(
   const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
   const ended = endOf(session, id);
   const until = io.now() + timeoutMs;
-  let silent = false;
+  let answeredAt = io.now();
+  let said = false;
   let seen: BackfillStatus | undefined;
   const interrupted = io.interruptible();
   const letGo = new Promise((done) => {
@@ -39,10 +43,15 @@ export async function follow(
   });
   for (;;) {
     const status = await answerOf(session, id);
-    if (status === undefined && !silent)
-      io.err('no worker answers: the backfill waits for one. Start one: sluice worker\n');
-    silent = status === undefined;
+    if (status === undefined && !said && io.now() - answeredAt > SILENT_MS) {
+      io.err(
+        `no worker has answered for ${SILENT_MS / 1000} s: if none runs, start one with \`sluice worker\`; if they are busy, this goes on by itself\n`,
+      );
+      said = true;
+    }
     if (status !== undefined) {
+      answeredAt = io.now();
+      said = false;
       seen = status;
       show.next(status);
       if (ENDED.includes(status.state) || status.state === 'held') {
