@@ -33,7 +33,7 @@ export async function openAlternate<T extends { readonly client: PgClient }>(
   const against: string[] = [];
   for (const name of alternates) {
     try {
-      const opened = await deps.connecting.connect(name, () => open(name));
+      const opened = await deps.connecting.connect(name, () => open(name), true);
       await requireReplica(opened.client, identity, since).catch((error: unknown) => {
         opened.client.release(true);
         throw error;

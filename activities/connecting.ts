@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { SliceResult } from '../src/contracts/slice.js';
 import { formatInstant } from '../src/core/interval/interval.js';
-import { isUnanswered, type Fault } from '../src/core/fault.js';
+import { isOwn, isUnanswered, type Fault } from '../src/core/fault.js';
 import { answered, claim, failed, isClean, passes, restMs, type Breaker } from '../src/core/throttle/breaker.js';
 import { faultOf } from '../src/postgres/error.js';
 import type { Breakers, Changed, Told } from '../src/store/breakers.js';
@@ -31,10 +31,19 @@ export function waitsFor({ message, restMs }: UnansweredError): Pick<SliceResult
 export interface Connecting {
   /**
    * Connects, unless the breaker is open, and tells the breaker what came of it.
-   * @throws UnansweredError where nobody gets through; any other error of `connect` as it is
+   * @param instead - it is an alternate: nothing of this worker hangs on it
+   * @throws UnansweredError where nobody gets through, or only other workers do; any other error of `connect` as it is
    */
-  readonly connect: <T>(connection: string, connect: () => Promise<T>) => Promise<T>;
+  readonly connect: <T>(connection: string, connect: () => Promise<T>, instead?: boolean) => Promise<T>;
 }
+
+/** Leaves slices to other workers, for this one cannot use a connection. False: there are none, and it goes on as it is. */
+export type StandAside = (connection: string, fault: Fault) => Promise<boolean>;
+
+/** A server that is started again is back before this. */
+const ALONE_MS = 15_000;
+/** What is given back is begun by another worker. */
+const OTHERS_MS = 1_000;
 
 interface Deps {
   readonly db: Db;
@@ -43,6 +52,7 @@ interface Deps {
   readonly breakersOf: (connection: string) => Breakers;
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'outage'>;
+  readonly standAside: StandAside;
 }
 
 export function createConnecting(deps: Deps): Connecting {
@@ -56,7 +66,7 @@ export function createConnecting(deps: Deps): Connecting {
     }
   };
   return {
-    connect: async (connection, connect) => {
+    connect: async (connection, connect, instead = false) => {
       const breakers = breakersOf(connection);
       const { breaker, now } = await breakers.read(connection);
       const may = passes(breaker, now);
@@ -71,9 +81,20 @@ export function createConnecting(deps: Deps): Connecting {
         return result;
       } catch (error) {
         const fault = faultOf(error, connection === deps.warehouse ? 'warehouse' : 'source');
-        if (!isUnanswered(fault)) throw error;
+        if (!isUnanswered(fault)) {
+          if (instead || !isOwn(fault) || !(await deps.standAside(connection, fault))) throw error;
+          throw new UnansweredError(leftToOthers(connection, fault), OTHERS_MS, null);
+        }
         await told(connection, (before, at) => failed(before, at, fault.code));
-        throw unanswered(connection, await breakers.read(connection), fault);
+        const found = await breakers.read(connection);
+        // Of a source all workers know together; whether the warehouse is gone for all, this one cannot know.
+        if (
+          connection === deps.warehouse &&
+          found.breaker.state === 'open' &&
+          found.now - found.breaker.since > ALONE_MS
+        )
+          await deps.standAside(connection, fault);
+        throw unanswered(connection, found, fault);
       }
     },
   };
@@ -88,6 +109,10 @@ function unanswered(connection: string, { breaker, now }: Told, fault?: Fault): 
       ? `connection ${connection} does not answer (${why})`
       : `connection ${connection} has not answered since ${secondOf(since)} (${why}); it is tried again every ${pauseMs / 1000} s`;
   return new UnansweredError(message, restMs(breaker, now), state === 'closed' ? null : since);
+}
+
+function leftToOthers(connection: string, { code }: Fault): string {
+  return `a worker cannot use connection ${connection} (${code.replaceAll('_', ' ')}): it stands aside, and others carry on`;
 }
 
 /** People are told no fractions of it. */

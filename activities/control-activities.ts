@@ -7,7 +7,7 @@ import { resolveRange } from '../src/core/time/range.js';
 import { partitionsOf, type Run } from '../src/core/interval/runs.js';
 import type { Interval } from '../src/core/interval/interval.js';
 import { runsOfJson } from '../src/planning/json.js';
-import { backfillState, endBackfill } from '../src/store/backfills.js';
+import { backfillState, endBackfill, keepDatasets } from '../src/store/backfills.js';
 import { record, setControl } from '../src/store/control.js';
 import { planRequest } from '../src/planning/plan.js';
 import { planDocument } from '../src/planning/words.js';
@@ -54,6 +54,7 @@ export function createControlActivities(
     govern: (order) => closed(() => govern(deps, order)),
     orderWarehouse: ({ site, database, slots, actor, reason }) =>
       closed(() => placeOrder(deps.db, site, { connection: site.connection, database }, { slots, actor, reason })),
+    keepDatasets: ({ ref, from, datasets }) => closed(() => keepDatasets(deps.db, ref.workflowId, from, datasets)),
     closeBackfill: ({ ref, status }) =>
       closed(async () => {
         // In this order: a plan that is just being reserved sees that all is over, or has its reservation taken away.

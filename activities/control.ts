@@ -1,7 +1,7 @@
 import type { CallEnd } from '../src/contracts/call.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { PlanDocument } from '../src/contracts/plan.js';
-import type { BackfillStatus } from '../src/contracts/status.js';
+import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
 import type { DatasetOrder, LoadedDataset, Opened, PlannedRow, SkipMessage } from '../src/contracts/messages.js';
 import type { GovernedSite } from '../src/contracts/warehouse.js';
 import type { z } from 'zod';
@@ -81,4 +81,6 @@ export interface ControlActivities {
   cancelExecution: (order: { ref: ExecutionRef }) => Promise<void>;
   /** Ends the reservation, so that no attempt can publish any more, and keeps the final document. */
   closeBackfill: (order: { ref: ExecutionRef; status: BackfillStatus }) => Promise<void>;
+  /** More of the status that it was closed with: its datasets from number `from` on. */
+  keepDatasets: (order: { ref: ExecutionRef; from: number; datasets: readonly DatasetStatus[] }) => Promise<void>;
 }

@@ -2,6 +2,7 @@ export type { ControlActivities, GovernActivity, OrderActivity, PlanActivities }
 export type { SliceActivities } from './slice.js';
 export { createSliceActivities } from './slice.js';
 export { createControlActivities } from './control-activities.js';
-export { BUCKETS, createGauges, createMetrics } from './metrics.js';
+export { BUCKETS, createAsideGauge, createGauges, createMetrics } from './metrics.js';
+export type { StandAside } from './connecting.js';
 export { createConnecting } from './connecting.js';
 export type { ControlDeps, GovernDeps, SliceDeps } from './deps.js';

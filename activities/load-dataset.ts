@@ -1,7 +1,7 @@
 import { sleep } from '@temporalio/activity';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { LoadedDataset } from '../src/contracts/messages.js';
-import { countRuns, partitionsOf } from '../src/core/interval/runs.js';
+import { countRuns, ordinalsCovered } from '../src/core/interval/runs.js';
 import { BATCH_PARTITIONS_MAX } from '../src/core/slice/profile.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { readLimit, type InForce } from '../src/store/control.js';
@@ -67,33 +67,31 @@ function stagesItself({ name, edges, publish, enforcesKey }: StoredDataset): boo
   return (publish === 'merge' || enforcesKey === true) && edges.some(({ upstream }) => upstream === name);
 }
 
-/** Ordinals that this execution has published under the plan's version, and their rows. */
+/** Ordinals that this execution has published under the plan's version, and their rows. A row of the answer is a stretch without a gap: mostly one. */
 async function publishedSpans(
   deps: ControlDeps,
   ref: ExecutionRef,
   epoch: number,
   dataset: StoredDataset,
 ): Promise<{ spans: [number, number][]; rows: number }> {
-  const rows = await rowsOf<{ s: number; rows: number }>(
+  const stretches = await rowsOf<{ s: number; e: number; rows: number }>(
     deps.db,
-    `SELECT extract(epoch FROM starts_at)::float8 * 1000 AS s, rows::float8 AS rows FROM sluice.partitions
-     WHERE project = ? AND environment = ? AND dataset = ? AND epoch = ? AND version = ?`,
+    `WITH p AS (
+       SELECT starts_at, ends_at, rows, starts_at IS DISTINCT FROM lag(ends_at) OVER (ORDER BY starts_at) AS begins
+       FROM sluice.partitions WHERE project = ? AND environment = ? AND dataset = ? AND epoch = ? AND version = ?
+     ), numbered AS (SELECT *, count(*) FILTER (WHERE begins) OVER (ORDER BY starts_at) AS stretch FROM p)
+     SELECT extract(epoch FROM min(starts_at))::float8 * 1000 AS s, extract(epoch FROM max(ends_at))::float8 * 1000 AS e,
+       sum(rows)::float8 AS rows
+     FROM numbered GROUP BY stretch ORDER BY 1`,
     [ref.project, ref.environment, dataset.name, epoch, dataset.version],
   );
-  const published = new Map(rows.map((row) => [row.s, row.rows]));
-  const spans: [number, number][] = [];
-  let [ordinal, total] = [0, 0];
-  for (const { start } of partitionsOf(runsOfJson(dataset.runs))) {
-    const count = published.get(start);
-    if (count !== undefined) {
-      total += count;
-      const last = spans.at(-1);
-      if (last?.[1] === ordinal) last[1] = ordinal + 1;
-      else spans.push([ordinal, ordinal + 1]);
-    }
-    ordinal++;
-  }
-  return { spans, rows: total };
+  return {
+    spans: ordinalsCovered(
+      runsOfJson(dataset.runs),
+      stretches.map(({ s, e }) => ({ start: s, end: e })),
+    ),
+    rows: stretches.reduce((sum, { rows }) => sum + rows, 0),
+  };
 }
 
 /** A whole table is one partition, and a call is made for one. */

@@ -67,6 +67,19 @@ export function createMetrics(meter: MetricMeter): Metrics {
   };
 }
 
+/** Whether this worker stands aside. */
+export function createAsideGauge(meter: MetricMeter): (scope: Omit<MetricScope, 'dataset'>, aside: boolean) => void {
+  const gauge = meter.createGauge(
+    'sluice_worker_aside',
+    'int',
+    undefined,
+    '1 while this worker leaves slices to others',
+  );
+  return ({ project, environment }, aside) => {
+    gauge.set(aside ? 1 : 0, { project, environment });
+  };
+}
+
 /** What a governor shows of the connection that it keeps. */
 export interface GovernorGauges {
   /** null: this worker governs it no longer. */

@@ -1,5 +1,6 @@
 import { typedIn } from '../src/contracts/typed.js';
 import { RequestError } from '../src/contracts/errors.js';
+import { bytesOf, fewWarnings } from '../src/contracts/parts.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { Opened } from '../src/contracts/messages.js';
@@ -214,6 +215,10 @@ function heldBy(plan: StoredPlan): Held[] {
   );
 }
 
+/** Of an answer: at most 100 KB with all that it holds, of which names of datasets that are late may be 66 KB. */
+const OPENED_BYTES = 90_000;
+const WARNINGS_BYTES = 16_000;
+
 function opened(
   deps: ControlDeps,
   project: Project,
@@ -223,15 +228,15 @@ function opened(
   late: ReadonlySet<string>,
 ): Opened {
   const rows = rowsOfPlan(plan, costs, late);
+  const beside = { warnings: fewWarnings(plan.warnings, WARNINGS_BYTES), late: [...late] };
   return {
     kind: 'open',
     epoch,
     plan: plan.fingerprint,
     warehouse: project.warehouse,
     searchAttributes: deps.searchAttributes,
-    warnings: plan.warnings,
-    late: [...late],
+    ...beside,
     count: rows.length,
-    datasets: fitting(rows),
+    datasets: fitting(rows, OPENED_BYTES - bytesOf(beside)),
   };
 }

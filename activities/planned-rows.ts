@@ -1,3 +1,4 @@
+import { lengthWithin } from '../src/contracts/parts.js';
 import type { PlannedRow } from '../src/contracts/messages.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import { AT_RISK } from '../src/core/graph/freshness.js';
@@ -22,10 +23,8 @@ export async function plannedRows(
 }
 
 /** The first of them; at least one. */
-export function fitting(rows: readonly PlannedRow[]): PlannedRow[] {
-  let bytes = 0;
-  const beyond = rows.findIndex((row) => (bytes += Buffer.byteLength(JSON.stringify(row)) + 1) > BYTES_MAX);
-  return rows.slice(0, beyond < 0 ? rows.length : Math.max(1, beyond));
+export function fitting(rows: readonly PlannedRow[], bytesMax = BYTES_MAX): PlannedRow[] {
+  return rows.slice(0, Math.max(1, lengthWithin(rows, bytesMax)));
 }
 
 /** All datasets that a plan builds; the `late` ones go first. */

@@ -3,6 +3,8 @@ import type { StoredDataset } from '../src/contracts/plan.js';
 import type { CallBegun } from '../src/contracts/call.js';
 import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
 import { faultOf } from '../src/postgres/error.js';
+import { inOneFlight } from '../src/postgres/pipeline.js';
+import { giveTurn } from '../src/warehouse/postgres/gate.js';
 import { ledgerOf, type BatchInLedger } from '../src/warehouse/postgres/ledger.js';
 import { FencedError } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
@@ -114,7 +116,9 @@ async function carryOut(slice: Slice): Promise<Outcomes> {
         if (readsItself(dataset)) break;
       }
     }
-    await dropLease(await session.warehouse(), who, dataset.name);
+    const warehouse = await session.warehouse();
+    // Whoever waits for the turn need not wait for the rest of our farewell.
+    await inOneFlight(warehouse, [() => giveTurn(warehouse), () => dropLease(warehouse, who, dataset.name)]);
     return { ...result, yielded: null };
   } catch (error) {
     if (error instanceof YieldError) {

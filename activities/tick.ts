@@ -4,7 +4,7 @@ import { beginGovernor, judge } from '../src/core/throttle/judge.js';
 import type { Reading, Readings, Rules, Verdict } from '../src/core/throttle/types.js';
 import { windowAt } from '../src/core/throttle/windows.js';
 import type { Budget } from '../src/project/project.js';
-import { lawOf, queuesOf, writeTick, type Seat } from '../src/store/governors.js';
+import { clockOf, lawOf, queuesOf, writeTick, type Seat } from '../src/store/governors.js';
 import { orderOn } from '../src/store/orders.js';
 import { cancelOurs } from '../src/warehouse/postgres/sense.js';
 import type { Senser } from '../src/warehouse/postgres/senser.js';
@@ -19,6 +19,8 @@ export interface Governing {
 
 /** The workflow hears of another cause, of another number, of nothing new: each is some four events in its history. */
 const [TURN_MS, NUMBER_MS, REFRESH_MS] = [2_000, 5_000, 60_000];
+/** A worker whose clock is further from the warehouse's says so. */
+const SKEW_MS = 30_000;
 /** The law's own clock: after a pause of the process it must not make up for what it has not seen. */
 const TICK_MAX_MS = 5_000;
 
@@ -33,6 +35,11 @@ export async function createTicker(
   const { db, governing, log } = deps;
   const kept = GovernorStateJson.safeParse(await lawOf(db, seat.database));
   let law = kept.success ? kept.data : beginGovernor();
+  const skewMs = (await clockOf(db)) - deps.now();
+  if (Math.abs(skewMs) > SKEW_MS)
+    log.warn(
+      `this worker's clock is ${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'behind' : 'ahead of'} the warehouse's, by which windows open`,
+    );
   const rates = new Map<string, number | null>();
   let last = performance.now();
   let told = { words: '', slots: -1, at: -Infinity };
@@ -42,7 +49,7 @@ export async function createTicker(
     const now = performance.now();
     const order = await orderOn(db, seat.database);
     const rules = rulesOf(budget, order && { slots: order.slots, by: order.actor, reason: order.reason ?? '' });
-    const at = deps.now();
+    const at = deps.now() + skewMs;
     const judged = judge(law, readings, rules, at, Math.min(TICK_MAX_MS, now - last));
     law = judged.state;
     last = now;

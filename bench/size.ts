@@ -2,16 +2,17 @@
  * What grows with size: memory of the worker, histories, payloads and the answer to `status`, in one backfill through the command, a worker,
  * Temporal and PostgreSQL.
  *
- *     node --import tsx bench/size.ts DATASETS HOURS
+ *     node --import tsx bench/size.ts DATASETS HOURS [SECONDS]
  *
- * Chains of five hourly datasets with one row an hour, paused and resumed three times on the way. Given up after 210 s, with what there is.
+ * Chains of five hourly datasets with one row an hour, paused and resumed three times on the way. Given up after SECONDS (210), with what
+ * there is.
  */
 import { pathToFileURL } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ENDED, type BackfillStatus } from '../src/contracts/status.js';
 import { clientOf } from '../test/support/backfills.js';
 import type { Stack } from '../test/support/stack.js';
-import { peakMb, withStack } from './lib/engine.js';
+import { peakMb, residentMb, withStack } from './lib/engine.js';
 import { median } from './lib/figures.js';
 import { weigh } from './lib/histories.js';
 import { Client, Connection } from '@temporalio/client';
@@ -46,29 +47,51 @@ interface Watched {
   readonly status: BackfillStatus;
   /** ms of each query while it ran. */
   readonly queries: readonly number[];
-  /** Bytes of the largest status document. */
+  /** Queries that nobody answered in time. */
+  readonly unanswered: number;
+  /** Bytes of the largest status document, all parts together. */
   readonly documentBytes: number;
+  readonly samples: readonly Sample[];
 }
 
-/** A run is given up after this. */
-const GIVE_UP_MS = 210_000;
+/** What the worker held when so many partitions were done. */
+interface Sample {
+  readonly seconds: number;
+  readonly done: number;
+  readonly mb: number;
+}
+
+/** Points of the curve of memory that are told. */
+const SAMPLES = 20;
 
 /** Asks for the status, over and over, until the backfill has ended or is held; pauses and resumes it on the way. */
-async function watch(stack: Stack, id: string, pauses: number): Promise<Watched> {
+async function watch(
+  stack: Stack,
+  id: string,
+  { pauses, pid, giveUpMs }: { readonly pauses: number; readonly pid: number; readonly giveUpMs: number },
+): Promise<Watched> {
   const client = await clientOf(stack, 'size');
   const queries: number[] = [];
   let documentBytes = 0;
-  let paused = 0;
-  const until = performance.now() + GIVE_UP_MS;
+  let [paused, unanswered] = [0, 0];
+  const from = performance.now();
+  const samples: Sample[] = [];
   try {
     for (;;) {
       const began = performance.now();
-      const status = await client.status(id);
+      const answer = await client.status(id).catch((error: unknown) => error);
       queries.push(performance.now() - began);
+      if (!isStatus(answer)) {
+        unanswered++;
+        if (performance.now() > from + giveUpMs) throw answer;
+        continue;
+      }
+      const status = answer;
       documentBytes = Math.max(documentBytes, Buffer.byteLength(JSON.stringify(status)));
-      if (ENDED.includes(status.state) || status.state === 'held' || performance.now() > until)
-        return { status, queries, documentBytes };
       const { done, total } = status.partitions;
+      samples.push({ seconds: (performance.now() - from) / 1000, done, mb: residentMb(pid) });
+      if (ENDED.includes(status.state) || status.state === 'held' || performance.now() > from + giveUpMs)
+        return { status, queries, unanswered, documentBytes, samples };
       if (status.state === 'running' && paused < pauses && done >= (total * (paused + 1)) / (pauses + 2)) {
         paused++;
         await client.pause(id);
@@ -81,7 +104,11 @@ async function watch(stack: Stack, id: string, pauses: number): Promise<Watched>
   }
 }
 
-async function bench(stack: Stack, [datasets = '5', hours = '880']: readonly string[]): Promise<void> {
+function isStatus(answer: unknown): answer is BackfillStatus {
+  return typeof answer === 'object' && answer !== null && 'partitions' in answer;
+}
+
+async function bench(stack: Stack, [datasets = '5', hours = '880', giveUp = '210']: readonly string[]): Promise<void> {
   const project = stack.project('size', projectOf(Number(datasets)));
   await stack.url('size');
   const worker = await stack.worker(project);
@@ -92,7 +119,11 @@ async function bench(stack: Stack, [datasets = '5', hours = '880']: readonly str
   const idle = peakMb(worker.pid ?? 0);
   const began = performance.now();
   await demand(stack, ['backfill', ...range, '--id', 'b']);
-  const { status, queries, documentBytes } = await watch(stack, 'b', 3);
+  const { status, queries, unanswered, documentBytes, samples } = await watch(stack, 'b', {
+    pauses: 3,
+    pid: worker.pid ?? 0,
+    giveUpMs: Number(giveUp) * 1000,
+  });
   report('backfill', {
     state: status.state,
     partitions: status.partitions.total,
@@ -101,9 +132,15 @@ async function bench(stack: Stack, [datasets = '5', hours = '880']: readonly str
     idleMb: idle,
     peakMb: peakMb(worker.pid ?? 0),
     queryMs: median(queries),
-    queryMsMost: Math.max(...queries),
+    queryMs95: [...queries].sort((a, b) => a - b)[Math.floor(queries.length * 0.95)] ?? 0,
+    queryMsMost: queries.reduce((most, one) => Math.max(most, one), 0),
+    unanswered,
     documentBytes,
   });
+  for (let i = 1; i <= SAMPLES; i++) {
+    const sample = samples[Math.ceil((i * samples.length) / SAMPLES) - 1];
+    if (sample) report('memory', { ...sample });
+  }
   const shown = await timed(() => stack.sluice(['status', 'b', '-p', project, '--json']));
   report('status', { code: shown.value.code, ms: shown.ms, bytes: shown.value.out.length });
   await histories(stack, 'b');

@@ -13,6 +13,7 @@ import {
 import type { BackfillInput } from '../src/contracts/request.js';
 import { Opened, PlannedRow, type OpenPlan } from '../src/contracts/messages.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
+import { partOf, shortened } from '../src/contracts/parts.js';
 import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
 import { controlOf, lastingControlOf } from './proxies.js';
@@ -49,7 +50,7 @@ export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
     await showCancelled(run);
     throw new CancelledFailure('the backfill was cancelled');
   }
-  const document = documentOf(run);
+  const document = shortened(documentOf(run));
   if (run.state === 'failed') {
     throw ApplicationFailure.create({
       type: 'backfill_failed',
@@ -177,7 +178,9 @@ function hold(run: Run, refusal: string | undefined): void {
 
 function failureReason(run: Run): string {
   const { failed, blocked } = documentOf(run).partitions;
-  return `${failed} partitions failed, ${blocked} blocked by them`;
+  // A dataset that stops as a whole, for a missing table, has no partition that failed by itself.
+  if (failed === 0) return `${blocked} ${blocked === 1 ? 'partition' : 'partitions'} blocked`;
+  return `${failed} ${failed === 1 ? 'partition' : 'partitions'} failed, ${blocked} blocked by them`;
 }
 
 async function finishDatasets(run: Run): Promise<void> {
@@ -198,7 +201,20 @@ async function end(run: Run, state: 'completed' | 'failed' | 'cancelled', reason
   run.waiting = null;
   enter(run, state, reason);
   // What has ended so is not cancelled any more.
-  await CancellationScope.nonCancellable(() => lastingControlOf(ref).closeBackfill({ ref, status: documentOf(run) }));
+  await CancellationScope.nonCancellable(() => keep(run));
+}
+
+/** Closes it with its last status, and adds the datasets that one payload does not hold. */
+async function keep(run: Run, control = lastingControlOf(run.ref)): Promise<void> {
+  const { ref } = run;
+  const document = documentOf(run);
+  const first = partOf(document, 0);
+  await control.closeBackfill({ ref, status: first });
+  for (let from = first.datasets.length; from < document.datasets.length;) {
+    const { datasets } = partOf(document, from);
+    await control.keepDatasets({ ref, from, datasets });
+    from += datasets.length;
+  }
 }
 
 /** A request that was refused, or a fault of ours: the reservation goes, and the workflow fails with the cause. */
@@ -208,7 +224,7 @@ async function refuse(run: Run, error: unknown): Promise<never> {
   const cause = causeOf(error);
   enter(run, 'failed', cause.message);
   const taken = cause instanceof ApplicationFailure && cause.type === 'id_taken';
-  if (!taken) await controlOf(run.ref).closeBackfill({ ref: run.ref, status: documentOf(run) });
+  if (!taken) await keep(run, controlOf(run.ref));
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   throw cause instanceof ApplicationFailure ? cause : error;
 }

@@ -28,7 +28,6 @@ export async function startDatasets(run: Run): Promise<void> {
     const input = inputOf(run, opened, planned, urgency.get(planned.name) ?? USUAL);
     const values = {
       dataset: planned.name,
-      state: 'running',
       ...(planned.owner === undefined ? {} : { owner: planned.owner }),
     };
     const handle = await startChild(dataset, {

@@ -7,7 +7,7 @@ import { carryOut, decideFailure } from '../src/core/slice/failing.js';
 import { addFailure } from '../src/core/slice/failures.js';
 import { pick, type Slice } from '../src/core/slice/pick.js';
 import { observe } from '../src/core/slice/profile.js';
-import { adaptWidth, WIDTH_MIN, WIDEN_AFTER_MS } from '../src/core/slice/width.js';
+import { adaptWidth, isLast, WIDTH_MIN, WIDEN_AFTER_MS } from '../src/core/slice/width.js';
 import { countSpans, ordinalsOf } from '../src/core/slice/spans.js';
 import { isTooLong, lengthen, NO_STREAK, streakWords } from '../src/core/slice/streak.js';
 import { MESSAGE_MAX } from '../src/core/fault.js';
@@ -41,7 +41,7 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
     state.heardAt = Date.now();
   }
   const { probing } = state.streak;
-  const slots = probing ? 1 : Math.min(slotsOf(state), state.width);
+  const slots = probing ? 1 : Math.min(slotsOf(state), widthOf(state));
   while (mayDispatch(state)) {
     const slice = pick(
       state.board,
@@ -68,7 +68,8 @@ export function dispatch(input: DatasetInput, state: DatasetState): void {
 
 /** When one more slice may be in flight although none has ended: never, unless only the width holds back what is ready. */
 export function widensAt(state: DatasetState): number {
-  const { board, inflight, width, rateLimited, heardAt } = state;
+  const { board, inflight, rateLimited, heardAt } = state;
+  const width = widthOf(state);
   const narrow =
     !stopped(state) &&
     !rateLimited &&
@@ -81,10 +82,18 @@ export function widensAt(state: DatasetState): number {
 
 /** Whether another slice may begin now, if there is work for it. */
 export function mayDispatch(state: DatasetState): boolean {
-  const { inflight, width, rateLimited, board, streak } = state;
+  const { inflight, rateLimited, board, streak } = state;
+  const width = widthOf(state);
   const limit =
     board.self || streak.probing ? 1 : rateLimited ? width : Math.max(WIDTH_MIN, Math.min(slotsOf(state), width));
   return !stopped(state) && inflight.size < limit;
+}
+
+/** What is held back for is over once the last of it is there. */
+function widthOf(state: DatasetState): number {
+  const { board, profile, width, rateLimited } = state;
+  const slots = slotsOf(state);
+  return !rateLimited && width < slots && isLast(board, profile, slots) ? slots : width;
 }
 
 function stopped({ paused, finish, draining, board }: DatasetState): boolean {

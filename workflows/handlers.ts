@@ -1,5 +1,6 @@
 import { ApplicationFailure, setHandler } from '@temporalio/workflow';
-import { MESSAGES, Report, type MessageName, type MessageOf } from '../src/contracts/messages.js';
+import { MESSAGES, Report, StatusQuery, type MessageName, type MessageOf } from '../src/contracts/messages.js';
+import { few, partOf, shortened } from '../src/contracts/parts.js';
 import { ENDED } from '../src/contracts/status.js';
 import { toDatasets } from './children.js';
 import * as messages from './messages.js';
@@ -11,7 +12,17 @@ type Act<Name extends MessageName> = (run: Run, message: MessageOf<Name>) => Pro
 
 /** Serves the public messages, each as signal and as update, and the status query. */
 export function handleMessages(run: Run, cancelAll: () => void): void {
-  setHandler(messages.status, () => documentOf(run), { description: 'The document of `sluice status --json`.' });
+  setHandler(
+    messages.status,
+    (asked) => {
+      const { data } = StatusQuery.safeParse(asked);
+      return data ? partOf(documentOf(run), data.from) : shortened(documentOf(run));
+    },
+    {
+      description:
+        'The document of `sluice status --json`; of very many datasets, those that `{ "from": 0 }` begins with.',
+    },
+  );
   setHandler(
     messages.report,
     (told) => {
@@ -39,7 +50,7 @@ function serve<Name extends MessageName>(run: Run, name: Name, act: Act<Name>): 
     complaint: (input) => complaint(run, name, input),
     act: async (input) => {
       await act(run, read(name, input));
-      return documentOf(run);
+      return shortened(documentOf(run));
     },
   });
 }
@@ -57,7 +68,7 @@ function complaint(run: Run, name: MessageName, input: unknown): string | undefi
     return `backfill ${run.ref.backfillId} is ${run.state}: only a held one is retried`;
   const dataset = 'dataset' in parsed.data ? parsed.data.dataset : undefined;
   if (typeof dataset === 'string' && !run.names.includes(dataset))
-    return `backfill ${run.ref.backfillId} does not build ${dataset}: it builds ${run.names.join(', ')}`;
+    return `backfill ${run.ref.backfillId} does not build ${dataset}: it builds ${few(run.names)}`;
   if (name === 'pause' && run.state === 'held') return `backfill ${run.ref.backfillId} is held: nothing runs`;
   if (name === 'skip' && !run.opened) return `backfill ${run.ref.backfillId} is still planning`;
   if (name === 'pause' && run.paused) return `backfill ${run.ref.backfillId} is paused already`;

@@ -35,7 +35,7 @@ export const skip = message('skip', 'Partitions stay as they are, and so do thei
 export const adjust = message('adjust', 'Another priority or number of batches at work at once.');
 
 /** The document of `sluice status --json`. */
-export const status = defineQuery<BackfillStatus>('status');
+export const status = defineQuery<BackfillStatus, [part?: unknown]>('status');
 
 /** From a dataset to its backfill: where it stands. */
 export const report = defineSignal<[Report]>('report');

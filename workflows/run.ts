@@ -1,3 +1,4 @@
+import { listedFairly } from '../src/contracts/parts.js';
 import { typedIn } from '../src/contracts/typed.js';
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { OpenPlan, Report } from '../src/contracts/messages.js';
@@ -173,7 +174,7 @@ function lackOf({ state, told }: Run): BackfillStatus['waiting'] {
 }
 
 export function documentOf(run: Run): BackfillStatus {
-  const datasets = [...run.datasets.values()].map((one) => (run.paused ? pausedToo(one) : one));
+  const datasets = listedFairly([...run.datasets.values()].map((one) => (run.paused ? pausedToo(one) : one)));
   const sum = (of: (status: DatasetStatus) => number): number =>
     datasets.reduce((total, status) => total + of(status), 0);
   return {

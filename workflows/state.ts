@@ -1,3 +1,4 @@
+import { few } from '../src/contracts/parts.js';
 import { typedIn } from '../src/contracts/typed.js';
 import { LoadedDataset } from '../src/contracts/messages.js';
 import type { SliceResult } from '../src/contracts/slice.js';
@@ -124,12 +125,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
   const own = loaded.edges.find(({ upstream }) => upstream === dataset);
   const self = own ? expandAll(own.mapping) : null;
   const others = loaded.edges.filter((edge) => edge !== own);
-  const edges = others.map(({ upstream, mapping, upstreamCount }) => ({
-    upstream,
-    upstreamCount,
-    ...expandAll(mapping),
-  }));
-  const board = carry ? fromCarry(carry.board, total, edges, self) : createBoard(total, edges, self);
+  const board = carry ? fromCarry(carry.board, total, others, self) : createBoard(total, others, self);
   for (const { upstream, done } of loaded.upstreamDone)
     applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
   if (!carry) adopt(board, loaded.done);
@@ -282,5 +278,5 @@ function waitsFor(input: DatasetInput, state: DatasetState, ready: number): stri
   if (running > 0) return undefined;
   if (state.paused) return 'resume';
   if (ready > 0) return state.requeue.length > 0 ? 'its pause before another try' : 'its turn';
-  return input.needs.join(', ');
+  return few(input.needs);
 }

@@ -30,6 +30,16 @@ export async function withStack(work: (stack: Stack) => Promise<void>): Promise<
 
 /** Highest resident memory of a process so far, in MB (Linux). */
 export function peakMb(pid: number): number {
-  const [, kb = '0'] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kb) / 1024;
+  return statusMb(pid, 'VmHWM');
+}
+
+/** Resident memory of a process now, in MB (Linux). */
+export function residentMb(pid: number): number {
+  return statusMb(pid, 'VmRSS');
+}
+
+function statusMb(pid: number, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const line = status.split('\n').find((one) => one.startsWith(`${field}:`)) ?? '';
+  return Number(/\d+/.exec(line)?.[0] ?? 0) / 1024;
 }

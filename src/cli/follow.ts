@@ -30,6 +30,7 @@ export async function follow(
   id: string,
   { json, timeoutMs = Infinity }: FollowOptions,
 ): Promise<BackfillStatus | number> {
+  const { environment } = session.opened.project();
   const show = await shower(io, json, session);
   const lookMs = io.isTerminal && json === false ? LOOK_MS.live : LOOK_MS.otherwise;
   const ended = endOf(session, id);
@@ -45,7 +46,7 @@ export async function follow(
     const status = await answerOf(session, id);
     if (status === undefined && !said && io.now() - answeredAt > SILENT_MS) {
       io.err(
-        `no worker has answered for ${SILENT_MS / 1000} s: if none runs, start one with \`sluice worker\`; if they are busy, this goes on by itself\n`,
+        `no worker has answered for ${SILENT_MS / 1000} s: if none runs, start one with \`${sluice(['worker'], environment)}\`; if they are busy, this goes on by itself\n`,
       );
       said = true;
     }
@@ -63,7 +64,7 @@ export async function follow(
     if (over !== undefined) {
       const name = seen?.id ?? id;
       io.err(
-        `${interrupted.aborted ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: ${sluice(['watch', name], session.opened.project().environment)}\n`,
+        `${interrupted.aborted ? '\nlet go' : '--timeout has passed'}: backfill ${name} goes on. Look again: ${sluice(['watch', name], environment)}\n`,
       );
       if (seen !== undefined) show.unfinished(seen);
       return over;

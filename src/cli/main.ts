@@ -29,6 +29,11 @@ async function main(): Promise<number> {
     },
     now: () => Date.now(),
   };
+  // Whoever read our output is gone (`| head -1`): what follows a backfill lets go of it as at Ctrl-C, the rest ends as it would.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    interrupted.abort();
+  });
   const program = new Command('sluice')
     .description('A durable backfill engine for data warehouses, on Temporal')
     .version(packageVersion())
@@ -43,10 +48,25 @@ async function main(): Promise<number> {
     program.addCommand(command);
   }
   try {
+    requireFolder();
     await program.parseAsync(process.argv);
     return exitCode;
   } catch (error) {
     return report(io, error);
+  }
+}
+
+/** Every path is looked for from here. @throws RequestError no_folder */
+function requireFolder(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    throw new RequestError(
+      'no_folder',
+      'the folder that this was started in is no longer there',
+      'change to one that is',
+      { cause },
+    );
   }
 }
 
@@ -68,6 +88,7 @@ function reportUsage(io: Io, { exitCode, code, message }: CommanderError): numbe
     '`sluice --help` lists the verbs, `sluice <verb> --help` their options',
   );
   if (process.argv.includes('--json')) io.out(`${JSON.stringify(errorDocument(refused))}\n`);
+  else if (code !== 'commander.help') io.err(`  ${refused.remedy ?? ''}\n`);
   return refused.exitCode;
 }
 

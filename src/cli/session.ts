@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
-import { RequestError, SystemError } from '../contracts/errors.js';
+import { RequestError, SluiceError, SystemError } from '../contracts/errors.js';
+import { isUnanswered } from '../core/fault.js';
 import type { BackfillClient } from '../client/index.js';
 import type { BackfillStatus } from '../contracts/status.js';
+import { errorFacts, faultOf, isRefusedStatement, systemError } from '../postgres/error.js';
 import { scopeOf } from '../project/project.js';
 import { findBackfill } from '../store/backfills.js';
 import { openProject, type Opened } from '../worker/open.js';
@@ -44,14 +46,26 @@ export async function withProject<T>(
       status: async (id) => {
         const db = await opened.db();
         const row = (await findBackfill(db, workflowId(id))) ?? (await findBackfill(db, id));
-        if (row?.status) return row.status;
+        // One that has just ended may still be on its way here.
+        if (row?.status && row.status.leftOut === undefined) return row.status;
         return (await client()).status(id);
       },
     });
+  } catch (error) {
+    throw databaseError(error, opened.project().warehouse);
   } finally {
     await (await connected?.catch(() => undefined))?.close();
     await opened.close();
   }
+}
+
+/** What the store's database refused or broke off is the system's, unless the statement itself, which is ours, was at fault. */
+function databaseError(error: unknown, warehouse: string): unknown {
+  // What has a path is a file's, whose codes sockets have as well.
+  if (!(error instanceof Error) || error instanceof SluiceError || 'path' in error) return error;
+  const { sqlstate } = errorFacts(error);
+  const ofDatabase = sqlstate === undefined ? isUnanswered(faultOf(error, 'warehouse')) : !isRefusedStatement(sqlstate);
+  return ofDatabase ? systemError(error, warehouse) : error;
 }
 
 interface Connected {

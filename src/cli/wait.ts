@@ -1,4 +1,5 @@
 import { RequestError, SystemError } from '../contracts/errors.js';
+import { typedIn } from '../contracts/typed.js';
 import type { BackfillStatus } from '../contracts/status.js';
 import { scopeOf } from '../project/project.js';
 import type { Io } from './io.js';
@@ -18,6 +19,8 @@ const ANSWER_MS = 2_000;
 export async function untilPlanned(io: Io, session: Session, id: string): Promise<BackfillStatus> {
   const began = io.now();
   let said = false;
+  const typed = (command: string): string => `\`${typedIn(session.opened.project().environment, command)}\``;
+  const start = `start one with ${typed('sluice worker')} (or ${typed('sluice dev')})`;
   for (;;) {
     const status = await answerOf(session, id);
     if (status !== undefined && status.state !== 'planning') return refused(session, id, status);
@@ -26,8 +29,7 @@ export async function untilPlanned(io: Io, session: Session, id: string): Promis
     const takenUp = waited > SAY_MS && (await (await session.client()).isTakenUp(id));
     if (waited > SAY_MS && !(status !== undefined && takenUp)) {
       const queue = status === undefined ? 'sluice' : `sluice.${scopeName(session)}`;
-      if (!said)
-        io.err(`no worker answers on the queue ${queue} yet: start one with \`sluice worker\` (or \`sluice dev\`)\n`);
+      if (!said) io.err(`no worker answers on the queue ${queue} yet: ${start}\n`);
       said = true;
       // Of one with hundreds of datasets a worker may be too busy to answer: what somebody has taken up is not taken back.
       if (waited > GIVE_UP_MS && !takenUp) {
@@ -35,7 +37,7 @@ export async function untilPlanned(io: Io, session: Session, id: string): Promis
         throw new SystemError(
           'no_worker',
           `no worker answered on the queue ${queue} within 60 s; the start was taken back`,
-          'start one with `sluice worker` (or `sluice dev`), then try again',
+          `${start}, then try again`,
         );
       }
     }

@@ -7,6 +7,7 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { BackfillStatus, ENDED } from '../contracts/status.js';
+import { wholeOf } from '../contracts/parts.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
 import type { BackfillInput } from '../contracts/request.js';
@@ -113,7 +114,7 @@ export class BackfillClient {
     const [document, { status, closeTime }] = await this.#ask(id, (handle) =>
       Promise.all([handle.query('status'), handle.describe()]),
     );
-    const answer = BackfillStatus.parse(document);
+    const answer = await this.#whole(id, BackfillStatus.parse(document));
     if (isOpen(status.name) || ENDED.includes(answer.state)) return answer;
     // Terminated, or timed out: it had no time to say so itself.
     return {
@@ -172,7 +173,7 @@ export class BackfillClient {
   }
 
   /**
-   * Waits for the end. @returns the final status.
+   * Waits for the end. @returns the final status, as the history keeps it: where `leftOut` counts datasets, `status` has them.
    * @throws BackfillFailedError, BackfillCancelledError, RequestRefusedError, BackfillNotFoundError
    */
   async result(id: string): Promise<BackfillStatus> {
@@ -199,6 +200,13 @@ export class BackfillClient {
     await this.#own?.close();
   }
 
+  /** A status of very many datasets comes in parts: no payload is over 100 KB. */
+  #whole(id: string, status: BackfillStatus): Promise<BackfillStatus> {
+    return wholeOf(status, async (from) =>
+      BackfillStatus.parse(await this.#ask<unknown>(id, (handle) => handle.query('status', { from }))),
+    );
+  }
+
   /** One that was started by hand may have any workflow id: where `backfill/<scope>/<id>` is not known, `<id>` itself is asked. */
   #ask<T>(id: string, call: (handle: WorkflowHandle) => Promise<T>): Promise<T> {
     const { workflow } = this.#client;
@@ -223,7 +231,7 @@ export class BackfillClient {
         throw new MessageRefusedError(`backfill ${id} has ended: ${status.name.toLowerCase()}`, { cause: error });
       }
     };
-    return BackfillStatus.parse(await this.#ask(id, call));
+    return this.#whole(id, BackfillStatus.parse(await this.#ask(id, call)));
   }
 }
 

@@ -49,6 +49,9 @@ export type MessageOf<Name extends MessageName> = z.output<(typeof MESSAGES)[Nam
 /** A message as a caller writes it. */
 export type MessageInput<Name extends MessageName> = z.input<(typeof MESSAGES)[Name]>;
 
+/** What the `status` query may be asked: the part that begins with dataset number `from`. */
+export const StatusQuery = z.object({ from: z.int().min(0) });
+
 /** What a dataset tells its readers; the whole of it each time, because signals may arrive out of order. */
 export const NewsMessage = z.object({
   upstream: z.string(),

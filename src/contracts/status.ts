@@ -77,6 +77,8 @@ export const BackfillStatus = z.object({
   waiting: z.object({ for: z.string(), since: z.string(), next: z.string() }).nullable().default(null),
   warnings: z.array(PlanWarning),
   datasets: z.array(DatasetStatus),
+  /** Datasets that are not in this document, which would be too long with them: see `parts.ts`. */
+  leftOut: count.optional(),
   /** The plan being carried out; absent while planning. */
   plan: z.string().optional(),
   priority: z.int().optional(),

@@ -144,6 +144,7 @@ const BY_ERRNO = table({
   ENFILE: ['worker_files_exhausted', 'load'],
   ENOSPC: ['worker_disk_full', 'load'],
   CERT_HAS_EXPIRED: ['certificate_refused', 'fatal'],
+  CERT_NOT_YET_VALID: ['certificate_refused', 'fatal'], // most often a clock that is behind
   DEPTH_ZERO_SELF_SIGNED_CERT: ['certificate_refused', 'fatal'],
   SELF_SIGNED_CERT_IN_CHAIN: ['certificate_refused', 'fatal'],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['certificate_refused', 'fatal'],
@@ -181,6 +182,27 @@ const UNANSWERED: ReadonlySet<string> = new Set([
 /** Whether a connect that failed so says that the database is gone for now, and nothing of who asked. */
 export function isUnanswered({ code }: Fault): boolean {
   return UNANSWERED.has(code);
+}
+
+/** What a connect fails by where this worker lacks what others may have: its secrets, its certificates, its sockets. */
+const OWN: ReadonlySet<string> = new Set([
+  'wrong_password',
+  'login_refused',
+  'no_permission',
+  'unknown_database',
+  'certificate_refused',
+  'worker_ports_exhausted',
+  'worker_files_exhausted',
+  'unset_variable',
+  'bad_variable',
+  'unreadable_file',
+  'bad_url',
+  'unknown_connection',
+]);
+
+/** Whether a connect that failed so may say more of who asked than of the database. */
+export function isOwn({ code }: Fault): boolean {
+  return OWN.has(code);
 }
 
 /** Connections, logins, databases, statements, resources, locks, operators: their messages quote identifiers at most. */

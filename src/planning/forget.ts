@@ -1,5 +1,5 @@
 import { typedIn } from '../contracts/typed.js';
-import type { Interval } from '../core/interval/interval.js';
+import { formatInstant, type Interval } from '../core/interval/interval.js';
 import { systemError } from '../postgres/error.js';
 import type { Dataset } from '../project/project.js';
 import { record } from '../store/control.js';
@@ -35,10 +35,11 @@ export async function forgetInterval(
       detail: { ...change, from: sqlInstant(asked.start), to: sqlInstant(asked.end) },
     });
     const typed = (command: string): string => typedIn(scope.environment, command);
+    const range = rangeWords(asked);
     const again =
       dataset.body.kind === 'call'
-        ? `\`${typed(`sluice backfill ${name}`)}\` calls it again`
-        : `the rows stay in the table: \`${typed(`sluice adopt ${name}`)}\` takes them back, \`${typed(`sluice backfill ${name} --overwrite`)}\` replaces them`;
+        ? `\`${typed(`sluice backfill ${name}${range}`)}\` calls it again`
+        : `the rows stay in the table: \`${typed(`sluice adopt ${name}${range}`)}\` takes them back, \`${typed(`sluice backfill ${name}${range} --overwrite`)}\` replaces them`;
     return {
       ...change,
       notes: [
@@ -50,6 +51,15 @@ export async function forgetInterval(
   return db.transaction(forget).catch((error: unknown) => {
     throw systemError(error, project.warehouse);
   });
+}
+
+/** The interval as it is typed, with a space before it; nothing for all of time. */
+function rangeWords({ start, end }: Interval): string {
+  const words = [
+    ['--from', start],
+    ['--to', end],
+  ] as const;
+  return words.map(([option, at]) => (Number.isFinite(at) ? ` ${option} ${formatInstant(at)}` : '')).join('');
 }
 
 async function rowsIn(tx: Db, scope: Scope, dataset: string, { start, end }: Interval): Promise<number> {

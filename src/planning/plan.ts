@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
 import { RequestError } from '../contracts/errors.js';
 import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
@@ -6,7 +7,7 @@ import { select } from '../core/graph/select.js';
 import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
 import { countRuns } from '../core/interval/runs.js';
 import { normalize } from '../core/interval/set.js';
-import { planBackfill } from '../core/plan/plan.js';
+import { planSteps } from '../core/plan/plan.js';
 import type { LedgerRun, PlannedDataset, PlanResult } from '../core/plan/types.js';
 import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
@@ -15,6 +16,7 @@ import type { PlanningDeps } from './deps.js';
 import { deferredOf, viewOf, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
+import { requireTables } from './gone.js';
 import { runToJson } from './json.js';
 import { followViews } from './reads.js';
 import { readsOf } from './scan.js';
@@ -22,6 +24,20 @@ import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
 export type Exclude = ReadonlyMap<string, readonly Interval[]>;
+
+/** Work is carried on for so long before others of this process have their turn. */
+const TURN_MS = 20;
+
+/** Carries work out to its end, and lets whatever else this process does go on between its steps. */
+async function betweenOthers<Result>(steps: Iterator<undefined, Result, undefined>): Promise<Result> {
+  for (let until = performance.now() + TURN_MS; ;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (performance.now() < until) continue;
+    await setImmediate();
+    until = performance.now() + TURN_MS;
+  }
+}
 
 /**
  * Answers a request: what is built, why, and with which statements. Changes nothing.
@@ -40,17 +56,20 @@ export async function planRequest(
   const resolved = resolveRange(request, { zone: project.timezone, now });
   if ('problem' in resolved)
     throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
+  await requireTables(deps.db, project, selected);
   const nodes = [...project.datasets.values()];
   const ledger = await readLedger(deps.db, view, nodes);
-  const result = planBackfill({
-    nodes,
-    selected,
-    range: resolved.range,
-    rebuild: request.rebuild,
-    now,
-    exclude,
-    ledger,
-  });
+  const result = await betweenOthers(
+    planSteps({
+      nodes,
+      selected,
+      range: resolved.range,
+      rebuild: request.rebuild,
+      now,
+      exclude,
+      ledger,
+    }),
+  );
   refuse(view, request, result);
   const building = result.datasets.filter(({ runs }) => countRuns(runs) > 0);
   const windows = new Map(

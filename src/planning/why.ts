@@ -54,7 +54,7 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
   const environment = facts.environmentOf?.(dataset.name) ?? facts.environment;
   const where = environment === facts.environment ? '' : ` in ${environment}`;
   const by = row.backfillId === 'adopt' ? `Adopted${where}` : `Published${where} by backfill ${row.backfillId}`;
-  const what = `${by} at ${row.publishedAt}: ${row.rows} rows, definition ${row.version.slice(0, 8)}.`;
+  const what = `${by} at ${row.publishedAt}: ${row.rows} ${row.rows === 1 ? 'row' : 'rows'}, definition ${row.version.slice(0, 8)}.`;
   const held = holderOf(facts, dataset, row);
   // What it has published it goes on holding until it ends.
   const holder = held?.backfillId === row.backfillId ? undefined : held;

@@ -1,9 +1,12 @@
 import pg from 'pg';
 import { SystemError, RequestError } from '../contracts/errors.js';
-import { classifyFault, type Fault } from '../core/fault.js';
+import { classifyFault, MESSAGE_MAX, type Fault } from '../core/fault.js';
 
 /** What a driver error is, by the one error table (`core/fault.ts`). */
 export function faultOf(error: unknown, where: 'source' | 'warehouse'): Fault {
+  // What is wrong with the project or its secrets is so for every partition, and its words are ours.
+  if (error instanceof RequestError)
+    return { code: error.code, class: 'fatal', message: `${where}: ${error.message}`.slice(0, MESSAGE_MAX) };
   return classifyFault(errorFacts(error), where);
 }
 
@@ -45,5 +48,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   connection_refused: 'is the database running, and does the url in sluice.yaml name the right host and port?',
   wrong_password: 'check the user and the password that the url in sluice.yaml resolves to',
   unknown_database: 'create the database, or correct its name in the url in sluice.yaml',
+  read_only:
+    'let the url in sluice.yaml name a primary, or set default_transaction_read_only = off for the role or database',
   no_permission: 'GRANT what is missing to the role that sluice connects as',
 };

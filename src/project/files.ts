@@ -14,7 +14,7 @@ export async function readProjectFiles(dir: string): Promise<Record<string, stri
   const problems: Problem[] = [];
   const files: Record<string, string> = {};
   for (const path of paths) {
-    const bytes = await readFile(join(dir, path)).catch((cause: unknown) => {
+    const bytes = await readRegular(join(dir, path)).catch((cause: unknown) => {
       throw path === PROJECT_FILE ? noProject(dir, cause) : unreadable(path, cause);
     });
     try {
@@ -25,6 +25,12 @@ export async function readProjectFiles(dir: string): Promise<Record<string, stri
   }
   if (problems.length > 0) throw new ProjectError(problems);
   return files;
+}
+
+/** A pipe or a device would be waited for without an end. */
+async function readRegular(path: string): Promise<Buffer> {
+  if (!(await stat(path)).isFile()) throw new Error(`${path} is no regular file`);
+  return readFile(path);
 }
 
 function noProject(dir: string, cause: unknown): RequestError {
@@ -38,9 +44,14 @@ function noProject(dir: string, cause: unknown): RequestError {
 }
 
 function unreadable(path: string, cause: unknown): RequestError {
-  return new RequestError('unreadable_file', `cannot read ${path}`, 'it must be readable by whoever runs this', {
-    cause,
-  });
+  return new RequestError(
+    'unreadable_file',
+    `cannot read ${path}`,
+    'it must be a file that whoever runs this may read',
+    {
+      cause,
+    },
+  );
 }
 
 /** `seen`: real paths of the folders on the way, against links that lead in a circle. */

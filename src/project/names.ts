@@ -8,7 +8,7 @@ export const IDENTIFIER_BYTES_MAX = 63;
  * attributes (`backfill/<project>@<environment>/<id>/<dataset>`), so `/`, `@`, `.` and spaces are left out.
  */
 export { NAME } from '../contracts/request.js';
-export const NAME_RULE = 'letters, digits, _ and -, not starting with a digit or -, at most 63';
+export const NAME_RULE = 'ASCII letters, digits, _ and -, not starting with a digit or -, at most 63';
 
 const RESERVED_PREFIXES = ['sluice', 'pg_'];
 /** `all` reads as a selection; `information_schema` and `public` as schemas. */

@@ -1,4 +1,4 @@
-import { BackfillStatus } from '../contracts/status.js';
+import { BackfillStatus, type DatasetStatus } from '../contracts/status.js';
 import type { BackfillRequest } from '../contracts/request.js';
 import { keysOf, rowsOf, type Db, type Scope } from './store.js';
 
@@ -48,6 +48,22 @@ export async function endBackfill(db: Db, workflowId: string, status: BackfillSt
       ended_at: status.endedAt,
       plan: status.plan ?? null,
     });
+}
+
+/** More datasets of a final document that came in parts; one that is there already, because it was sent again, changes nothing. */
+export async function keepDatasets(
+  db: Db,
+  workflowId: string,
+  from: number,
+  datasets: readonly DatasetStatus[],
+): Promise<void> {
+  const left = `(status ->> 'leftOut')::int - ?::int`;
+  await db.raw(
+    `UPDATE sluice.backfills SET status = CASE WHEN ${left} > 0 THEN jsonb_set(status, '{leftOut}', to_jsonb(${left}))
+       ELSE status - 'leftOut' END || jsonb_build_object('datasets', (status -> 'datasets') || ?::jsonb)
+     WHERE workflow_id = ? AND jsonb_array_length(status -> 'datasets') = ?`,
+    [datasets.length, datasets.length, JSON.stringify(datasets), workflowId, from],
+  );
 }
 
 export async function findBackfill(db: Db, workflowId: string): Promise<BackfillRow | undefined> {

@@ -9,6 +9,9 @@ export type Db = Knex;
 
 const RESOLVE_AGAIN_MS = 250;
 
+const drop = (): void => undefined;
+const SILENT = { warn: drop, error: drop, deprecate: drop, debug: drop };
+
 /** Whose rows: every table of the store is divided by project and environment. */
 export interface Scope {
   readonly project: string;
@@ -40,6 +43,8 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
     },
     pool: { min: 0, max, idleTimeoutMillis: 10_000 },
     acquireConnectionTimeout: 15_000,
+    // What knex says of itself it says on stdout, in the middle of a document or a display; what matters of it is thrown as well.
+    log: SILENT,
     // knex would write the bound values into the message of every error, and so into logs and histories.
     compileSqlOnError: false,
   });

@@ -1,6 +1,9 @@
 import type { Connection } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
+import { asideQueue } from '../contracts/scope.js';
+import { LATELY_MS } from '../core/throttle/aside.js';
 import { ACTIVITY_QUEUE } from './limits.js';
+import { readAside } from './version.js';
 
 /** WORKER_VERSIONING_MODE_VERSIONED of Temporal's API. */
 const VERSIONED = 2;
@@ -18,6 +21,8 @@ export interface Poller {
 export interface Polled {
   readonly pollers: readonly Poller[];
   readonly current: string | undefined;
+  /** Tasks that wait for one of them, about. */
+  readonly backlog: number;
 }
 
 /** Who asked for work lately, as Temporal remembers it for some minutes. `type` is that of the queue in Temporal's API. */
@@ -27,20 +32,22 @@ export async function pollersOf(
   taskQueue: string,
   type: number,
 ): Promise<Polled> {
-  const { pollers, versioningInfo } = await workflowService.describeTaskQueue({
+  const { pollers, versioningInfo, stats } = await workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: taskQueue },
     // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- as in limits.ts
     taskQueueType: type,
+    reportStats: true,
   });
   return {
     pollers: pollers.map(({ identity, lastAccessTime, deploymentOptions }) => ({
       identity: identity ?? '',
-      polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
+      polledAt: Number(lastAccessTime?.seconds ?? 0) * 1000 + (lastAccessTime?.nanos ?? 0) / 1e6,
       // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-comparison -- as in limits.ts
       build: deploymentOptions?.workerVersioningMode === VERSIONED ? buildOf(deploymentOptions) : undefined,
     })),
     current: buildOf(versioningInfo?.currentDeploymentVersion),
+    backlog: Number(stats?.approximateBacklogCount ?? 0),
   };
 }
 
@@ -49,9 +56,6 @@ function buildOf(
 ): string | undefined {
   return version?.buildId ? `${version.deploymentName}:${version.buildId}` : undefined;
 }
-
-/** A poll lasts a minute at most, and counts from its beginning: a worker that asked longer ago than this is gone. */
-const LATELY_MS = 75_000;
 
 /**
  * Whether a worker has asked for activities of a task queue lately. One that was killed a moment ago still counts. Where Temporal does not
@@ -65,4 +69,21 @@ export async function isPolled(connection: NativeConnection, namespace: string, 
   } catch {
     return true;
   }
+}
+
+/** Who asks for slices, and who says that it stands aside: each by its own name. */
+export async function askWho(
+  connection: Pick<Connection | NativeConnection, 'workflowService'>,
+  namespace: string,
+  { project, environment }: { readonly project: string; readonly environment: string },
+  sliceQueue: string,
+): Promise<{ slices: readonly Poller[]; bystanders: readonly (Poller & { readonly why: string })[] }> {
+  const [slices, aside] = await Promise.all([
+    pollersOf(connection, namespace, sliceQueue, ACTIVITY_QUEUE),
+    pollersOf(connection, namespace, asideQueue(project, environment), ACTIVITY_QUEUE),
+  ]);
+  return {
+    slices: slices.pollers,
+    bystanders: aside.pollers.map((one) => ({ ...one, ...readAside(one.identity) })),
+  };
 }

@@ -1,12 +1,18 @@
 import { watch } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions as SdkOptions,
+  type WorkflowBundle,
+} from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createControlActivities, createGauges, type ControlDeps, type GovernDeps } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { governorQueue } from '../contracts/scope.js';
-import { DEFAULT_SLOTS } from '../project/budget.js';
 import { scopeOf } from '../project/project.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
 import { createGovernorStarter } from './governors.js';
@@ -15,7 +21,7 @@ import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
 import { registerSearchAttributes } from './search-attributes.js';
 import { sharedModules } from './shared-modules.js';
-import { sliceActivitiesOf } from './slices.js';
+import { sliceRunnerOf } from './slice-worker.js';
 import { startTracing, type Tracing } from './tracing.js';
 import { bundlePath, codeVersion, versioningOf, workerIdentity } from './version.js';
 
@@ -55,19 +61,22 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     };
     await deployNow();
     const searchAttributes = await registerSearchAttributes(connection, namespace, log);
-    const workers = await createWorkers({ options, opened, connection, namespace, searchAttributes, plugins });
+    const wiring = { options, opened, connection, namespace, searchAttributes, plugins };
+    const workers = await createWorkers(wiring);
+    const slices = await sliceRunnerOf({ ...wiring, ...options, db, common: commonOf(wiring) });
     const stopWatching = options.watch ? watchProject(options, opened, deployNow) : () => undefined;
     const stop = (): void => {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      slices.stop();
     };
     signal.addEventListener('abort', stop, { once: true });
-    const running = Promise.all(workers.map((worker) => worker.run()));
+    const running = Promise.all([...workers.map((worker) => worker.run()), slices.run()]);
     options.onReady();
     log.info(
       {
         project: opened.project().name,
         definition: opened.project().hash,
-        queues: workers.map(({ options: { taskQueue } }) => taskQueue),
+        queues: [...workers.map(({ options: { taskQueue } }) => taskQueue), sliceQueue(opened.project())],
         ...(options.deployment && { deployment: options.deployment, build: codeVersion() }),
       },
       options.deployment ? 'worker runs; new backfills come here while its build is the current one' : 'worker runs',
@@ -119,23 +128,27 @@ interface Wiring {
   readonly plugins: Tracing['plugins'];
 }
 
-async function createWorkers(wiring: Wiring): Promise<Worker[]> {
-  const { options, opened, connection, namespace, plugins } = wiring;
-  const { log } = options;
-  const db = await opened.db();
-  const project = opened.project();
-  const client = new Client({ connection, namespace });
-  const slices = sliceActivitiesOf({ opened, db, connection, namespace, env: options.env, log });
-  const { govern, ...control } = createControlActivities(await controlDeps(wiring, client));
-  const common = {
+/** What all workers of this process have alike. */
+function commonOf({ options, connection, namespace }: Wiring): Omit<SdkOptions, 'taskQueue'> {
+  return {
     connection,
     namespace,
     identity: workerIdentity(),
     ...versioningOf(options.deployment),
     shutdownGraceTime: '30s',
     shutdownForceTime: '45s',
-  } as const;
-  const slots = project.connections.get(project.warehouse)?.budget.slots ?? DEFAULT_SLOTS;
+    ...HEARTBEATS,
+  };
+}
+
+/** Those of workflows, control and governors. */
+async function createWorkers(wiring: Wiring): Promise<Worker[]> {
+  const { options, opened, connection, namespace, plugins } = wiring;
+  const project = opened.project();
+  const { govern, ...control } = createControlActivities(
+    await controlDeps(wiring, new Client({ connection, namespace })),
+  );
+  const common = commonOf(wiring);
   return Promise.all([
     Worker.create({
       ...common,
@@ -149,7 +162,6 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       taskQueue: `sluice.${scopeOf(project)}`,
       activities: control,
       maxConcurrentActivityTaskExecutions: 20,
-      ...HEARTBEATS,
     }),
     Worker.create({
       ...common,
@@ -158,14 +170,6 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       maxConcurrentActivityTaskExecutions: 20,
       // Should this worker freeze, no more than one attempt at governing elsewhere is handed to it.
       activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
-      ...HEARTBEATS,
-    }),
-    Worker.create({
-      ...common,
-      taskQueue: sliceQueue(project),
-      activities: { ...slices },
-      maxConcurrentActivityTaskExecutions: options.concurrency ?? slots + 1,
-      ...HEARTBEATS,
     }),
   ]);
 }

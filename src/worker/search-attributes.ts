@@ -33,7 +33,7 @@ export async function registerSearchAttributes(
 ): Promise<boolean> {
   const present = async (): Promise<boolean> => {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    return SEARCH_ATTRIBUTES.every((name) => name in customAttributes);
+    return SEARCH_ATTRIBUTES.every((name) => Number(customAttributes[name]) === KEYWORD);
   };
   try {
     if (await present()) return true;

@@ -6,6 +6,7 @@ import {
   createSliceActivities,
   type SliceActivities,
   type SliceDeps,
+  type StandAside,
 } from '../../activities/index.js';
 import type { Env } from '../project/template.js';
 import { ownBreakers, sharedBreakers } from '../store/breakers.js';
@@ -22,17 +23,26 @@ interface Wiring {
   readonly namespace: string;
   readonly env: Env;
   readonly log: Logger;
+  readonly standAside: StandAside;
 }
 
 /** The activities of the slice queue, for the project that a worker has opened. */
-export function sliceActivitiesOf({ opened, db, connection, namespace, env, log }: Wiring): SliceActivities {
+export function sliceActivitiesOf({
+  opened,
+  db,
+  connection,
+  namespace,
+  env,
+  log,
+  standAside,
+}: Wiring): SliceActivities {
   const { name, environment, warehouse } = opened.project();
   const scope = { project: name, environment };
   const metrics = createMetrics(Runtime.instance().metricMeter);
   // Whether a source answers is known to all workers, by a row in the warehouse; whether the warehouse does, to each.
   const [shared, own] = [sharedBreakers(db, scope), ownBreakers()];
   const breakersOf = (of: string): typeof own => (of === warehouse ? own : shared);
-  const connecting = createConnecting({ db, scope, warehouse, breakersOf, log, metrics });
+  const connecting = createConnecting({ db, scope, warehouse, breakersOf, log, metrics, standAside });
   return createSliceActivities({
     ...{ db, log, metrics, connecting, warehouse },
     pool: opened.pool,

@@ -64,3 +64,18 @@ export function versionOfIdentity(identity: string): string | undefined {
   const [, version] = identity.split(MARK);
   return version;
 }
+
+const ASIDE = ' aside: ';
+/** Temporal takes 1,000. */
+const IDENTITY_MAX = 500;
+
+/** What a worker that stands aside calls itself where it says so: its name, and why. */
+export function asideIdentity(why: string): string {
+  return `${workerIdentity()}${ASIDE}${why}`.slice(0, IDENTITY_MAX);
+}
+
+/** Who calls itself so, and why it stands aside. */
+export function readAside(identity: string): { readonly identity: string; readonly why: string } {
+  const at = identity.indexOf(ASIDE);
+  return at < 0 ? { identity, why: '' } : { identity: identity.slice(0, at), why: identity.slice(at + ASIDE.length) };
+}

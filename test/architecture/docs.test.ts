@@ -1,6 +1,6 @@
 /** Documents that hold: links lead somewhere, decisions are listed, and commands are ones that the CLI has. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { test } from 'node:test';
 import { COMMANDS } from '../../src/cli/commands/index.js';
@@ -56,6 +56,37 @@ function unlisted(decisions: readonly string[], index: string): string[] {
 function verbsOfCli(): ReadonlySet<string> {
   return new Set(COMMANDS.map(({ make }) => make(silentIo(), () => undefined).name()));
 }
+
+/** Titles of tests that a page names, as `file`: "title", "…part of one…", and that their file has not. */
+function lostTests(page: string, read: (path: string) => string | undefined): string[] {
+  const [, ...parts] = page.split(/`((?:test|examples)\/[\w./-]+\.ts)`/);
+  return parts.flatMap((path, i) => {
+    if (i % 2 === 1) return [];
+    const text = read(path);
+    if (text === undefined) return [path];
+    const titles = [...(parts[i + 1] ?? '').split('|')[0]!.matchAll(/"([^"\n]+)"/g)].map(([, title = '']) => title);
+    return titles
+      .filter((title) => !title.split('…').every((piece) => text.includes(piece)))
+      .map((title) => `${path}: ${title}`);
+  });
+}
+
+const textOf = (path: string): string | undefined =>
+  existsSync(join(ROOT, path)) ? readFileSync(join(ROOT, path), 'utf8').replaceAll("\\'", "'") : undefined;
+
+for (const page of ['docs/contract-tests.md', 'docs/guarantees.md'])
+  test(`every test that ${page} names is there`, () => {
+    assert.deepEqual(lostTests(textOf(page) ?? '', textOf), []);
+  });
+
+test('a test that is gone is found', () => {
+  const page = '| a | `test/a.ts`: "one", "t…o"; `test/b.ts`: "x" | "no title"\n| b | `test/a.ts`: "three" |';
+  const files: Record<string, string> = { 'test/a.ts': "test('one') test('two')" };
+  assert.deepEqual(
+    lostTests(page, (path) => files[path]),
+    ['test/b.ts', 'test/a.ts: three'],
+  );
+});
 
 test('relative links lead to a file', () => {
   const dead = documents().flatMap((file) => deadLinks(file, (path) => existsSync(join(ROOT, path))));

@@ -12,6 +12,7 @@ const SOUND: DatabaseFacts = {
   version: 180_004,
   role: 'writer',
   clockMs: 0,
+  standby: false,
   readOnly: false,
   allowed: 97,
   allowedRole: -1,
@@ -36,7 +37,7 @@ function found(facts: Partial<DatabaseFacts>, isWarehouse = true): string[] {
 
 test('a sound database has nothing to mend', () => {
   assert.deepEqual(found({}), []);
-  assert.deepEqual(found({ readOnly: true }, false), []);
+  assert.deepEqual(found({ standby: true, readOnly: true }, false), []);
 });
 
 test('each thing that is wrong is found, and only it, with what to type', () => {
@@ -45,7 +46,8 @@ test('each thing that is wrong is found, and only it, with what to type', () => 
     [{ version: 190_000 }, /^warn connection wh: PostgreSQL 19/],
     [{ sharesBackends: true }, /^fail connection wh: session: .*per transaction.* → .*pool_mode = session/],
     [{ skewMs: -2_500 }, /^warn connection wh: clock: 2500 ms behind/],
-    [{ readOnly: true }, /^fail connection wh: rights: a standby/],
+    [{ standby: true, readOnly: true }, /^fail connection wh: rights: a standby/],
+    [{ readOnly: true }, /read_only is on: .* → ALTER ROLE writer SET default_transaction_read_only = off$/],
     [{ closedSchemas: ['"My"'] }, /→ GRANT USAGE, CREATE ON SCHEMA "My" TO writer$/],
     [{ missingSchemas: ['sluice', 'a'] }, /→ CREATE SCHEMA sluice AUTHORIZATION writer; CREATE SCHEMA a AUTH.*;$/],
     [{ closedTables: ['"public"."t"'] }, /→ GRANT SELECT ON "public"."t" TO writer$/],
@@ -69,13 +71,13 @@ test('the queue of a call is served by who polled lately, whatever its code; whe
 });
 
 test('a queue is served by who polled lately, with the same code', () => {
-  const here = { now: 1_000_000, version: '0.1.0+aa' };
+  const here = { now: 1_000_000, version: '0.1.0+aa', environment: 'prod' };
   const at = (identity: string, polledAt = here.now - 60_000): { identity: string; polledAt: number } => ({
     identity,
     polledAt,
   });
   const judge = (pollers: readonly Poller[], current?: string): Check => judgeQueue('q', { pollers, current }, here);
-  assert.equal(judge([]).state, 'fail');
+  assert.deepEqual([judge([]).state, judge([]).remedy], ['fail', 'start one: sluice worker -e prod']);
   assert.equal(judge([at('1@h sluice/0.1.0+aa', here.now - 200_000)]).state, 'fail');
   assert.equal(judge([at('1@h sluice/0.1.0+aa'), at('2@h sluice/0.1.0+aa')]).state, 'ok');
   const mixed = judge([at('1@h sluice/0.1.0+aa'), at('2@h sluice/0.1.0+bb'), at('3@h')]);

@@ -76,8 +76,8 @@ carrier_7d   day      360      355      5           5  2013-01-01  2014-01-01   
 
 WHY
   flights_raw  [2013-01-01, 2014-01-01)  missing
-  carrier_7d  2013-01-05  reads flights_raw 2013-01-05
-  carrier_7d  [2013-01-06, 2014-01-01)  missing
+  carrier_7d   2013-01-05  reads flights_raw 2013-01-05
+  carrier_7d   [2013-01-06, 2014-01-01)  missing
 
 DDL, run before the first batch
   CREATE TABLE "analytics"."flights_raw" (
@@ -96,6 +96,49 @@ type   sluice backfill +carrier_7d --from 2013-01-01 --to 2014-01-01 --exclude '
          --rebuild stale --plan 3fa9c1d27be0a4c1 -e prod
 `,
   );
+});
+
+test('a thousand datasets: those that want a person first, how many more there are, and no flood', () => {
+  const names = Array.from({ length: 1_000 }, (_, i) => `d${String(i).padStart(4, '0')}`);
+  const failure = { start: '2024-01-01T00:00:00Z', end: '2024-01-02T00:00:00Z', code: 'c', message: 'm', attempts: 1 };
+  const datasets = names.map((name, i) =>
+    i === 777
+      ? dataset(name, { state: 'failed', failed: 1, failureCount: 1, failures: [failure] })
+      : dataset(name, { state: i < 600 ? 'done' : i < 604 ? 'running' : 'waiting' }),
+  );
+  const warnings = names.map((name) => ({ dataset: name, code: 'missing_index', message: 'none' }));
+  const status = statusLines(backfill(datasets, { warnings }), screen(100));
+  assert.ok(status.length <= 40, `${status.length} lines`);
+  for (const shown of [/^d0777 .*1 failed/, /^d0603 .*running/, /600 done · \d+ waiting/, /and 990 warnings more/])
+    assert.ok(
+      status.some((line) => shown.test(line)),
+      String(shown),
+    );
+  const [one] = PLAN.datasets;
+  assert.ok(one);
+  const stale = names.map((name) => ({ dataset: name, intervals: [], command: `sluice backfill ${name}` }));
+  const plan = planLines(
+    {
+      ...PLAN,
+      warnings,
+      leavesStale: stale,
+      datasets: names.map((name, i) => ({ ...one, name, build: i < 500 ? 0 : 2 })),
+    },
+    screen(100),
+  );
+  assert.ok(plan.length <= 75, `${plan.length} lines`);
+  for (const shown of [
+    /^d0500 /,
+    /and 490 datasets more/,
+    /and 995 datasets more/,
+    /and 998 datasets more/,
+    /and 997 datasets/,
+  ])
+    assert.ok(
+      plan.some((line) => shown.test(line)),
+      String(shown),
+    );
+  assert.match(plan.at(-2) ?? '', /^type {3}sluice backfill/);
 });
 
 test('plan: with nothing to build it says what the planner says to type', () => {

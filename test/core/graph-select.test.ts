@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { select, type SelectGraph, type SelectProblem } from '../../src/core/graph/select.js';
 
 const node = (
@@ -56,6 +57,21 @@ describe('select', () => {
   for (const [selector, expected] of Object.entries(examples)) {
     it(`takes ${selector}`, () => assert.deepEqual(names([selector]), expected));
   }
+
+  it('matches stars as a regular expression would', () => {
+    const word = fc.string({ unit: fc.constantFrom('a', 'b', '.'), minLength: 1, maxLength: 6 });
+    const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '.', '*', '*'), minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(fc.uniqueArray(word, { minLength: 1, maxLength: 20 }), pattern, (words, glob) => {
+        const like = new RegExp(`^${glob.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
+        const found = select(new Map(words.map((name) => [name, node(`${name}.sql`)])), [glob]);
+        assert.deepEqual(
+          'selected' in found ? [...found.selected].sort() : [],
+          words.filter((name) => like.test(name)).sort(),
+        );
+      }),
+    );
+  });
 
   it('takes the whole project for nothing, and the union of several', () => {
     assert.equal(names([]).length, 5);

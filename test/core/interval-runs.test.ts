@@ -5,6 +5,7 @@ import type { Interval } from '../../src/core/interval/interval.js';
 import {
   appendRun,
   countRuns,
+  ordinalsCovered,
   partitionAt,
   partitionsOf,
   runEnd,
@@ -30,6 +31,32 @@ describe('runs', () => {
         for (let i = -1; i <= parts.length; i++) assert.deepEqual(partitionAt(runs, i), parts[i]);
       }),
     );
+  });
+
+  it('tell which of their partitions stretches of time cover', () => {
+    const masked = partitions.chain((parts) =>
+      fc.tuple(fc.constant(parts), fc.array(fc.boolean(), { minLength: parts.length, maxLength: parts.length })),
+    );
+    fc.assert(
+      fc.property(masked, ([parts, mask]) => {
+        const stretches: { start: number; end: number }[] = [];
+        for (const { start, end } of parts.filter((_, i) => mask[i])) {
+          const last = stretches.at(-1);
+          if (last?.end === start) last.end = end;
+          else stretches.push({ start, end });
+        }
+        const covered = ordinalsCovered(runsOf(parts), stretches).flatMap(([lo, hi]) =>
+          Array.from({ length: hi - lo }, (_, i) => lo + i),
+        );
+        assert.deepEqual(
+          covered,
+          parts.flatMap((_, i) => (mask[i] ? [i] : [])),
+        );
+      }),
+    );
+    const whole: Run[] = [{ start: -Infinity, step: Infinity, count: 1 }];
+    assert.deepEqual(ordinalsCovered(whole, [{ start: -Infinity, end: Infinity }]), [[0, 1]]);
+    assert.deepEqual(ordinalsCovered(whole, [{ start: -Infinity, end: 0 }]), []);
   });
 
   it('are as few as can be', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
-import { expandAll, expandMapping } from '../../src/core/plan/decode.js';
+import { expandAll, expandMapping, reach, walk } from '../../src/core/plan/decode.js';
 import { encodeMapping } from '../../src/core/plan/encode.js';
 
 const spans = fc.array(
@@ -20,6 +20,10 @@ it('gives every span back, with steps that a plan can store', () => {
       );
       for (const [ordinal, span] of list.entries())
         assert.deepEqual(expandMapping(mapping, ordinal), [span.lo, span.hi]);
+      const [nextLo, nextHi] = [walk(mapping.lo), walk(mapping.hi)];
+      for (const span of list) assert.deepEqual({ lo: nextLo(), hi: nextHi() }, span);
+      assert.throws(nextLo, RangeError);
+      assert.equal(reach(mapping.hi), list.length);
       for (const { step, count, every } of [...mapping.lo, ...mapping.hi])
         assert.ok(step >= 0 && count >= 1 && every >= 1);
     }),

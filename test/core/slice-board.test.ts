@@ -19,7 +19,7 @@ import {
 import { CODE, STATES, TRANSITIONS, isLegal } from '../../src/core/slice/states.js';
 import type { State } from '../../src/core/slice/states.js';
 import { applyUpstream } from '../../src/core/slice/upstream.js';
-import { identity, statesOf, tell } from './slice-kit.js';
+import { identity, mappingOf, statesOf, tell } from './slice-kit.js';
 
 /** A board of one partition, in `state`. */
 function boardIn(state: State): Board {
@@ -93,13 +93,28 @@ describe('states', () => {
 
 describe('board', () => {
   it('begins with what has no input ready, and the rest waiting', () => {
-    const edge = { upstream: 'a', upstreamCount: 2, lo: Int32Array.of(0, 1, 1), hi: Int32Array.of(0, 2, 1) };
+    const edge = {
+      upstream: 'a',
+      upstreamCount: 2,
+      mapping: mappingOf([
+        [0, 0],
+        [1, 2],
+        [1, 1],
+      ]),
+    };
     assert.deepEqual(statesOf(createBoard(3, [edge])), ['ready', 'waiting', 'ready']);
   });
 
   it('takes an empty span for no input, wherever it points', () => {
     const board = createBoard(2, [
-      { upstream: 'a', upstreamCount: 1, lo: Int32Array.of(9, 7), hi: Int32Array.of(9, 3) },
+      {
+        upstream: 'a',
+        upstreamCount: 1,
+        mapping: mappingOf([
+          [9, 9],
+          [7, 3],
+        ]),
+      },
     ]);
     applyUpstream(board, 'a', tell(0, { failed: [[0, 1]] }));
     assert.deepEqual(statesOf(board), ['ready', 'ready']);
@@ -169,7 +184,16 @@ describe('settled', () => {
   }
 
   it('halted: as soon as nothing runs', () => {
-    const board = createBoard(3, [{ ...identity('a', 3), lo: Int32Array.of(0, 0, 0), hi: Int32Array.of(0, 0, 1) }]);
+    const board = createBoard(3, [
+      {
+        ...identity('a', 3),
+        mapping: mappingOf([
+          [0, 0],
+          [0, 0],
+          [0, 1],
+        ]),
+      },
+    ]);
     markRunning(board, [[0, 1]]);
     halt(board);
     assert.equal(settled(board), false);

@@ -1,6 +1,8 @@
 // A brute-force model of the board, and generators, for the tests of src/core/slice.
 import fc from 'fast-check';
 import type { Board, News, UpstreamEdge } from '../../src/core/slice/board.js';
+import { expandMapping } from '../../src/core/plan/decode.js';
+import type { StepRun } from '../../src/core/plan/types.js';
 import type { Span } from '../../src/core/slice/spans.js';
 import { ordinalsOf } from '../../src/core/slice/spans.js';
 import { STATES } from '../../src/core/slice/states.js';
@@ -13,9 +15,14 @@ export function identity(upstream: string, count: number): UpstreamEdge {
   return {
     upstream,
     upstreamCount: count,
-    lo: Int32Array.from({ length: count }, (_, i) => i),
-    hi: Int32Array.from({ length: count }, (_, i) => i + 1),
+    mapping: { lo: [{ count, at: 0, step: 1, every: 1 }], hi: [{ count, at: 1, step: 1, every: 1 }] },
   };
+}
+
+/** A mapping that reads these, one after the other, however they lie. */
+export function mappingOf(spans: readonly Span[]): UpstreamEdge['mapping'] {
+  const flat = (values: readonly number[]): StepRun[] => values.map((at) => ({ count: 1, at, step: 0, every: 1 }));
+  return { lo: flat(spans.map(([lo]) => lo)), hi: flat(spans.map(([, hi]) => hi)) };
 }
 
 export const tell = (version: number, told: Partial<Omit<News, 'version'>>): News => ({
@@ -36,8 +43,7 @@ export const edgeTo = (upstream: string, count: number): fc.Arbitrary<UpstreamEd
     fc.array(spanIn(upstreamCount), { minLength: count, maxLength: count }).map((spans) => ({
       upstream,
       upstreamCount,
-      lo: Int32Array.from(spans, ([lo]) => lo),
-      hi: Int32Array.from(spans, ([, hi]) => hi),
+      mapping: mappingOf(spans),
     })),
   );
 
@@ -71,7 +77,8 @@ export function expectedStates(
       const failed = new Set(ordinalsOf(latest?.failed ?? []));
       const skipped = new Set(ordinalsOf(latest?.skipped ?? []));
       const result: string[] = [];
-      for (let i = edge.lo[ordinal]!; i < edge.hi[ordinal]!; i++) {
+      const [lo, hi] = expandMapping(edge.mapping, ordinal);
+      for (let i = lo; i < hi; i++) {
         result.push(done.has(i) ? 'done' : skipped.has(i) ? 'skipped' : failed.has(i) ? 'failed' : 'open');
       }
       return result;

@@ -18,7 +18,7 @@ import { fromCarry, toCarry } from '../../src/core/slice/carry.js';
 import { spansOf } from '../../src/core/slice/spans.js';
 import { CODE } from '../../src/core/slice/states.js';
 import { applyUpstream, beginRound, lastVersionOf } from '../../src/core/slice/upstream.js';
-import { edgeTo, expectedStates, identity, newsOf, statesOf, tell } from './slice-kit.js';
+import { edgeTo, expectedStates, identity, mappingOf, newsOf, statesOf, tell } from './slice-kit.js';
 
 /** Through JSON, as continue-as-new sends it. */
 function throughCarry(board: Board, edges: readonly UpstreamEdge[]): Board {
@@ -99,7 +99,7 @@ describe('applyUpstream', () => {
     const wide = (upstream: string): UpstreamEdge => ({
       ...identity(upstream, 1),
       upstreamCount: 2,
-      hi: Int32Array.of(2),
+      mapping: mappingOf([[0, 2]]),
     });
     const within = createBoard(1, [wide('a')]);
     applyUpstream(within, 'a', tell(1, { failed: [[0, 1]], skipped: [[1, 2]] }));
@@ -120,7 +120,13 @@ describe('applyUpstream', () => {
     const count = 87_600;
     const edge: UpstreamEdge = {
       ...identity('a', count),
-      lo: Int32Array.from({ length: count }, (_, i) => Math.max(0, i - 167)),
+      mapping: {
+        lo: [
+          { count: 168, at: 0, step: 0, every: 1 },
+          { count: count - 168, at: 1, step: 1, every: 1 },
+        ],
+        hi: [{ count, at: 1, step: 1, every: 1 }],
+      },
     };
     const board = createBoard(count, [edge]);
     applyUpstream(board, 'a', tell(0, { done: [[0, 50_000]], failed: [[60_000, 60_001]] }));

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { adaptWidth } from '../../src/core/slice/width.js';
+import { createBoard } from '../../src/core/slice/board.js';
+import { NO_PROFILE, observe } from '../../src/core/slice/profile.js';
+import { adaptWidth, isLast } from '../../src/core/slice/width.js';
+import { identity } from './slice-kit.js';
 
 test('a slice that waited longer than half of its run narrows, one that did not widens', () => {
   assert.equal(adaptWidth(4, 8, { waitedMs: 600, ranMs: 1000 }), 3);
@@ -25,4 +28,12 @@ test('the width stays between two and the slots', () => {
       },
     ),
   );
+});
+
+test('the last of a dataset is what nothing waits behind, and what the slots do in one slice each', () => {
+  const known = observe(NO_PROFILE, { partitions: 1, ms: 100 });
+  assert.equal(isLast(createBoard(24, []), known, 4), true);
+  assert.equal(isLast(createBoard(25, []), known, 4), false, 'more than a slice for each');
+  assert.equal(isLast(createBoard(24, [identity('up', 24)]), known, 4), false, 'all of it waits');
+  assert.equal(isLast(createBoard(24, []), NO_PROFILE, 4), false, 'nothing is known of it');
 });

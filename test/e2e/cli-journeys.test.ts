@@ -252,6 +252,14 @@ describe('leaving a backfill that takes long', () => {
     assert.equal(await stateOf('slow'), 'running');
   });
 
+  test('whoever reads it is gone: it lets go as at Ctrl-C, without a word of the pipe', async () => {
+    const watching = start(['watch', 'slow', '-p', 'shop']);
+    watching.child.stdout?.destroy();
+    const { code, err } = await watching.ended;
+    assert.deepEqual([code, /backfill slow goes on/.test(err)], [130, true], err);
+    assert.doesNotMatch(err, /EPIPE|at /);
+  });
+
   test('cancel returns when it has ended, its statements stopped; whoever waits for it exits with 4', async () => {
     const watching = start(['watch', 'slow', '-p', 'shop', '--json']);
     await once(watching.child.stdout ?? watching.child, 'data');
@@ -285,6 +293,31 @@ describe('leaving a backfill that takes long', () => {
     const ran = await stack.sluice(['cancel', 'slow2', '-p', 'shop']);
     assert.equal(ran.code, 0, ran.err);
   });
+});
+
+test('a warehouse that takes no writes is the system’s failure, and says what to mend', async () => {
+  const env = { PGOPTIONS: '-c default_transaction_read_only=on' };
+  const ran = await stack.sluice(['plan', 'visits', '--on', '2024-01-03', '--rebuild', 'all', '-p', 'shop', '--json'], {
+    env,
+  });
+  assert.equal(ran.code, 1, ran.out);
+  const { error } = z
+    .object({ error: z.object({ code: z.string(), message: z.string(), remedy: z.string() }) })
+    .parse(ran.json());
+  assert.deepEqual([error.code, error.message], ['read_only', 'connection warehouse: read only (SQLSTATE 25006)']);
+  assert.match(error.remedy, /primary|default_transaction_read_only = off/);
+  const doctor = await stack.sluice(['doctor', '-p', 'shop'], { env });
+  assert.match(doctor.out, /fail +connection warehouse: rights: default_transaction_read_only is on/);
+});
+
+test('a folder that was removed under the shell: exit 2, not a bug', async () => {
+  const script = `mkdir gone && cd gone && rmdir ../gone && exec '${process.execPath}' '${SLUICE}' list`;
+  const child = spawn('sh', ['-c', script], { cwd: stack.dir, env: stack.env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+  const [code] = await once(child, 'close');
+  assert.equal(code, 2, said);
+  assert.match(said, /^error: the folder that this was started in is no longer there/m);
 });
 
 describe('--json: one document on stdout from every verb', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
@@ -201,6 +202,95 @@ test('a held backfill lists its failures under every key that CONTRACT prints; w
   const lines = watch.out.trim().split('\n');
   for (const line of lines) assertKeys(JSON.parse(line), 'status', /^\.waiting\.|failures\[\]/);
   assert.equal(BackfillStatus.parse(JSON.parse(lines.at(-1) ?? '')).state, 'cancelled');
+  const { events } = await temporal.workflow.getHandle('backfill/deal/held').fetchHistory();
+  const timers = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) =>
+    timer ? [Number(timer.startToFireTimeout?.seconds)] : [],
+  );
+  assert.ok(timers.includes(24 * 3600), `held for 24 h: ${timers.join(', ')} s`);
+});
+
+test('the ledger has the columns and the key that CONTRACT prints, one row a partition, all of time for grain: none', async () => {
+  const warehouse = await stack.connect('wh_deal');
+  const columns = await warehouse.query<{ name: string; type: string }>(
+    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+     WHERE attrelid = 'sluice.partitions'::regclass AND attnum > 0 AND NOT attisdropped`,
+  );
+  const have = new Map(columns.rows.map(({ name, type }) => [name, type]));
+  const instant = 'timestamp with time zone';
+  for (const [name, type] of [
+    ...['project', 'environment', 'dataset', 'backfill_id', 'version'].map((text) => [text, 'text'] as const),
+    ...['starts_at', 'ends_at', 'published_at'].map((time) => [time, instant] as const),
+    ['rows', 'bigint'] as const,
+  ])
+    assert.equal(have.get(name), type, name);
+  const { rows } = await warehouse.query<{ key: string }>(
+    `SELECT pg_get_constraintdef(oid) AS key FROM pg_constraint WHERE conrelid = 'sluice.partitions'::regclass AND contype = 'p'`,
+  );
+  assert.deepEqual(rows, [{ key: 'PRIMARY KEY (project, environment, dataset, starts_at)' }]);
+  stack.project('deal', { 'datasets/whole.sql': '/*\ngrain: none\n*/\nSELECT count(*) AS n FROM trades\n' });
+  await deal.build('whole --local --id whole');
+  const whole = await warehouse.query(
+    `SELECT starts_at::text, ends_at::text, backfill_id, rows::int FROM sluice.partitions WHERE dataset = 'whole'`,
+  );
+  assert.deepEqual(whole.rows, [{ starts_at: '-infinity', ends_at: 'infinity', backfill_id: 'whole', rows: 1 }]);
+});
+
+test('an extract takes a turn on its source too: one slot there, whatever the warehouse has', async () => {
+  const slow = (name: string): Record<string, string> => ({
+    [`datasets/${name}.yaml`]: `extract:
+  from: ops
+  time: at
+  query: |
+    SELECT b.id, b.at, b.began, clock_timestamp() AS ended
+    FROM (SELECT t.id, t.at, clock_timestamp() AS began, pg_sleep(0.5)::text AS z FROM trades t) b
+    WHERE b.at >= :start AND b.at < :end AND b.z IS NOT NULL
+`,
+  });
+  const yaml = projectYaml('turns').replaceAll('_turns', '_deal').replace('slots: 4', 'slots: 1');
+  stack.project('turns', {
+    'sluice.yaml': yaml.replace('analytics', 'turns'),
+    ...slow('left_one'),
+    ...slow('right_one'),
+  });
+  await stack.worker(`${stack.dir}/turns`);
+  await typed(stack, 'turns').build('--on 2024-01-02');
+  const warehouse = await stack.connect('wh_deal');
+  const { rows } = await warehouse.query<{ spans: number; at_once: number }>(`
+    WITH b AS (SELECT began, ended FROM turns.left_one UNION ALL SELECT began, ended FROM turns.right_one)
+    SELECT count(*)::int AS spans, (SELECT count(*)::int FROM turns.left_one l JOIN turns.right_one r
+      ON l.began < r.ended AND r.began < l.ended) AS at_once FROM b`);
+  assert.deepEqual(rows, [{ spans: 4, at_once: 0 }]);
+});
+
+test('where the search attributes cannot be registered, memo fields of the same names say it', async () => {
+  const namespace = 'memo-only';
+  const KEYWORD_LIST = 7;
+  await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
+  // One is there, of another type: no worker can make it what it should be.
+  await eventually('the namespace takes an attribute', () =>
+    connection.operatorService
+      .addSearchAttributes({ namespace, searchAttributes: Object.fromEntries([['SluiceOwner', KEYWORD_LIST]]) })
+      .then(
+        () => true,
+        () => false,
+      ),
+  );
+  const env = { TEMPORAL_NAMESPACE: namespace };
+  stack.project('memo', {
+    'sluice.yaml': projectYaml('memo').replaceAll('_memo', '_deal').replace('analytics', 'memo'),
+    'datasets/trades.yaml': FILES['datasets/trades.yaml'],
+  });
+  await stack.worker(`${stack.dir}/memo`, [], env);
+  await typed(stack, 'memo').build('--on 2024-01-02 --id noted', env);
+  const client = new Client({ connection, namespace });
+  const memoOf = async (id: string): Promise<unknown> => (await client.workflow.getHandle(id).describe()).memo;
+  const scope = { SluiceProject: 'memo', SluiceEnvironment: 'default' };
+  assert.deepEqual(await memoOf('backfill/memo/noted'), { ...scope, SluiceState: 'completed' });
+  assert.deepEqual(await memoOf('backfill/memo/noted/trades'), {
+    ...scope,
+    SluiceDataset: 'trades',
+    SluiceOwner: 'desk',
+  });
 });
 
 test('no history holds SQL, rows, URLs or passwords', async () => {

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import { Client, Connection } from '@temporalio/client';
 import type { BackfillClient } from '../../src/client/index.js';
-import { clientOf, numberOf, projectYaml, SLEEPING, sleeper } from '../support/backfills.js';
+import { clientOf, kill9, numberOf, OVERLAP, projectYaml, SLEEPING, sleeper } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
 import { governorStands, type GovernorRow } from '../support/governed.js';
 import { startStack, type Stack } from '../support/stack.js';
@@ -119,6 +119,31 @@ test('a frozen worker governs no longer: another one goes on; a governor that wa
   await stands('it is back', ({ epoch }) => Number(epoch) > Number(next.epoch), 20_000);
   await goesOn('work goes on');
   await kept.cancel('f1');
+});
+
+test('kill -9 of the governing worker: no batch begins 5 s after its last word, another worker governs, and no more pass than may', async () => {
+  await kept.start({ select: ['brief'], from: '2026-01-01', to: '2026-11-01' }, { id: 'k1' });
+  await goesOn('it runs');
+  const { database, epoch } = await stands('somebody governs', ({ slots }) => slots === 1);
+  const { raw } = await temporal.workflow.getHandle(`governor/${database}`).describe();
+  const identity = raw.pendingActivities?.[0]?.lastWorkerIdentity ?? '';
+  const governing = workers.find(({ pid }) => identity.startsWith(`${pid}@`));
+  assert.ok(governing, identity);
+  await kill9(governing);
+  const last = await stands('its last word', () => true);
+  assert.equal(last.epoch, epoch);
+  const next = await stands('another one governs', (row) => row.epoch !== epoch && row.sensed_at > last.sensed_at);
+  const silentMs = next.sensed_at.getTime() - last.sensed_at.getTime();
+  assert.ok(silentMs < 10_000, `silent for ${silentMs} ms`);
+  await goesOn('work goes on');
+  const between = `SELECT count(*) AS n FROM kept.brief WHERE began > $1::timestamptz + interval '5.5 s' AND began < $2::timestamptz`;
+  assert.equal(
+    await numberOf(warehouse, between, [last.sensed_at, next.sensed_at]),
+    0,
+    'a batch began though nobody governed',
+  );
+  assert.equal(await numberOf(warehouse, OVERLAP(['kept.brief'], `began > '${last.sensed_at.toISOString()}'`)), 1);
+  await kept.cancel('k1');
 });
 
 test('a second governor is kept out; a blackout holds; without a governor a person holds and releases', async () => {

@@ -68,30 +68,56 @@ test('a target table has exactly the columns of its source, in order, an index o
 });
 
 test('two backfills of one range: refuse names the holder, skip leaves its part out, wait carries on after it', async () => {
+  // No batch begins, so that the first one holds its range for as long as the others plan.
+  assert.equal((await stack.sluice(['warehouse', 'hold', '-p', 'tables'])).code, 0);
+  const reserved = (id: string): Promise<unknown> =>
+    eventually(`${id} holds its range`, async () => {
+      const { rowCount } = await warehouse.query(`SELECT 1 FROM sluice.reserved WHERE workflow_id LIKE $1`, [
+        `%/${id}`,
+      ]);
+      return (rowCount ?? 0) > 0;
+    });
   const first = tables.build(`slow ${RANGE} --id holder --max-parallel 1`);
-  await eventually('the first holds its range', async () => {
-    const { rowCount } = await warehouse.query(`SELECT 1 FROM sluice.reserved WHERE workflow_id LIKE '%/holder'`);
-    return (rowCount ?? 0) > 0;
-  });
+  await reserved('holder');
   assert.match(
     await tables.refused(`backfill slow ${RANGE} --wait`),
     /backfill holder holds slow 2024-01-01T00:00:00Z … 2024-01-11T00:00:00Z/,
   );
-  const skipped = await tables.build('items slow --from 2024-01-09 --to 2024-01-13 --on-conflict skip --id skips');
-  assert.deepEqual(skipped.partitions, { total: 4, done: 4, failed: 0, blocked: 0, skipped: 0 });
-  const waits = await tables.build(`slow --from 2024-01-09 --to 2024-01-11 --on-conflict wait --id waits`);
-  assert.equal(waits.partitions.failed, 0);
+  const skips = tables.build('items slow --from 2024-01-09 --to 2024-01-13 --on-conflict skip --id skips');
+  await reserved('skips');
+  const waits = tables.build(`slow --from 2024-01-09 --to 2024-01-11 --on-conflict wait --id waits`);
+  await eventually('the third waits', async () => {
+    const { rowCount } = await warehouse.query(`SELECT 1 FROM sluice.backfills WHERE backfill_id = 'waits'`);
+    return (rowCount ?? 0) > 0;
+  });
+  assert.equal((await stack.sluice(['warehouse', 'release', '-p', 'tables'])).code, 0);
+  assert.deepEqual((await skips).partitions, { total: 4, done: 4, failed: 0, blocked: 0, skipped: 0 });
+  assert.equal((await waits).partitions.failed, 0);
   await first;
   assert.deepEqual(countsOf(await tables.plan(`slow ${RANGE}`)), { slow: [0, 0, 0, 10] });
 });
 
 test('forget takes partitions out of the ledger, adopt takes them back', async () => {
-  assert.equal((await tables.run('forget slow --from 2024-01-03 --to 2024-01-05')).code, 0);
+  const forgot = await tables.run('forget slow --from 2024-01-03 --to 2024-01-05');
+  assert.equal(forgot.code, 0);
   assert.deepEqual(whysOf(await tables.plan(`slow ${RANGE}`), 'slow'), ['2024-01-03/2024-01-05 missing']);
   const refused = await tables.run('backfill slow --on 2024-01-03 --wait --on-failure fail --json');
   assert.equal(refused.code, 3, refused.err);
-  const adopted = await tables.run('adopt slow --from 2024-01-03 --to 2024-01-05');
+  // As printed.
+  const [, command = ''] = /`sluice (adopt [^`]*)`/.exec(forgot.out.replaceAll('\n', ' ')) ?? [];
+  const adopted = await tables.run(command);
   assert.equal(adopted.code, 0, adopted.err);
+  assert.deepEqual(countsOf(await tables.plan(`slow ${RANGE}`)), { slow: [0, 0, 0, 10] });
+});
+
+test('a table that somebody dropped is not taken for built: refused, until the ledger forgets it', async () => {
+  await warehouse.query('ALTER TABLE analytics.slow RENAME TO away');
+  for (const asked of [RANGE, '--on 2024-01-03 --rebuild all']) {
+    const said = await tables.refused(`plan slow ${asked}`);
+    assert.match(said, /table "analytics"."slow" is gone, and the ledger has 12 partitions of it/);
+    assert.match(said, /sluice forget slow --from 2024-01-01T00:00:00Z/);
+  }
+  await warehouse.query('ALTER TABLE analytics.away RENAME TO slow');
   assert.deepEqual(countsOf(await tables.plan(`slow ${RANGE}`)), { slow: [0, 0, 0, 10] });
 });
 

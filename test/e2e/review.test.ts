@@ -260,6 +260,25 @@ test('no value of a row is in an error of the store, nor in what a log shows of 
   assert.doesNotMatch(JSON.stringify(shownError(error)), /SECRET-VALUE/);
 });
 
+test('a store that is closed under a waiting statement says nothing on stdout, which is the command’s', async (context) => {
+  const url = await stack.url('warehouse');
+  const db = await openStore(() => Promise.resolve(url), 'warehouse', 1);
+  const said = context.mock.method(console, 'log', () => undefined);
+  const open = await db.transaction();
+  const waiting = db.raw('SELECT 1').then(
+    () => 'answered',
+    () => 'refused',
+  );
+  const closed = db.destroy();
+  await open.rollback();
+  await closed;
+  assert.equal(await waiting, 'refused');
+  assert.deepEqual(
+    said.mock.calls.map(({ arguments: [words] }: { arguments: unknown[] }) => words),
+    [],
+  );
+});
+
 test('the first users of a pool share it, though they come at once', async () => {
   const url = await stack.url('pooled');
   const pool = createPool(() => Promise.resolve(url), 1);

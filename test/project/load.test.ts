@@ -430,6 +430,13 @@ test('reading a folder', async (t) => {
     'datasets/z.yml',
     'sluice.yaml',
   ]);
+  // A device, or a pipe, which would be waited for without an end.
+  await symlink('/dev/null', join(dir, 'datasets/pipe.sql'));
+  await assert.rejects(
+    readProjectFiles(dir),
+    (error) => error instanceof RequestError && error.code === 'unreadable_file' && /pipe\.sql/.test(error.message),
+  );
+  await rm(join(dir, 'datasets/pipe.sql'));
   await writeFile(join(dir, 'datasets/z.yml'), Buffer.from([0xff, 0xfe, 0x00]));
   await assert.rejects(
     readProjectFiles(dir),

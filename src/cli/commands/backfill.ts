@@ -13,6 +13,7 @@ import {
 } from '../options.js';
 import { print } from '../io.js';
 import { sluice } from '../render/command.js';
+import { plural } from '../render/format.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject } from '../session.js';
 import { exitCodeOf, follow } from '../follow.js';
@@ -68,7 +69,7 @@ export const backfill: Verb = {
           const planned = await asked(() => untilPlanned(io, session, id));
           if (!options.wait) {
             print(io, options.json, planned, () => [
-              `backfill ${id} runs: ${prepared.partitions} partitions of ${prepared.datasets} datasets`,
+              `backfill ${id} runs: ${plural(prepared.partitions, 'partition')} of ${plural(prepared.datasets, 'dataset')}`,
               `look at it: ${sluice(['watch', id], session.opened.project().environment)}`,
             ]);
             return;

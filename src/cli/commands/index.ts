@@ -1,5 +1,6 @@
 import type { Verb } from '../verb.js';
 import { adopt, forget } from './adopt.js';
+import { advise } from './advise.js';
 import { backfill } from './backfill.js';
 import { completion } from './completion.js';
 import { adjust, cancel, pause, resume, retry, skip } from './control.js';
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Verb[] = [
   status,
   watch,
   why,
+  advise,
   pause,
   resume,
   cancel,

@@ -54,7 +54,7 @@ export const watch: Verb = {
     }),
 };
 
-async function newest(session: Session): Promise<string> {
+export async function newest(session: Session): Promise<string> {
   const { name: project, environment } = session.opened.project();
   const [row] = await listBackfills(await session.opened.db(), { project, environment }, 1);
   if (!row)

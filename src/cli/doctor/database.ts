@@ -14,7 +14,7 @@ const CONNECT_MS = 5_000;
 /** One round trip, so that the clock is read between two readings of ours. Reserved slots are for superusers only. */
 const FACTS = `
   SELECT current_setting('server_version_num')::int AS version, quote_ident(current_user) AS role,
-    extract(epoch FROM clock_timestamp())::float8 * 1000 AS "clockMs", pg_is_in_recovery() AS "readOnly",
+    extract(epoch FROM clock_timestamp())::float8 * 1000 AS "clockMs", pg_is_in_recovery() AS "standby", current_setting('transaction_read_only')::bool AS "readOnly",
     current_setting('max_connections')::int
       - coalesce(current_setting('superuser_reserved_connections', true)::int, 0)
       - coalesce(current_setting('reserved_connections', true)::int, 0) AS "allowed",

@@ -5,6 +5,8 @@ export interface DatabaseFacts {
   readonly version: number;
   readonly role: string;
   readonly clockMs: number;
+  readonly standby: boolean;
+  /** A standby, or told to be by a setting of the database or the role. */
   readonly readOnly: boolean;
   readonly allowed: number;
   readonly allowedRole: number;
@@ -71,11 +73,20 @@ function judgeSession(name: string, { sharesBackends, skewMs }: DatabaseFacts): 
 }
 
 function judgeRights(name: string, facts: DatabaseFacts, { isWarehouse }: DatabaseUse): Check[] {
-  const { role, readOnly, mayCreateSchemas, missingSchemas, closedSchemas, missingTables, closedTables } = facts;
+  const { role, standby, readOnly, mayCreateSchemas, missingSchemas, closedSchemas, missingTables, closedTables } =
+    facts;
   const what = `${name}: rights`;
   const found: Check[] = [];
-  if (isWarehouse && readOnly)
+  if (isWarehouse && standby)
     found.push(fail(what, 'a standby, which takes no writes', 'let the url of the warehouse name its primary'));
+  else if (isWarehouse && readOnly)
+    found.push(
+      fail(
+        what,
+        'default_transaction_read_only is on: it takes no writes',
+        `ALTER ROLE ${role} SET default_transaction_read_only = off`,
+      ),
+    );
   if (closedSchemas.length > 0) {
     const all = closedSchemas.join(', ');
     found.push(

@@ -1,3 +1,4 @@
+import { typedIn } from '../../contracts/typed.js';
 import { systemError } from '../../postgres/error.js';
 import type { PgClient } from '../../postgres/pool.js';
 import type { Project } from '../../project/project.js';
@@ -49,7 +50,8 @@ async function checkDefinition(client: PgClient, { name, environment, hash }: Pr
     [name, environment],
   );
   const deployed = rows[0]?.definition;
-  if (deployed === undefined) return warn(what, 'no worker has deployed this project yet', 'start one: sluice worker');
+  if (deployed === undefined)
+    return warn(what, 'no worker has deployed this project yet', `start one: ${typedIn(environment, 'sluice worker')}`);
   if (deployed === hash) return ok(what, `${hash}, as the workers deploy it`);
   return warn(
     what,

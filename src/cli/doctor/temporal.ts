@@ -1,7 +1,9 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
+import { typedIn } from '../../contracts/typed.js';
 import { scopeOf, type Project } from '../../project/project.js';
+import { standingAside } from '../../core/throttle/aside.js';
 import { ACTIVITY_QUEUE, sliceQueue } from '../../worker/limits.js';
-import { pollersOf, type Polled, type Poller } from '../../worker/pollers.js';
+import { askWho, pollersOf, type Polled, type Poller } from '../../worker/pollers.js';
 import type { TemporalTarget } from '../../worker/temporal-env.js';
 import { SEARCH_ATTRIBUTES } from '../../worker/search-attributes.js';
 import { codeVersion, versionOfIdentity } from '../../worker/version.js';
@@ -43,6 +45,7 @@ export async function checkTemporal(
       server,
       await checkAttributes(connection, namespace),
       ...(await checkQueues(connection, namespace, project, now())),
+      ...(await checkAside(connection, namespace, project, now())),
       ...(await then((workflowId) => isOpen(connection, namespace, workflowId))),
     ];
   } finally {
@@ -92,13 +95,29 @@ async function checkQueues(connection: Connection, namespace: string, project: P
   ];
   const ours = queues.map(async ({ name, type }) => {
     const polled = await pollersOf(connection, namespace, name, type);
-    return judgeQueue(name, polled, { now, version: codeVersion() });
+    return judgeQueue(name, polled, { now, version: codeVersion(), environment: project.environment });
   });
   const theirs = [...callersOf(project)].map(async ([queue, datasets]) => {
     const { pollers } = await pollersOf(connection, namespace, queue, ACTIVITY_QUEUE);
     return judgeCallQueue(queue, datasets, pollers, now);
   });
   return Promise.all([...ours, ...theirs]);
+}
+
+/** Workers that leave slices to others: each says why. */
+async function checkAside(connection: Connection, namespace: string, project: Project, now: number): Promise<Check[]> {
+  const scope = { project: project.name, environment: project.environment };
+  const { slices, bystanders } = await askWho(connection, namespace, scope, sliceQueue(project));
+  const away = new Set(standingAside(slices, bystanders, now));
+  return bystanders
+    .filter(({ identity }) => away.has(identity))
+    .map(({ identity, why }) =>
+      warn(
+        `worker ${identity}`,
+        `it stands aside, and others carry its slices out: ${why}`,
+        'mend what that worker connects with: it tries again every 5 s, and comes back by itself',
+      ),
+    );
 }
 
 /** Task queues of other people's workers, and the datasets that call them. */
@@ -128,9 +147,13 @@ export function judgeCallQueue(
 }
 
 /** Whether somebody serves a queue, with the code that this command is of. */
-export function judgeQueue(queue: string, polled: Polled, here: { now: number; version: string }): Check {
+export function judgeQueue(
+  queue: string,
+  polled: Pick<Polled, 'pollers' | 'current'>,
+  here: { now: number; version: string; environment: string },
+): Check {
   const name = `queue ${queue}`;
-  const start = 'start one: sluice worker';
+  const start = `start one: ${typedIn(here.environment, 'sluice worker')}`;
   const pollers = polled.pollers.filter(({ polledAt }) => here.now - polledAt < POLLED_WITHIN_MS);
   const [first] = pollers;
   if (!first) return fail(name, 'no worker polls it', start);

@@ -148,6 +148,12 @@ export function failuresOf({ datasets }: BackfillStatus): DatasetFailure[] {
   return datasets.flatMap(({ name, failures }) => failures.map((failure) => ({ dataset: name, failure })));
 }
 
+/** Above the failures of a backfill. */
+export function failedTitle(partitions: number): Span {
+  // A dataset that stopped as a whole has a failure, and no partition that failed by itself.
+  return span(partitions === 0 ? 'FAILED' : `FAILED ${plural(partitions, 'partition')}`, 'bad');
+}
+
 /** `flights_clean  2013-03-10  duplicate_key  3 attempts`. */
 export function failureLine({ dataset, failure }: DatasetFailure): Line {
   return joined([

@@ -10,7 +10,8 @@ import { paint, span } from './text.js';
 import type { Line, Screen } from './text.js';
 
 const COLUMNS: readonly Column[] = [
-  { title: 'ID', min: 16 },
+  // The ids that are made here have 20: cut, they could not be typed.
+  { title: 'ID', min: 20 },
   { title: 'STATE', keep: 90 },
   { title: 'DONE', align: 'right', keep: 80 },
   { title: 'PARTITIONS', align: 'right', keep: 50 },

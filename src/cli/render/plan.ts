@@ -11,6 +11,12 @@ import type { Line, Screen } from './text.js';
 
 /** Reasons shown for a dataset; `--json` has all. */
 const WHY_MAX = 4;
+const NAME_MAX = 24;
+
+/** Of more datasets than this, each block shows the first few: a screen is no place for a thousand. `--json` has all. */
+const DATASETS_MAX = 30;
+const WARNINGS_MAX = 10;
+const FEW = { counts: 10, why: 5, statements: 3, ddl: 2, stale: 3 } as const;
 
 const COLUMNS: readonly Column[] = [
   { title: 'DATASET', min: 12 },
@@ -26,6 +32,7 @@ const COLUMNS: readonly Column[] = [
 
 /** Lines of any number. */
 export function planLines(plan: PlanDocument, screen: Screen): string[] {
+  const unsaid = plan.warnings.length - WARNINGS_MAX;
   const blocks = [
     titleLines(plan, screen),
     plan.datasets.length === 0 ? [] : countLines(plan, screen),
@@ -35,7 +42,9 @@ export function planLines(plan: PlanDocument, screen: Screen): string[] {
     deferredLines(plan, screen),
     leavesStaleLines(plan, screen),
     plan.warnings
+      .slice(0, WARNINGS_MAX)
       .flatMap((warning) => wrap(warningText(warning), screen.width))
+      .concat(unsaid > 0 ? [`and ${plural(unsaid, 'warning')} more: --json shows all`] : [])
       .map((line) => paint([span(line, 'warn')], screen)),
     nextLines(plan, screen),
   ];
@@ -58,8 +67,26 @@ function titleLines(plan: PlanDocument, screen: Screen): string[] {
   ];
 }
 
-function countLines({ datasets }: PlanDocument, screen: Screen): string[] {
-  const rows = datasets.map((one): Line[] => [
+/** The datasets that a block is about, or the first few of very many and a line that counts the others. */
+function shownOf(
+  { datasets }: PlanDocument,
+  few: number,
+  concerned: (one: PlanDocument['datasets'][number]) => boolean,
+): { readonly shown: PlanDocument['datasets']; readonly more: Line[] } {
+  const all = datasets.filter(concerned);
+  if (datasets.length <= DATASETS_MAX || all.length <= few) return { shown: all, more: [] };
+  return {
+    shown: all.slice(0, few),
+    more: [[span(`  and ${plural(all.length - few, 'dataset')} more: --json shows all`, 'faint')]],
+  };
+}
+
+function countLines(plan: PlanDocument, screen: Screen): string[] {
+  const builds = plan.datasets.some(({ build }) => build > 0);
+  // What is up to date tells nothing where there is no room for all.
+  const crowded = plan.datasets.length > DATASETS_MAX && builds;
+  const { shown, more } = shownOf(plan, FEW.counts, ({ build }) => !crowded || build > 0);
+  const rows = shown.map((one): Line[] => [
     [span(one.name, one.build > 0 ? 'strong' : undefined)],
     [span(one.grain)],
     [span(formatCount(one.build), one.build > 0 ? 'busy' : undefined)],
@@ -70,48 +97,59 @@ function countLines({ datasets }: PlanDocument, screen: Screen): string[] {
     [span(formatTime(one.to))],
     [span(one.needs.join(', '), 'faint')],
   ]);
-  return table(COLUMNS, rows, screen);
+  return [...table(COLUMNS, rows, screen), ...more.map((line) => paint(line, screen))];
 }
 
-function whyLines({ datasets }: PlanDocument, screen: Screen): string[] {
+function whyLines(plan: PlanDocument, screen: Screen): string[] {
+  const { shown: datasets, more } = shownOf(plan, FEW.why, ({ intervals }) => intervals.length > 0);
+  const named = aligned(datasets);
   const lines = datasets.flatMap(({ name, intervals }) => {
     const shown = intervals
       .slice(0, WHY_MAX)
-      .map((one) => joined([span(`  ${name}`, 'strong'), span(formatSpan(one)), span(one.why)]));
+      .map((one) => joined([span(named(name), 'strong'), span(formatSpan(one)), span(one.why)]));
     const left = intervals.length - shown.length;
-    return left > 0 ? [...shown, [span(`  ${name}  and ${plural(left, 'interval')} more`, 'faint')]] : shown;
+    return left > 0 ? [...shown, [span(`${named(name)}  and ${plural(left, 'interval')} more`, 'faint')]] : shown;
   });
-  return titled('WHY', lines, screen);
+  return titled('WHY', [...lines, ...more], screen);
+}
+
+/** Names as a column; one that is longer than most stands out of it, so that short ones need no wide gap. */
+function aligned(datasets: readonly { readonly name: string }[]): (name: string) => string {
+  const width = Math.min(NAME_MAX, Math.max(0, ...datasets.map(({ name }) => name.length)));
+  return (name) => `  ${name.padEnd(width)}`;
 }
 
 /** How many statements the partitions of a transform take: worth a line where there are several. */
-function statementLines({ datasets }: PlanDocument, screen: Screen): string[] {
-  const lines = datasets.flatMap(({ name, build, coalescing }): Line[] => {
-    if (build < 2 || coalescing === undefined) return [];
+function statementLines(plan: PlanDocument, screen: Screen): string[] {
+  const { shown, more: others } = shownOf(plan, FEW.statements, ({ build, coalescing }) => build > 1 && !!coalescing);
+  const named = aligned(shown);
+  const lines = shown.flatMap(({ name, coalescing }): Line[] => {
+    if (coalescing === undefined) return [];
     const how = coalescing.joined ? 'joined' : 'partition by partition';
     const told = `${how}: ${coalescing.reason}`;
-    const [first = '', ...more] = wrap(told, screen.width - name.length - 4);
+    const left = named(name).length + 2;
+    const [first = '', ...more] = wrap(told, screen.width - left);
     return [
-      joined([[span(`  ${name}`, 'strong')], span(first)]),
-      ...more.map((line): Line => [span(`  ${' '.repeat(name.length + 2)}${line}`)]),
+      joined([[span(named(name), 'strong')], span(first)]),
+      ...more.map((line): Line => [span(`${' '.repeat(left)}${line}`)]),
     ];
   });
-  return titled('STATEMENTS, adjacent partitions joined or not', lines, screen);
+  return titled('STATEMENTS, adjacent partitions joined or not', [...lines, ...others], screen);
 }
 
-/** DDL is shown whole: someone may have to approve it. */
-function ddlLines({ datasets }: PlanDocument, screen: Screen): string[] {
-  const lines = datasets.flatMap(({ ddl }) =>
-    ddl.flatMap((statement) =>
-      statement.split('\n').flatMap((row) => {
-        const indent = /^ */.exec(row)?.[0].slice(0, 12) ?? '';
-        return wrap(row, screen.width - 4 - indent.length).map((part, index) => [
-          span(`  ${indent}${index > 0 ? '  ' : ''}${part}`),
-        ]);
-      }),
-    ),
+/** DDL is shown whole: someone may have to approve it. What several datasets need, as their schema, is said once. */
+function ddlLines(plan: PlanDocument, screen: Screen): string[] {
+  const { shown, more } = shownOf(plan, FEW.ddl, ({ ddl }) => ddl.length > 0);
+  const statements = new Set(shown.flatMap(({ ddl }) => ddl));
+  const lines = [...statements].flatMap((statement) =>
+    statement.split('\n').flatMap((row) => {
+      const indent = /^ */.exec(row)?.[0].slice(0, 12) ?? '';
+      return wrap(row, screen.width - 4 - indent.length).map((part, index) => [
+        span(`  ${indent}${index > 0 ? '  ' : ''}${part}`),
+      ]);
+    }),
   );
-  return titled('DDL, run before the first batch', lines, screen);
+  return titled('DDL, run before the first batch', [...lines, ...more], screen);
 }
 
 function deferredLines({ deferred = [] }: PlanDocument, screen: Screen): string[] {
@@ -122,14 +160,17 @@ function deferredLines({ deferred = [] }: PlanDocument, screen: Screen): string[
 }
 
 function leavesStaleLines({ leavesStale }: PlanDocument, screen: Screen): string[] {
-  const lines = leavesStale.flatMap(({ dataset, intervals, command }) => {
+  const crowded = leavesStale.length > DATASETS_MAX;
+  const left = crowded ? leavesStale.length - FEW.stale : 0;
+  const lines = leavesStale.slice(0, crowded ? FEW.stale : undefined).flatMap(({ dataset, intervals, command }) => {
     const spans = intervals.slice(0, 2).map((one) => formatSpan(one));
     const left = intervals.length - spans.length;
     const text = `${spans.join(', ')}${left > 0 ? ` and ${plural(left, 'interval')} more` : ''}`;
     const what: Line = joined([span(`  ${dataset}`, 'warn'), span(text)]);
     return [what, ...commandLines(command, screen.width - 4).map((part) => [span(`    ${part}`)])];
   });
-  return titled('LEAVES STALE, because not selected', lines, screen);
+  const more = left > 0 ? [[span(`  and ${plural(left, 'dataset')} more: --json shows all`, 'faint')]] : [];
+  return titled('LEAVES STALE, because not selected', [...lines, ...more], screen);
 }
 
 function titled(title: string, lines: readonly Line[], screen: Screen): string[] {

@@ -6,7 +6,8 @@
  */
 import { ENDED } from '../../contracts/status.js';
 import type { BackfillStatus, DatasetState, DatasetStatus } from '../../contracts/status.js';
-import { datasetLines, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
+import { urgencyOf } from '../../contracts/parts.js';
+import { datasetLines, failedTitle, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
 import type { DatasetFailure } from './backfill.js';
 import { formatCount, plural } from './format.js';
 import type { RateMeter } from './rate.js';
@@ -41,26 +42,11 @@ export function progressLines(
     .slice(0, Math.max(0, screen.height));
 }
 
-/** Lower is shown first when there is no room for all. */
-const URGENCY: Record<DatasetState, number> = {
-  failed: 0,
-  held: 0,
-  running: 1,
-  paused: 2,
-  waiting: 3,
-  cancelled: 4,
-  done: 5,
-};
-
-function urgency(one: DatasetStatus): number {
-  return one.failed > 0 ? 0 : URGENCY[one.state];
-}
-
 /** As many datasets as fit, and one line that counts the rest. */
-function foldedLines({ datasets }: BackfillStatus, room: number, screen: Screen, meter: RateMeter): string[] {
+export function foldedLines({ datasets }: BackfillStatus, room: number, screen: Screen, meter?: RateMeter): string[] {
   if (room < 2 || datasets.length === 0) return [];
   if (datasets.length + 1 <= room) return datasetLines(datasets, datasets, screen, meter);
-  const byUrgency = [...datasets].sort((a, b) => urgency(a) - urgency(b));
+  const byUrgency = [...datasets].sort((a, b) => urgencyOf(a) - urgencyOf(b));
   const chosen = new Set(byUrgency.slice(0, Math.max(0, room - 2)));
   const shown = datasets.filter((one) => chosen.has(one));
   const rest = datasets.filter((one) => !chosen.has(one));
@@ -83,7 +69,7 @@ function failureLines(
   screen: Screen,
 ): string[] {
   if (room < 2 || failures.length === 0) return [];
-  const title = paint([span(`FAILED ${plural(partitions.failed, 'partition')}`, 'bad')], screen);
+  const title = paint([failedTitle(partitions.failed)], screen);
   const count = Math.max(
     failures.length,
     datasets.reduce((sum, one) => sum + one.failureCount, 0),

@@ -1,19 +1,27 @@
 /** `status`: one backfill, all of it, once. */
 import type { BackfillStatus } from '../../contracts/status.js';
-import { datasetLines, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
+import { foldedLines } from './progress.js';
+import { failedTitle, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
 import { plural } from './format.js';
 import { paint, span, wrap } from './text.js';
 import type { Screen } from './text.js';
 
-/** Lines of any number: every dataset, every listed failure with its whole message. */
+/** Datasets, failures and warnings of a status: what a person can read. `--json` has all. */
+const SHOWN_MAX = { datasets: 31, failures: 20, warnings: 10 } as const;
+
+/** Every dataset and every listed failure with its whole message; of very many, those that want a person first. */
 export function statusLines(status: BackfillStatus, screen: Screen): string[] {
-  const datasets = status.datasets.length === 0 ? [] : datasetLines(status.datasets, status.datasets, screen);
+  const unsaid = status.warnings.length - SHOWN_MAX.warnings;
   const warnings = status.warnings
+    .slice(0, SHOWN_MAX.warnings)
     .flatMap((warning) => wrap(warningText(warning), screen.width))
+    .concat(unsaid > 0 ? [`and ${plural(unsaid, 'warning')} more`] : [])
     .map((line) => paint([span(line, 'warn')], screen));
+  // A table that is cut is cut to what a screen of 24 lines has beside the rest.
+  const room = status.datasets.length < SHOWN_MAX.datasets ? SHOWN_MAX.datasets : 14;
   const blocks = [
     headerLines(status, screen),
-    datasets,
+    foldedLines(status, room, screen),
     failureLines(status, screen),
     warnings,
     nextLines(status, screen, Infinity),
@@ -22,10 +30,12 @@ export function statusLines(status: BackfillStatus, screen: Screen): string[] {
 }
 
 function failureLines(status: BackfillStatus, screen: Screen): string[] {
-  const failures = failuresOf(status);
-  if (failures.length === 0) return [];
-  const left = status.datasets.reduce((sum, one) => sum + Math.max(0, one.failureCount - one.failures.length), 0);
-  const title = paint([span(`FAILED ${plural(status.partitions.failed, 'partition')}`, 'bad')], screen);
+  const listed = failuresOf(status);
+  if (listed.length === 0) return [];
+  const failures = listed.slice(0, SHOWN_MAX.failures);
+  const unlisted = status.datasets.reduce((sum, one) => sum + Math.max(0, one.failureCount - one.failures.length), 0);
+  const left = unlisted + listed.length - failures.length;
+  const title = paint([failedTitle(status.partitions.failed)], screen);
   const lines = failures.flatMap((one) => [
     paint(failureLine(one), screen),
     ...wrap(one.failure.message, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen)),

@@ -45,6 +45,37 @@ export function* partitionsOf(runs: readonly Run[]): Generator<Interval> {
   }
 }
 
+/**
+ * Which partitions intervals cover whole, as spans `[lo, hi)` of their numbers. The intervals are ascending and disjoint.
+ */
+export function ordinalsCovered(runs: readonly Run[], intervals: readonly Interval[]): [lo: number, hi: number][] {
+  const spans: [number, number][] = [];
+  let [first, next] = [0, 0];
+  for (const run of runs) {
+    for (let one = intervals[next]; one && one.start < runEnd(run); one = intervals[++next]) {
+      const [lo, hi] = run.start === -Infinity ? wholeWithin(one) : within(run, one);
+      const last = spans.at(-1);
+      if (lo < hi && last?.[1] === first + lo) last[1] = first + hi;
+      else if (lo < hi) spans.push([first + lo, first + hi]);
+      // What reaches further has more to say of the next run.
+      if (one.end > runEnd(run)) break;
+    }
+    first += run.count;
+  }
+  return spans;
+}
+
+function within({ start, step, count }: Run, one: Interval): [number, number] {
+  return [
+    Math.max(0, Math.ceil((one.start - start) / step)),
+    Math.min(count, Math.max(0, Math.floor((one.end - start) / step))),
+  ];
+}
+
+function wholeWithin({ start, end }: Interval): [number, number] {
+  return [0, start === -Infinity && end === Infinity ? 1 : 0];
+}
+
 /** Puts `run` behind `runs`, into the last of them where it goes on with the same step. Changes `runs`. */
 export function appendRun(runs: Run[], run: Run): void {
   const last = runs.at(-1);

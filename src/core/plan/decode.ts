@@ -23,10 +23,31 @@ function valueAt(runs: readonly StepRun[], index: number): number {
 }
 
 function valuesOf(runs: readonly StepRun[]): Int32Array {
-  const values = new Int32Array(runs.reduce((sum, { count }) => sum + count, 0));
+  const values = new Int32Array(reach(runs));
   let index = 0;
   for (const { count, at, step, every } of runs) {
     for (let i = 0; i < count; i++) values[index++] = at + Math.floor(i / every) * step;
   }
   return values;
+}
+
+/** Ordinals that a staircase reaches. */
+export function reach(runs: readonly StepRun[]): number {
+  return runs.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Its values one after the other, a call each: for a loop over all of them that keeps none. RangeError past its end. */
+export function walk(runs: readonly StepRun[]): () => number {
+  let [index, left, value, step, stair, every] = [0, 0, 0, 0, 0, 1];
+  return () => {
+    while (left === 0) {
+      const run = runs[index++];
+      if (!run) throw new RangeError('the mapping ends here');
+      [left, value, step, stair, every] = [run.count, run.at, run.step, 0, run.every];
+    }
+    const answer = value;
+    left--;
+    if (++stair === every) [stair, value] = [0, value + step];
+    return answer;
+  };
 }

@@ -8,19 +8,21 @@ import type { PlannedDataset } from './types.js';
 export interface Built {
   /** Ascending: partition `indexes[k]` has ordinal `k`. */
   readonly indexes: readonly number[];
-  /** Of each partition and of the end: how many before it are built. */
-  readonly rank: Int32Array;
+  /** How many before a partition, or before the end, are built. */
+  readonly rank: (index: number) => number;
 }
 
-export function builtOf({ build, reason, count }: Track): Built {
-  const rank = new Int32Array(count + 1);
+export function builtOf({ build, reason }: Track): Built {
+  const indexes = build.toSorted(ascending);
+  const [first = 0, last = 0] = [indexes[0], indexes.at(-1)];
+  // From the first to the last of them only: a day out of twelve years of hours is 24 numbers.
+  const ranks = new Int32Array(last - first + 1);
   let before = 0;
-  for (let index = 0; index < count; index++) {
-    rank[index] = before;
+  for (let index = first; index <= last; index++) {
+    ranks[index - first] = before;
     if (reason[index]) before++;
   }
-  rank[count] = before;
-  return { indexes: build.toSorted(ascending), rank };
+  return { indexes, rank: (index) => (index <= first ? 0 : (ranks[index - first] ?? indexes.length)) };
 }
 
 /**
@@ -35,7 +37,7 @@ export function edgesOf(reader: Track, builtBy: (track: Track) => Built): Planne
     if (indexes.length === 0) return [];
     const waits = mine.map((index) => {
       const { lo, hi } = readSpan(reader, input, index);
-      return { lo: rank[lo] ?? 0, hi: rank[hi] ?? 0 };
+      return { lo: rank(lo), hi: rank(hi) };
     });
     return [{ upstream: input.upstream.node.name, mapping: encodeMapping(waits) }];
   });

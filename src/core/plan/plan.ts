@@ -22,12 +22,24 @@ import { intervalsOf } from './why.js';
  * go with partitions × edges.
  */
 export function planBackfill(input: PlanInput): PlanResult {
+  const steps = planSteps(input);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/**
+ * {@link planBackfill} with a pause after each piece of the work, a dataset at most: 4.4 million partitions take seconds, in which a worker's other
+ * work, and whoever asks it for a status, would wait.
+ */
+export function* planSteps(input: PlanInput): Generator<undefined, PlanResult, undefined> {
   const unread = new Set<string>();
   for (;;) {
-    const draft = draftOf(input, unread);
+    const draft = yield* draftOf(input, unread);
     const readers = draft.tracks.filter((track) => track.build.length > 0 && track.timeless && readsTime(track));
     const idle = readers.filter((track) => windowOf(track) === undefined);
-    if (idle.length === 0) return resultOf(draft);
+    if (idle.length === 0) return yield* resultOf(draft);
     // A `grain: none` transform would be built from nothing. Without it, so are those that read it: plan again.
     for (const { node } of idle) unread.add(node.name);
   }
@@ -39,14 +51,16 @@ interface Draft {
   readonly uncovered: readonly Uncovered[];
 }
 
-function draftOf(input: PlanInput, unread: ReadonlySet<string>): Draft {
+function* draftOf(input: PlanInput, unread: ReadonlySet<string>): Generator<undefined, Draft, undefined> {
   const tracks = tracksOf(input);
+  yield;
   markObstacles(tracks, input.exclude, unread);
+  yield;
   const notices = tracks.filter(({ selected }) => selected).flatMap((track) => ask(track, input.range));
-  return { tracks, notices, uncovered: grow(tracks, input.rebuild) };
+  return { tracks, notices, uncovered: yield* grow(tracks, input.rebuild) };
 }
 
-function resultOf({ tracks, notices, uncovered }: Draft): PlanResult {
+function* resultOf({ tracks, notices, uncovered }: Draft): Generator<undefined, PlanResult, undefined> {
   const known = new Map<Track, Built>();
   const built = (track: Track): Built => {
     const found = known.get(track) ?? builtOf(track);
@@ -54,8 +68,13 @@ function resultOf({ tracks, notices, uncovered }: Draft): PlanResult {
     return found;
   };
   const selected = tracks.filter((track) => track.selected);
+  const datasets: PlannedDataset[] = [];
+  for (const track of selected) {
+    datasets.push(datasetOf(track, tracks, built));
+    yield;
+  }
   return {
-    datasets: selected.map((track) => datasetOf(track, tracks, built)),
+    datasets,
     leavesStale: leavesStale(tracks),
     notices: [...notices, ...selected.flatMap(leftOutNotices)],
     uncovered: uncovered.map(({ upstream, reader, indexes }) => ({

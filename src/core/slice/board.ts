@@ -4,16 +4,17 @@
  * It lives inside the `dataset` workflow. Functions change the board in place, because ten years of hours are 87,600
  * partitions and a copy for each signal would be garbage; they read nothing but their arguments, so a replay repeats them.
  */
+import { reach, walk } from '../plan/decode.js';
+import type { Mapping } from '../plan/types.js';
 import { at, checkSpan, ordinalsOf, spansOf, spansWhere } from './spans.js';
 import type { Span } from './spans.js';
 import { CODE, STATES, isLegal, stateName } from './states.js';
 import type { State } from './states.js';
 
-/** What each ordinal `i` waits for at one upstream: its ordinals `[lo[i], hi[i])`; empty where it waits for nothing. */
+/** What each ordinal waits for at one upstream, as the plan has it: written out, ten years of hours would be 700 KB an edge. */
 export interface UpstreamEdge {
   readonly upstream: string;
-  readonly lo: Int32Array;
-  readonly hi: Int32Array;
+  readonly mapping: Mapping;
   /** Partitions of the upstream in this plan. */
   readonly upstreamCount: number;
 }
@@ -66,7 +67,6 @@ export const NO_VERSION = -1;
  * Throws RangeError for a mapping of another length than `count`, or that points outside its upstream.
  */
 export function createBoard(count: number, edges: readonly UpstreamEdge[], self: SelfReads | null = null): Board {
-  for (const edge of edges) checkEdge(edge, count);
   if (self) checkSelf(self, count);
   const board: Board = {
     count,
@@ -78,7 +78,7 @@ export function createBoard(count: number, edges: readonly UpstreamEdge[], self:
       version: NO_VERSION,
       done: new Uint8Array(edge.upstreamCount),
       bad: new Uint8Array(edge.upstreamCount),
-      verdict: new Uint8Array(count).map((_, i) => (at(edge.lo, i) < at(edge.hi, i) ? CODE.waiting : CODE.ready)),
+      verdict: firstVerdict(edge, count),
     })),
     self: self && { ...self, verdict: new Uint8Array(count).fill(CODE.ready) },
     version: 0,
@@ -89,9 +89,19 @@ export function createBoard(count: number, edges: readonly UpstreamEdge[], self:
   return board;
 }
 
-function checkEdge({ upstream, lo, hi, upstreamCount }: UpstreamEdge, count: number): void {
-  if (lo.length !== count || hi.length !== count) throw new RangeError(`mapping to ${upstream}: not ${count} ordinals`);
-  for (let i = 0; i < count; i++) if (at(lo, i) < at(hi, i)) checkSpan([at(lo, i), at(hi, i)], upstreamCount);
+/** Before any news: what reads nothing of the upstream is ready. Throws RangeError as {@link createBoard} says. */
+function firstVerdict({ upstream, mapping, upstreamCount }: UpstreamEdge, count: number): Uint8Array {
+  if (reach(mapping.lo) !== count || reach(mapping.hi) !== count)
+    throw new RangeError(`mapping to ${upstream}: not ${count} ordinals`);
+  const [nextLo, nextHi] = [walk(mapping.lo), walk(mapping.hi)];
+  const verdict = new Uint8Array(count).fill(CODE.ready);
+  for (let i = 0; i < count; i++) {
+    const [lo, hi] = [nextLo(), nextHi()];
+    if (lo >= hi) continue;
+    checkSpan([lo, hi], upstreamCount);
+    verdict[i] = CODE.waiting;
+  }
+  return verdict;
 }
 
 function checkSelf({ lo, hi }: SelfReads, count: number): void {

@@ -5,6 +5,11 @@
  * then, small, while more becomes ready behind it: five datasets with four slices each kept a queue of 2 s on four slots, and their slices
  * shrank to a batch each. So a slice that waited tells its dataset to hold back, and one that did not, that there is room.
  */
+import type { Board } from './board.js';
+import { counts } from './board.js';
+import { SLICE_WORTH_MS } from './pick.js';
+import type { Profile } from './profile.js';
+import { estimateMs } from './profile.js';
 
 /** A slice that waited longer than this part of its own run was sent off too early. */
 const WAITED_PART = 0.5;
@@ -19,6 +24,15 @@ export const WIDEN_AFTER_MS = 2_000;
  * workflow, and a less urgent one would take its turn.
  */
 export const WIDTH_MIN = 2;
+
+/**
+ * Whether what is ready is the last of a dataset, and little enough that each slot gets one slice of it: then holding back gains nothing, for nothing is queued
+ * behind it, while two slices of eight partitions leave half of the slots idle at the end (0.5 s of 8 s, in `bench/pipelining.ts`).
+ */
+export function isLast(board: Board, profile: Profile, slots: number): boolean {
+  const { waiting, ready } = counts(board);
+  return waiting === 0 && profile.samples > 0 && estimateMs(profile, ready) <= slots * SLICE_WORTH_MS;
+}
 
 /** The width after one more slice, which waited `waitedMs` for a worker and then ran `ranMs`; never over `slots`. */
 export function adaptWidth(

@@ -7,7 +7,7 @@
  *     θ      = max(0.5, 3 standard errors of that median)
  *     W      = x < ¾θ: 1.5·W + 0.5    x ≤ θ: W + ½(1 − x/θ)    x > θ, once in 2 s: W + max(½ − W(x/θ − 1), −W/2)
  *     K      = x₅₀ > 0.3 and N < 1.05·K: 0.985·K    x₅₀ < 0.2 and N > 0.8·K: K + 0.2, at most 1.35 times what it began with
- *     slots  = round(min(W, room, most))                   N: all active backends; x₅₀: x over the last 50 probes, 10 s
+ *     slots  = ⌊min(W, room, most) + min(½, 0.03·K)⌋       N: all active backends; x₅₀: x over the last 50 probes, 10 s
  *
  * Every ten minutes we stand still for 8 s and measure the canary without us; `base` is the median of the last six such measurements,
  * and of nothing else, so that it can't learn our own load as normal. It is measured first of all, before the first batch.
@@ -16,7 +16,8 @@
  * alone is seconds late (LEDBAT++, whose gain, cap on cuts and slowdown these are). A backend count is a noisy number: √Afg is its deviation
  * where queries come at random, and following every peak of it cost a tenth of the throughput. The law was not sensitive to 2 × noise; batches of 1 s
  * instead of 0.25 s, or readings 3 s old instead of 1 s, made the worst 10 s half as bad again: short batches and fresh readings are worth more than
- * any constant here.
+ * any constant here. Slots are whole: of 16 cores one more than there is room for slows nobody, of two it takes half of what the others have, and a
+ * short canary, which an operating system lets go first, does not show it. So what is rounded up is at most 3 % of K.
  */
 import { median, quantile } from './quantile.js';
 import { valueOf } from './stops.js';
@@ -53,6 +54,8 @@ const MEASURE_MS = 6000;
 /** What runs when a slowdown begins ends first; nothing runs before the first one. */
 const SETTLE_MS = 2000;
 const THETA = 0.5;
+/** A slot may exceed the room by this part of K, and by half a slot. */
+const OVER_ROOM = 0.03;
 const CUT_EVERY_MS = 2000;
 
 function begin({ knee, most }: Bounds): AdaptiveState {
@@ -147,7 +150,7 @@ function give(state: AdaptiveState, { most }: Bounds): Step<AdaptiveState> {
   const { knee, window } = state;
   const foreground = state.foreground ?? 0;
   const room = knee - foreground - Math.sqrt(foreground);
-  const slots = Math.max(0, Math.min(most, Math.round(Math.min(window, room))));
+  const slots = Math.max(0, Math.min(most, Math.floor(Math.min(window, room) + Math.min(0.5, OVER_ROOM * knee))));
   const [cause, reason] = because(state, slots === most ? 'free' : window < room ? 'latency' : 'foreground');
   return { state: { ...state, slots }, slots, cause, reason };
 }

@@ -1,3 +1,4 @@
+import { choose, type Contender } from '../../core/throttle/share.js';
 import type { PgClient } from '../../postgres/pool.js';
 import type { Publisher } from './publish.js';
 
@@ -8,7 +9,11 @@ import type { Publisher } from './publish.js';
  * database when the connection dies, so a killed worker cannot keep it, and everybody who works on that database
  * (other workers, backfills, projects) takes from the same numbers. A call holds its number in `sluice.calls` instead.
  */
-const SLOTS = 0x736c7565;
+export const SLOTS = 0x736c7565;
+/** Shared locks beside it show others who is there: (HELD, epoch) of who has a slot, (WAITING, epoch) of who found none, (GIVEN, epoch) for whom one was left. */
+const [HELD, WAITING, GIVEN] = [0x736c7566, 0x736c7567, 0x736c7568];
+/** Who has not asked for so long waits no more: its worker is frozen, and nobody may wait for it. */
+const ASKED_LATELY = `interval '1 s'`;
 
 export interface Verdict {
   readonly kind: 'go' | 'full' | 'paused' | 'cancelled' | 'fenced';
@@ -21,6 +26,18 @@ export interface Verdict {
   readonly why: string | null;
 }
 
+/** Backfills at the gate, this session apart; looked at only where there is more than one, and a slot to be had. */
+const CONTENDERS = `
+  SELECT coalesce(json_agg(e), '[]') FROM (
+    SELECT l.objid::bigint AS epoch, coalesce(min(c.priority), 3) AS priority, count(*) FILTER (WHERE l.classid = $6::int::oid) AS held,
+      count(*) FILTER (WHERE l.classid = $7::int::oid AND lately) AS waiting, count(*) FILTER (WHERE l.classid = $8::int::oid AND lately) AS given
+    FROM pg_locks l LEFT JOIN LATERAL (
+      SELECT query_start > clock_timestamp() - ${ASKED_LATELY} AS lately FROM pg_stat_get_activity(l.pid)) a ON true
+    LEFT JOIN sluice.reservations r ON r.epoch = l.objid::bigint LEFT JOIN sluice.control c ON c.workflow_id = r.workflow_id
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid IN ($6::int::oid, $7::int::oid, $8::int::oid) AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    GROUP BY 1) e`;
+
 /** The heartbeat goes with it, a few times a minute: who holds a reservation and asks for turns is alive, whatever Temporal knows. */
 const ASK = `
   WITH beat AS (UPDATE sluice.control SET heartbeat_at = clock_timestamp()
@@ -28,7 +45,7 @@ const ASK = `
   , given AS MATERIALIZED (SELECT pg_advisory_unlock_all())   -- the slots below depend on joined rows: taken after it
   , calls AS MATERIALIZED (SELECT array_agg(slot) AS slots, array_agg(own) FILTER (WHERE epoch = $4) AS owns
       FROM sluice.calls WHERE until > clock_timestamp())
-  SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate, l.why,
+  , asked AS MATERIALIZED (SELECT r.epoch IS NULL AS fenced, coalesce(c.cancelled, false) AS cancelled, coalesce(c.paused, false) AS paused, l.slots, l.rate, l.why,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR l.slots IS NULL THEN NULL
       ELSE (SELECT i FROM generate_series(0, l.slots - 1) AS i WHERE CASE WHEN i = ANY (calls.slots) THEN false ELSE pg_try_advisory_lock($5, i) END LIMIT 1) END AS slot,
     CASE WHEN r.epoch IS NULL OR c.cancelled OR c.paused OR c.max_parallel IS NULL THEN NULL
@@ -37,7 +54,12 @@ const ASK = `
   FROM given CROSS JOIN calls
   LEFT JOIN sluice.reservations r ON r.epoch = $4
   LEFT JOIN sluice.control c ON c.workflow_id = r.workflow_id
-  LEFT JOIN sluice.in_force l ON l.project = $1 AND l.environment = $2 AND l.connection = $3`;
+  LEFT JOIN sluice.in_force l ON l.project = $1 AND l.environment = $2 AND l.connection = $3)
+  SELECT *,
+    CASE WHEN slot IS NOT NULL AND (SELECT count(*) FROM sluice.reservations) > 1 THEN (${CONTENDERS}) END AS contenders,
+    CASE WHEN slots IS NULL THEN NULL WHEN slot IS NOT NULL THEN pg_try_advisory_lock_shared($6, $4::int)
+      WHEN slots > 0 AND NOT (fenced OR cancelled OR paused OR capped AND own IS NULL) THEN pg_try_advisory_lock_shared($7, $4::int) END AS marked
+  FROM asked`;
 
 interface AskRow {
   fenced: boolean;
@@ -49,15 +71,20 @@ interface AskRow {
   slot: number | null;
   own: number | null;
   why: string | null;
+  contenders: Contender[] | null;
 }
+
+/** Connections that have a turn. */
+const holders = new WeakSet<PgClient>();
 
 /** Gives this connection's turn back and asks for another on the warehouse: one round trip. On `go` the caller holds it until it asks again, or {@link giveTurn}. */
 export async function askTurn(client: PgClient, who: Publisher, connection: string): Promise<Verdict> {
   const { rows } = await client.query<AskRow>({
     name: 'sluice_gate',
     text: ASK,
-    values: [who.project, who.environment, connection, who.epoch, SLOTS],
+    values: [who.project, who.environment, connection, who.epoch, SLOTS, HELD, WAITING, GIVEN],
   });
+  const had = holders.delete(client);
   const [row] = rows;
   if (!row) throw new Error('the gate answered without a row');
   const { slots, rate, slot, own, why } = row;
@@ -67,6 +94,12 @@ export async function askTurn(client: PgClient, who: Publisher, connection: stri
   if (row.paused) return { ...verdict, kind: 'paused' };
   const full = (slots !== null && slot === null) || (row.capped && own === null);
   if (full && (slot !== null || own !== null)) await giveTurn(client);
+  const choice = full ? null : choose(row.contenders ?? [], who.epoch, had, Math.random());
+  if (choice && choice.kind !== 'take') {
+    await leaveTurn(client, who.epoch, choice.kind === 'give' ? choice.to : null);
+    return { ...verdict, kind: 'full', slot: null, own: null };
+  }
+  if (!full) holders.add(client);
   return { ...verdict, kind: full ? 'full' : 'go' };
 }
 
@@ -93,8 +126,19 @@ export async function askPool(client: PgClient, who: Publisher, pool: string, sl
   return rows[0]?.slot !== null;
 }
 
+/** Leaves a slot to another backfill, and goes on waiting. */
+async function leaveTurn(client: PgClient, epoch: number, to: number | null): Promise<void> {
+  await client.query({
+    name: 'sluice_leave',
+    text: `SELECT CASE WHEN pg_advisory_unlock_all() IS NOT NULL THEN pg_try_advisory_lock_shared($1, $2) END,
+      CASE WHEN $4::int IS NOT NULL THEN pg_try_advisory_lock_shared($3, $4) END`,
+    values: [WAITING, epoch, GIVEN, to],
+  });
+}
+
 /** Gives every turn of this connection back. */
 export async function giveTurn(client: PgClient): Promise<void> {
+  holders.delete(client);
   await client.query({ name: 'sluice_give', text: 'SELECT pg_advisory_unlock_all()' });
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SENSES, type Reading, type Readings } from '../../core/throttle/types.js';
 import type { PgClient, Pool } from '../../postgres/pool.js';
 import { createChannel } from './channel.js';
+import { createCounts } from './counts.js';
 import { DECLARED_MS, senseDeclared } from './sense-declared.js';
 import {
   senseArchive,
@@ -54,9 +55,15 @@ export function createSenser({ pool, isWarehouse, declared, name }: SenserOption
   };
   const channel = (timeoutMs: number, look: (client: PgClient) => Promise<void>): ReturnType<typeof createChannel> =>
     createChannel({ pool, name, timeoutMs, look, onLost });
+  const counter = channel(STATEMENT_MS, async (client) => {
+    const sensed = await senseActivity(client);
+    noteAll(sensed);
+    for (const sense of SENSES) if (sensed[sense]) counts.add(sense, sensed[sense].value);
+  });
+  const counts = createCounts(() => counter.run());
   const channels = [
+    counter,
     channel(STATEMENT_MS, async (client) => {
-      noteAll(await senseActivity(client));
       noteAll(await senseBlocked(client));
       const canary = await senseCanary(client);
       probes = [...probes, ...canary.probes];
@@ -89,13 +96,15 @@ export function createSenser({ pool, isWarehouse, declared, name }: SenserOption
       const late = sleep(ROUND_MS, undefined, { signal: timer.signal }).catch(() => undefined);
       await Promise.race([Promise.all(channels.map(({ run }) => run())), late]);
       timer.abort();
+      counts.goOn();
       return {
-        sensed: everySense(read),
+        sensed: { ...everySense(read), ...counts.take(read) },
         declared: Object.fromEntries(declared.map((one) => [one.name, read(declaredKey(one.name))])),
         probes,
       };
     },
     close: () => {
+      counts.close();
       for (const { close } of channels) close();
     },
   };
