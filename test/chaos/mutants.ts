@@ -258,7 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a partition starts when one of its inputs is done',
     part: 'reads',
-    edits: [['src/core/slice/upstream.js', 'among(done, lo, hi) === hi - lo', 'among(done, lo, hi) > 0']],
+    edits: [['src/core/slice/upstream.js', 'isDone === hi - lo', 'isDone > 0']],
     faults: [],
   },
   {
