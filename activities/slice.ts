@@ -122,6 +122,7 @@ async function carryOut(slice: Slice): Promise<Outcomes> {
     return { ...result, yielded: null };
   } catch (error) {
     if (error instanceof YieldError) {
+      if (error.kind === 'fenced') logOf(slice).info('fenced: the backfill has ended');
       const held = error.why === null ? {} : { held: error.why };
       const rest = error.restMs === undefined ? {} : { restMs: error.restMs };
       return { ...result, ...held, ...rest, yielded: error.kind === 'full' ? 'gate' : error.kind };

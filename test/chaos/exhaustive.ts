@@ -1,124 +1,169 @@
 /**
- * For one slice of each kind: the connection is cut before and after every message of the protocol, one in each backfill. A backfill of
- * two days is carried out for each; what it leaves must be what one without a cut leaves.
+ * For slices of each kind: the connection is cut before and after every message of the protocol. A backfill has several slices that are
+ * alike, and each of them is cut at another message; what the backfill leaves must be what one without a cut leaves.
  */
-import { join } from 'node:path';
 import type pg from 'pg';
 import { BackfillClient } from '../../src/client/index.js';
-import { audit } from './oracle.js';
-import { FROM, makeSource, mendWords, projectFiles, TO } from './project.js';
+import { onLanes, openCampaign, type Campaign } from './campaign.js';
+import { FROM, setSource, TO } from './project.js';
+import { openTrack } from './run.js';
 import type { Passing, Verdict } from './proxy.js';
-import type { Servers } from './servers.js';
-import { startWorkers } from './workers.js';
+import type { Lane } from './servers.js';
 
-/** Ways of writing, by the dataset that stands for them, and what is built of it each time. */
-const TWO_DAYS = { from: '2024-01-08', to: '2024-01-10' };
-export const KINDS: Readonly<Record<string, { from: string; to: string }>> = {
-  events: TWO_DAYS,
-  lines: TWO_DAYS,
-  codes: TWO_DAYS,
-  moving: TWO_DAYS,
-  daily: TWO_DAYS,
-  apart: TWO_DAYS,
-  merged: TWO_DAYS,
-  seen: TWO_DAYS,
-  total: { from: '2024-01-11', to: TO },
-  whole: TWO_DAYS,
-};
+/** Ways of writing, by the dataset that stands for them: those with one slice only come last. */
+export const KINDS = [
+  ...['events', 'moving', 'daily', 'apart', 'merged', 'total', 'seen', 'lines', 'numbers', 'through', 'ticks'],
+  ...['big', 'told', 'week', 'codes', 'whole'],
+];
 
-interface Point {
+/** Slices of one backfill that are cut, by their numbers: of what fails again and again a person would have to hear. */
+const SLICES_CUT = 8;
+/** Slices that must have ended before a message of this number, for there to be none. */
+const MISSES_MAX = 3;
+
+interface Sort {
   readonly database: string;
   readonly from: Passing['from'];
-  readonly verdict: Exclude<Verdict, 'pass' | 'stall'>;
-  readonly nth: number;
+  readonly verdict: Extract<Verdict, 'cut_before' | 'cut_after'>;
 }
 
 /** Every sort of place; where in it is counted up. */
-const SORTS: readonly Omit<Point, 'nth'>[] = ['warehouse', 'ops'].flatMap((database) =>
+const SORTS: readonly Sort[] = ['warehouse', 'ops'].flatMap((database) =>
   (['worker', 'server'] as const).flatMap((from) =>
     (['cut_before', 'cut_after'] as const).map((verdict) => ({ database, from, verdict })),
   ),
 );
 
-/** What became of one kind: how many places there are, and where it went wrong. */
-export interface Exhausted {
-  readonly kind: string;
-  readonly points: number;
-  readonly wrong: readonly string[];
-}
-
 interface Lab {
-  readonly servers: Servers;
+  readonly lane: Lane;
   readonly client: BackfillClient;
   readonly name: string;
-  /** Cuts once, in the first slice of a dataset that comes. */
-  readonly aim: (kind: string, point: Point) => { fired: () => boolean };
 }
 
-/** Goes through all places of all kinds, side by side: most of the time is the pause before a retry. */
 export async function exhaust(
-  servers: Servers,
   kinds: readonly string[],
+  { lanes, until }: { readonly lanes: number; readonly until: number },
   say: (line: string) => void,
-): Promise<Exhausted[]> {
-  const name = 'exhaustive';
-  servers.stack.project(name, projectFiles(name));
-  await servers.on('ops', (ops) => makeSource(ops, name));
-  await servers.on('ops', (ops) => mendWords(ops, name));
-  const workers = await startWorkers(servers, join(servers.stack.dir, name));
-  const client = await BackfillClient.connect({ address: servers.stack.dev.info().temporalAddress, project: name });
+): Promise<boolean> {
+  const campaign = await openCampaign(1);
+  const sum = { places: 0, backfills: 0, wrong: 0, unfinished: 0 };
   try {
-    await servers.on('warehouse', audit);
-    await client.start({ from: FROM, to: TO }, { id: 'all' });
-    await client.result('all');
-    const aim = aimAt(servers);
-    return await Promise.all(
-      kinds.map(async (kind) => {
-        const done = await exhaustKind({ servers, client, name, aim }, kind, say);
-        say(`${kind}: ${done.points} places, ${done.wrong.length} different`);
-        for (const line of done.wrong) say(`    ${line}`);
-        return done;
+    const left = kinds.values();
+    await onLanes(campaign, Math.min(lanes, kinds.length), [...Array(lanes).keys()].values(), (lane, number) =>
+      onProject(campaign, lane, `exhaustive_${number}`, async (lab) => {
+        for (const kind of left) {
+          const done = await exhaustKind(lab, kind, until);
+          const words = done.ended ? 'all' : 'some';
+          say(`${kind}: ${words} ${done.places} places in ${done.backfills} backfills, ${done.wrong.length} different`);
+          for (const line of done.wrong) say(`    ${line}`);
+          sum.places += done.places;
+          sum.backfills += done.backfills;
+          sum.wrong += done.wrong.length;
+          if (!done.ended) sum.unfinished++;
+        }
       }),
     );
+    say(
+      `${sum.places} places, ${sum.wrong} of ${sum.backfills} backfills different, ${sum.unfinished} kinds unfinished`,
+    );
+    return sum.wrong + sum.unfinished === 0;
   } finally {
-    servers.proxy.heal();
-    await client.close();
-    await workers.stop();
+    await campaign.stop();
   }
 }
 
-async function exhaustKind(lab: Lab, kind: string, say: (line: string) => void): Promise<Exhausted> {
+async function onProject(
+  { callee }: Campaign,
+  lane: Lane,
+  name: string,
+  work: (lab: Lab) => Promise<void>,
+): Promise<void> {
+  const track = await openTrack(lane, callee, { name });
+  const client = await BackfillClient.connect({ address: lane.stack.dev.info().temporalAddress, project: name });
+  try {
+    await track.run();
+    await work({ lane, client, name });
+  } finally {
+    await client.close();
+    await track.stop();
+  }
+}
+
+async function exhaustKind(
+  lab: Lab,
+  kind: string,
+  until: number,
+): Promise<{ places: number; backfills: number; wrong: string[]; ended: boolean }> {
   // Two without a cut: rows move there and back again.
   const calm = [await rebuild(lab, kind, 0), await rebuild(lab, kind, 1)];
-  let [round, points] = [1, 0];
+  let [round, places] = [1, 0];
   const wrong: string[] = [];
   for (const sort of SORTS) {
-    for (let nth = 1; ; nth++) {
+    /** How often a slice ended before it; Infinity: it was cut there. */
+    const misses: number[] = [];
+    const open = (): number[] =>
+      Array.from({ length: misses.length + SLICES_CUT }, (_, i) => i).filter((i) => (misses[i] ?? 0) < MISSES_MAX);
+    while (misses.filter((count) => count === MISSES_MAX).length < MISSES_MAX) {
+      if (Date.now() > until) return { places, backfills: round + 1, wrong, ended: false };
       round++;
-      const point = { ...sort, nth };
-      const { fired } = lab.aim(kind, point);
+      const cuts = aim(lab, kind, sort, open());
       const found = await rebuild(lab, kind, round).catch(String);
-      if (found !== calm[round % 2]) wrong.push(`${JSON.stringify(point)}: ${found} instead of ${calm[round % 2]}`);
-      if (!fired()) break;
-      points++;
+      const { aimed, fired } = cuts.stop();
+      for (const i of aimed) misses[i] = fired.has(i) ? Infinity : (misses[i] ?? 0) + 1;
+      places += fired.size;
+      if (found !== calm[round % 2])
+        wrong.push(`${JSON.stringify({ ...sort, at: [...fired] })}: ${found} instead of ${calm[round % 2]}`);
     }
-    say(
-      `${kind}, ${sort.database}, ${sort.verdict} of the ${sort.from}: ${points} places so far, ${wrong.length} different`,
-    );
   }
-  return { kind, points, wrong };
+  return { places, backfills: round + 1, wrong, ended: true };
 }
 
-/** Builds a kind's days again, and says what is there then. */
-async function rebuild({ servers, client, name }: Lab, kind: string, round: number): Promise<string> {
-  if (kind === 'moving') await servers.on('ops', (ops) => toggleMoves(ops, name, round));
-  const id = `${kind}-${round}`;
-  await client.start({ select: kind, ...KINDS[kind], rebuild: 'all', onFailure: 'fail' }, { id });
+/** Each of the first slices that come is cut at the next of these messages. */
+function aim(
+  { lane }: Lab,
+  kind: string,
+  { database, from, verdict }: Sort,
+  open: readonly number[],
+): { stop: () => { aimed: number[]; fired: Set<number> } } {
+  const targets = new Map<string, number>();
+  const fired = new Set<number>();
+  const judge = (passing: Passing): Verdict => {
+    const { slice } = passing;
+    const [, , number, attempt, dataset] = slice?.split('/') ?? [];
+    if (slice === undefined || dataset !== kind || attempt !== '1' || Number(number) > SLICES_CUT) return 'pass';
+    const target = targets.get(slice) ?? open[targets.size];
+    if (target === undefined) return 'pass';
+    targets.set(slice, target);
+    const here = passing.database === database && passing.from === from && passing.nth === target + 1;
+    if (!here || fired.has(target)) return 'pass';
+    fired.add(target);
+    return verdict;
+  };
+  lane.proxy.judges.add(judge);
+  return {
+    stop: () => {
+      lane.proxy.judges.delete(judge);
+      return { aimed: [...targets.values()], fired };
+    },
+  };
+}
+
+/** Builds a kind again, and says what is there then. */
+async function rebuild({ lane, client, name }: Lab, kind: string, round: number): Promise<string> {
+  await lane.on('ops', (ops) => setSource(ops, name, 2 * (round % 2)));
+  if (kind === 'moving') await lane.on('ops', (ops) => toggleMoves(ops, name, round));
+  // What batches cost is not known: so there are many, and none is large.
+  await lane.on('warehouse', (warehouse) => warehouse.query('DELETE FROM sluice.profiles WHERE project = $1', [name]));
+  const id = `${name}-${kind}-${round}`;
+  await client.start({ select: kind, from: FROM, to: TO, rebuild: 'all', onFailure: 'fail' }, { id });
   await client.result(id);
-  const { rows } = await servers.on('warehouse', (warehouse) =>
+  const table = ['told', 'seen'].includes(kind)
+    ? `'no table'`
+    : `(SELECT md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM ${name}.${kind} t)`;
+  const { rows } = await lane.on('warehouse', (warehouse) =>
     warehouse.query<{ text: string }>(
-      `SELECT concat_ws(' ', (SELECT md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM ${name}.${kind} t),
-         (SELECT md5(string_agg(concat_ws(' ', starts_at, ends_at, rows, CASE WHEN digest NOT LIKE 'view %' THEN digest END, moved), E'\\n'
+      `SELECT concat_ws(' ', ${table},
+         (SELECT md5(string_agg(concat_ws(' ', starts_at, ends_at, rows, CASE WHEN dataset NOT IN ('seen', 'told', 'big') THEN digest END, moved), E'\\n'
             ORDER BY starts_at)) FROM sluice.partitions WHERE project = $1 AND dataset = $2),
          (SELECT count(*) FROM (SELECT FROM audit.published WHERE project = $1 AND dataset = $2 GROUP BY starts_at, epoch HAVING count(*) > 1) x)
            || ' published twice', (SELECT count(*) FROM audit.published WHERE project = $1 AND backfill_id = $3) || ' published') AS text`,
@@ -128,38 +173,11 @@ async function rebuild({ servers, client, name }: Lab, kind: string, round: numb
   return rows[0]?.text ?? '';
 }
 
-/** A seventh of the rows goes from one of the two days to the other, or back. */
+/** A seventh of the rows goes from one of two days to the other, or back. */
 async function toggleMoves(ops: pg.Client, name: string, round: number): Promise<void> {
-  const [day, other] = round % 2 === 0 ? ['2024-01-08Z', '2024-01-09Z'] : ['2024-01-09Z', '2024-01-08Z'];
   await ops.query(
-    `UPDATE ${name}_src.moving SET at = at + ($2::timestamptz - $1::timestamptz)
-     WHERE id % 7 = 0 AND at >= $1 AND at < $1::timestamptz + interval '1 day'`,
-    [day, other],
+    `UPDATE ${name}_src.moving SET at = date_trunc('day', at) + interval '1 day' * $1 + (at - date_trunc('day', at))
+     WHERE id % 7 = 3 AND (extract(day FROM at)::int % 2 = $2)`,
+    round % 2 === 0 ? [1, 0] : [-1, 1],
   );
-}
-
-interface Target {
-  readonly point: Point;
-  /** The one that is aimed at; undefined until it comes. */
-  slice: string | undefined;
-  fired: boolean;
-}
-
-function aimAt(servers: Servers): Lab['aim'] {
-  const targets = new Map<string, Target>();
-  servers.proxy.judge = ({ slice, database, from, nth }) => {
-    const target = slice === undefined ? undefined : targets.get(slice.split('/')[4] ?? '');
-    if (!target || target.fired) return 'pass';
-    target.slice ??= slice;
-    const { point } = target;
-    if (slice !== target.slice || database !== point.database || from !== point.from || nth !== point.nth)
-      return 'pass';
-    target.fired = true;
-    return point.verdict;
-  };
-  return (kind, point) => {
-    const target: Target = { point, slice: undefined, fired: false };
-    targets.set(kind, target);
-    return { fired: () => target.fired };
-  };
 }

@@ -1,48 +1,43 @@
-/** Planted bugs: copies of the build with one thing wrong, each of which the harness must tell from the real one. */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+/** Bugs to be planted, each of which the harness must tell from the real build. */
 import type { Planned } from './faults.js';
-import { DIST } from './workers.js';
-
-export interface Mutant {
-  readonly name: string;
-  /** In the build, exactly once: a bug that cannot be planted any more must be planted anew. */
-  readonly edits: readonly (readonly [file: string, from: string, to: string])[];
-  /** What has to happen for it to show; nothing: it shows by itself. */
-  readonly faults: readonly Planned[];
-}
+import type { Mutant } from './plant.js';
 
 const SLICE = 'activities/slice.js';
 const BATCH = 'activities/batch.js';
 const PUBLISH = 'src/warehouse/postgres/publish.js';
 const LEASE = 'src/warehouse/postgres/lease.js';
-const BUNDLE = 'workflow-bundle.js';
+const STAGE = 'activities/stage.js';
 
 const LATE: Planned[] = [{ fault: 'the worker is cut off from Temporal, and works on', after: 0 }];
 const VERY_LATE: Planned[] = [{ fault: 'the worker sleeps until the backfill is over, and wakes up alone', after: 0 }];
-const LOST: Planned[] = [1, 40, 120].map((after) => ({ fault: 'the answer to COMMIT is lost', after }));
-const SENT: Planned[] = [1, 40, 120].map((after) => ({ fault: 'a connection is cut once COMMIT is sent', after }));
-const KILLED: Planned[] = [20, 120].map((after) => ({ fault: 'kill -9 of the worker', after }));
+const LOST: Planned[] = [1, 20, 40].map((after) => ({ fault: 'the answer to COMMIT is lost', after }));
+const SENT: Planned[] = [1, 20, 40].map((after) => ({ fault: 'a connection is cut once COMMIT is sent', after }));
+const KILLED: Planned[] = [3, 25].map((after) => ({ fault: 'kill -9 of the worker', after }));
+const STUCK: Planned[] = [{ fault: 'kill -9 of the worker, in the middle of a slice', after: 0 }];
+const BETWEEN: Planned[] = [{ fault: 'kill -9 of the worker between two chunks', after: 0 }];
 
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no fence: whoever is overtaken publishes all the same',
+    part: 'moves',
     edits: [[PUBLISH, 'if (held.rowCount !== 1)', 'if (held.rowCount === -1)']],
     faults: LATE,
   },
   {
     name: 'the fence looks at the backfill, not at the attempt',
+    part: 'moves',
     edits: [[PUBLISH, 'l.slice = $3 AND l.attempt = $4 AND', 'l.slice = $3 AND $4::int IS NOT NULL AND']],
     faults: LATE,
   },
   {
     name: 'a lease that overlaps is not taken away',
+    part: 'moves',
     edits: [[LEASE, 'l.lo < b.hi AND b.lo < l.hi', 'l.lo = b.lo + 1000000 AND b.lo < l.hi']],
     faults: LATE,
   },
   {
     name: 'a zombie of a backfill that has ended is let in',
+    part: 'moves',
     edits: [
       [PUBLISH, 'if (held.rowCount !== 1)', 'if (held.rowCount === -1)'],
       ['src/warehouse/postgres/gate.js', 'if (row.fenced)', 'if (row.fenced && false)'],
@@ -56,11 +51,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'COMMIT is done again when its answer is lost',
+    part: 'merges',
     edits: [[SLICE, 'partitions.every(({ start }) => ours.has(start))', 'partitions.every(() => ours.size < 0)']],
     faults: LOST,
   },
   {
     name: 'the ledger is written after the transaction',
+    part: 'merges',
     edits: [
       [
         BATCH,
@@ -72,6 +69,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a later attempt leaves out the first batch of its slice',
+    part: 'moves',
     edits: [
       [
         SLICE,
@@ -83,6 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'published before, by whatever backfill, counts as done',
+    part: 'reads',
     edits: [
       [
         'src/warehouse/postgres/ledger.js',
@@ -94,16 +93,19 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: '> for >= where an interval begins',
+    part: 'reads',
     edits: [['src/postgres/time.js', '${column} >= ${boundOf(time, start)}', '${column} > ${boundOf(time, start)}']],
     faults: [],
   },
   {
     name: '<= for < where an interval ends',
+    part: 'reads',
     edits: [['src/postgres/time.js', '${column} < ${boundOf(time, end)}', '${column} <= ${boundOf(time, end)}']],
     faults: [],
   },
   {
     name: 'readers are told of a partition before it is committed',
+    part: 'reads',
     edits: [
       [
         'src/core/slice/board.js',
@@ -115,11 +117,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a partition that failed counts as done',
+    part: 'fails',
     edits: [['workflows/dispatch.js', 'fail(state, slice, failure);', 'markDone(state.board, [failure.span]);']],
     faults: [],
   },
   {
     name: 'of partitions that share a statement the first comes into the ledger',
+    part: 'reads',
     edits: [
       [
         BATCH,
@@ -131,21 +135,25 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a partition is not emptied before it is built again',
+    part: 'merges',
     edits: [[PUBLISH, 'WHERE ${where}`, bounds)', 'WHERE ${where} AND false`, bounds)']],
     faults: [],
   },
   {
     name: 'of a batch only the first partition is emptied',
+    part: 'merges',
     edits: [[PUBLISH, "partitions[hi - 1]?.end ?? ''", "partitions[lo]?.end ?? ''"]],
     faults: [],
   },
   {
     name: 'of a batch only the first partition is copied',
+    part: 'merges',
     edits: [[BATCH, 'for (const interval of partitions) {', 'for (const interval of partitions.slice(0, 1)) {']],
     faults: [],
   },
   {
     name: 'a row that moved stays where it was, too',
+    part: 'moves',
     edits: [
       ['src/warehouse/postgres/moves.js', 'WHERE ${elsewhere} RETURNING', 'WHERE ${elsewhere} AND false RETURNING'],
     ],
@@ -153,18 +161,33 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what a moved row left is not marked',
+    part: 'moves',
     edits: [
       ['src/warehouse/postgres/moves.js', "SET moved = true, digest = ''", 'SET moved = p.moved, digest = p.digest'],
     ],
     faults: [],
   },
+  // That it is left behind altogether is no bug: what no report mentions of a slice that has ended is ready again (`giveBack`).
   {
-    name: 'of a batch that is divided the second half is left behind',
-    edits: [['src/core/slice/failing.js', '[middle, hi],', '[middle, middle + 1],']],
+    name: 'of a batch that is divided the second half counts as done',
+    part: 'fails',
+    edits: [
+      [
+        'src/core/slice/failing.js',
+        'import { halt, markFailed, release }',
+        'import { halt, markDone, markFailed, release }',
+      ],
+      [
+        'src/core/slice/failing.js',
+        'release(board, decision.halves);',
+        'release(board, [decision.halves[0]]); markDone(board, [decision.halves[1]]); decision.halves.pop();',
+      ],
+    ],
     faults: [],
   },
   {
     name: 'what reads itself is built in any order',
+    part: 'reads',
     edits: [
       ['src/core/slice/self.js', 'if (shown[i] === CODE.ready && lo < hi &&', 'if (lo > hi &&'],
       [
@@ -175,35 +198,116 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     faults: [],
   },
+  {
+    name: 'a later attempt believes the heartbeat of the one before, which spoke before it committed',
+    part: 'moves',
+    edits: [
+      [
+        SLICE,
+        'setInterval(() => context.heartbeat(), HEARTBEAT_MS)',
+        'setInterval(() => context.heartbeat(context.said), HEARTBEAT_MS)',
+      ],
+      [
+        SLICE,
+        'for (const span of input.batches) {',
+        `for (const span of input.batches) {
+          if (begun < (Context.current().info.heartbeatDetails ?? 0)) { begun++; done.push({ span: [...span], rows: 0, ms: 0, skipped: true }); continue; }
+          Context.current().said = begun + 1;`,
+      ],
+    ],
+    faults: STUCK,
+  },
+  {
+    name: 'a later attempt goes on one chunk too far',
+    part: 'moves',
+    edits: [
+      [
+        STAGE,
+        'left: [...staging.chunks]',
+        'left: staging.chunks.filter((c) => who.attempt === 1 || c !== staging.chunks.find((o) => o.rows === null))',
+      ],
+    ],
+    faults: BETWEEN,
+  },
+  {
+    name: 'a chunk that is read again is added to what was read of it',
+    part: 'moves',
+    edits: [
+      ['src/warehouse/postgres/chunks.js', '`DROP TABLE IF EXISTS ${quoteTable(chunk)}`', "'SELECT 1'"],
+      [
+        'src/warehouse/postgres/chunks.js',
+        'name: `${table.name}_${n}` }',
+        'name: `${table.name}_${n}_${who.attempt}` }',
+      ],
+      [
+        'src/source/postgres/chunks.js',
+        'export async function isUnchanged(',
+        'export async function isUnchanged() { return false; } async function unused(',
+      ],
+    ],
+    faults: BETWEEN,
+  },
+  {
+    name: 'what any backfill before has published of an input counts as done',
+    part: 'reads',
+    edits: [
+      ['activities/load-dataset.js', 'dataset = ? AND epoch = ? AND', 'dataset = ? AND ?::bigint IS NOT NULL AND'],
+    ],
+    faults: [],
+  },
+  {
+    name: 'a partition starts when one of its inputs is done',
+    part: 'reads',
+    edits: [['src/core/slice/upstream.js', 'isDone === hi - lo', 'isDone > 0']],
+    faults: [],
+  },
+  {
+    name: 'a batch whose connection was lost counts as published',
+    part: 'merges',
+    edits: [
+      [
+        SLICE,
+        'const fault = faultOfBatch(error, dataset);',
+        `const fault = faultOfBatch(error, dataset);
+        if (['connection_lost', 'server_shutdown'].includes(fault.code)) return { span: [...span], rows: 0, ms: 0, skipped: true };`,
+      ],
+    ],
+    faults: [1, 15, 30, 45].map((after) => ({ fault: 'all sessions are ended', after })),
+  },
+  {
+    name: 'each try of a call has a key of its own',
+    part: 'fails',
+    edits: [
+      [
+        'activities/call.js',
+        'partition.end, version, backfillId]',
+        'partition.end, version, backfillId, Math.random()]',
+      ],
+    ],
+    faults: [],
+  },
+  {
+    name: 'merge leaves the rows that are there',
+    part: 'merges',
+    edits: [['src/warehouse/postgres/staging.js', 'DO UPDATE SET ${set}`', 'DO NOTHING`']],
+    faults: [],
+  },
+  {
+    name: 'the ledger keeps the digest of the first publish',
+    part: 'reads',
+    edits: [
+      [
+        'src/warehouse/postgres/ledger.js',
+        'rows = excluded.rows, digest = excluded.digest,',
+        'rows = excluded.rows, digest = p.digest,',
+      ],
+    ],
+    faults: [],
+  },
+  {
+    name: 'a backfill that ends keeps what it held',
+    part: 'merges',
+    edits: [['activities/control-activities.js', 'await release(deps.db, ref.workflowId);', '']],
+    faults: [],
+  },
 ];
-
-/** What of it can't be planted: each edit has its place exactly once in the build. */
-export function misplaced({ edits }: Mutant): string[] {
-  return edits
-    .filter(([file, from]) => readFileSync(join(DIST, file), 'utf8').split(from).length !== 2)
-    .map(([file, from]) => `${file}: ${from}`);
-}
-
-/** Plants it in a copy of the build, which Node takes for part of the package. Returns the copy's folder. */
-export async function plant({ name, edits }: Mutant): Promise<string> {
-  const folder = join(DIST, 'mutants', name.replace(/\W+/g, '-'));
-  rmSync(folder, { recursive: true, force: true });
-  for (const part of ['src', 'workflows', 'activities', BUNDLE]) {
-    cpSync(join(DIST, part), join(folder, part), { recursive: true });
-  }
-  for (const [file, from, to] of edits) {
-    const text = readFileSync(join(folder, file), 'utf8');
-    const found = text.split(from).length - 1;
-    if (found !== 1) throw new Error(`${name}: ${found} times in ${file}: ${from}`);
-    writeFileSync(
-      join(folder, file),
-      text.replace(from, () => to),
-    );
-  }
-  if (edits.some(([file]) => /^(workflows|src\/core)\//.test(file))) {
-    const workflowsPath = join(folder, 'workflows/index.js');
-    const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-    writeFileSync(join(folder, BUNDLE), code);
-  }
-  return folder;
-}

@@ -13,20 +13,22 @@ export interface Passing {
   readonly nth: number;
 }
 
-/** `stall`: nothing of this connection is passed on any more, in either direction, until `heal`, which ends it. */
-export type Verdict = 'pass' | 'cut_before' | 'cut_after' | 'stall';
+/**
+ * `stall`: nothing of this connection is passed on any more, in either direction, until `heal`, which ends it. `forget_worker`,
+ * `forget_server`: the same, but that side is gone at once, and the other one is told nothing of it.
+ */
+export type Verdict = 'pass' | 'cut_before' | 'cut_after' | 'stall' | 'forget_worker' | 'forget_server';
 
 export type Judge = (passing: Passing) => Verdict;
 
-/** A TCP proxy before PostgreSQL, which reads the protocol and does to each message what the judge in force says. */
+/** A TCP proxy before PostgreSQL, which reads the protocol and does to each message what the first judge says that does not let it pass. */
 export interface Proxy {
   readonly port: number;
-  /** Undefined: all pass. */
-  judge: Judge | undefined;
-  /** Connections that were cut, and stalled, so far. */
-  readonly cut: () => number;
-  readonly stalled: () => number;
-  readonly heal: () => void;
+  readonly judges: Set<Judge>;
+  /** Connections that were cut; stalled; stalled with one side gone, so far. */
+  readonly count: Readonly<Record<'cut' | 'stalled' | 'halved', number>>;
+  /** Ends what a judge has stalled, and the judge's office; without one, of all of them. */
+  readonly heal: (judge?: Judge) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -36,24 +38,26 @@ interface Link {
   readonly server: Socket;
   database: string;
   slice: string | undefined;
-  isStalled: boolean;
+  stalledBy: Judge | undefined;
   /** Messages of the slice at work so far. */
   readonly seen: { worker: number; server: number };
 }
 
 export async function startProxy(toPort: number): Promise<Proxy> {
   const links = new Set<Link>();
-  const count = { cut: 0, stalled: 0 };
-  const proxy: { judge: Judge | undefined } = { judge: undefined };
+  const count = { cut: 0, stalled: 0, halved: 0 };
+  const judges = new Set<Judge>();
   const listener = createServer((worker) => {
     const server = connect({ host: '127.0.0.1', port: toPort, noDelay: true });
     worker.setNoDelay(true);
     const link: Link = {
-      ...{ worker, server, database: '', slice: undefined, isStalled: false },
+      ...{ worker, server, database: '', slice: undefined, stalledBy: undefined },
       seen: { worker: 0, server: 0 },
     };
     links.add(link);
     const end = (): void => {
+      // Of one that is stalled nobody hears anything, not even its end.
+      if (link.stalledBy) return;
       links.delete(link);
       // What was written before the other side went is still delivered.
       worker.destroySoon();
@@ -69,42 +73,57 @@ export async function startProxy(toPort: number): Promise<Proxy> {
   });
   const passOn = (link: Link, message: Message, from: 'worker' | 'server'): void => {
     const to = from === 'worker' ? link.server : link.worker;
-    if (link.isStalled || to.destroyed || to.writableEnded) return;
+    if (link.stalledBy || to.destroyed || to.writableEnded) return;
     notice(link, message, from);
     const { database, slice, seen } = link;
-    const verdict = proxy.judge?.({ message, from, database, slice, nth: seen[from] }) ?? 'pass';
+    const { verdict, judge } = judgement(judges, { message, from, database, slice, nth: seen[from] });
     if (from === 'worker' && sliceOver(message)) link.slice = undefined;
     if (verdict === 'pass') to.write(message.bytes);
-    else if (verdict === 'stall') {
-      count.stalled++;
-      link.isStalled = true;
-    } else {
+    else if (verdict === 'cut_before' || verdict === 'cut_after') {
       count.cut++;
       link[from].destroy();
       // What the other side gets last is all there is: it must not be lost with a reset.
       if (verdict === 'cut_after') to.end(message.bytes);
       else to.destroy();
+    } else {
+      count[verdict === 'stall' ? 'stalled' : 'halved']++;
+      link.stalledBy = judge;
+      if (verdict === 'forget_worker') link.worker.destroy();
+      if (verdict === 'forget_server') link.server.destroy();
     }
   };
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const endAll = (which: (link: Link) => boolean): void => {
-    for (const link of [...links]) if (which(link)) link.worker.destroy();
+    for (const link of [...links].filter(which)) {
+      links.delete(link);
+      link.worker.destroy();
+      link.server.destroy();
+    }
   };
-  return Object.assign(proxy, {
+  return {
     port: (listener.address() as AddressInfo).port,
-    cut: () => count.cut,
-    stalled: () => count.stalled,
-    heal: () => {
-      proxy.judge = undefined;
-      endAll(({ isStalled }) => isStalled);
+    judges,
+    count,
+    heal: (judge) => {
+      if (judge) judges.delete(judge);
+      else judges.clear();
+      endAll(({ stalledBy }) => stalledBy !== undefined && (judge === undefined || stalledBy === judge));
     },
     close: async () => {
       endAll(() => true);
       listener.close();
       await once(listener, 'close');
     },
-  });
+  };
+}
+
+function judgement(judges: ReadonlySet<Judge>, passing: Passing): { verdict: Verdict; judge?: Judge } {
+  for (const judge of judges) {
+    const verdict = judge(passing);
+    if (verdict !== 'pass') return { verdict, judge };
+  }
+  return { verdict: 'pass' };
 }
 
 /** Whose messages these are, and which number this one has. */

@@ -5,17 +5,20 @@ import type { BackfillInput } from '../../src/contracts/request.js';
 import type { BackfillStatus } from '../../src/contracts/status.js';
 import { ENDED } from '../../src/contracts/status.js';
 import { eventually } from '../support/eventually.js';
-import { FAULTS, type Planned, type Scene } from './faults.js';
+import type { Callee } from './calls.js';
+import { FAULTS, type FaultName, type Planned, type Scene } from './faults.js';
 import { audit, outcomeOf, publishedBy, type Outcome } from './oracle.js';
-import { FROM, makeSource, mendWords, moveRows, projectFiles, TO } from './project.js';
-import type { Servers } from './servers.js';
+import { makeSource, mendWords, PARTS, projectFiles, rangeOf, setSource, type Part } from './project.js';
+import type { Lane } from './servers.js';
 import { sightings, type Sightings } from './sightings.js';
-import { startWorkers } from './workers.js';
+import { startWorkers, type Workers } from './workers.js';
 
-/** What came of one run. */
+/** What came of one build. */
 export interface Ran {
   readonly outcome: Outcome;
   readonly seen: Sightings;
+  /** Faults that came before it was over. */
+  readonly happened: readonly FaultName[];
   readonly published: number;
   readonly seconds: number;
   /** What the workers logged, to look at where it differs. */
@@ -23,58 +26,110 @@ export interface Ran {
 }
 
 /** A fault may come when a server is down from the one before: it is tried again for this long. */
-const FAULT_MS = 60_000;
+const FAULT_MS = 150_000;
 const ENDS_MS = 300_000;
 const RETRIES_MAX = 10;
+/** Each look costs a query of the workflow. */
+const LOOK_EVERY_MS = 400;
 
-export interface RunOptions {
-  readonly servers: Servers;
-  /** Of the project: never used before on these servers. */
-  readonly name: string;
+export interface Faulty {
   readonly faults?: readonly Planned[];
   /** Choices that are left to the faults themselves. */
   readonly next?: () => number;
-  readonly dist?: string;
   /** How long it may take to end. */
   readonly withinMs?: number;
 }
 
-/** Carries the project out on fresh tables while the faults happen, to its end, and says what is there then. */
-export async function carryOut({
-  servers,
-  name,
-  faults = [],
-  next = () => 0,
-  dist,
-  withinMs = ENDS_MS,
-}: RunOptions): Promise<Ran> {
+/** One project on one lane, which is built again and again: each build finds another source, and is a run. */
+export interface Track {
+  /** What the next build is. */
+  readonly build: () => number;
+  /** Builds once more while the faults happen, to its end, and says what is there then. */
+  readonly run: (how?: Faulty) => Promise<Ran>;
+  readonly stop: () => Promise<void>;
+}
+
+/** What a track is of. */
+export interface TrackOf {
+  /** Of the project: never used before on these servers. */
+  readonly name: string;
+  /** What of it is built. */
+  readonly part?: Part;
+  /** The build that the workers are of. */
+  readonly dist?: string;
+}
+
+export async function openTrack(lane: Lane, callee: Callee, { name, part = 'all', dist }: TrackOf): Promise<Track> {
+  lane.stack.project(name, projectFiles(name));
+  await lane.quietly(() => lane.on('ops', (ops) => makeSource(ops, name)));
+  const workers = await startWorkers(lane, join(lane.stack.dir, name), dist);
+  const client = await BackfillClient.connect({ address: lane.stack.dev.info().temporalAddress, project: name });
+  await lane.quietly(() => lane.on('warehouse', audit));
+  let build = 0;
+  return {
+    build: () => build,
+    run: (how = {}) => carryOut({ lane, callee, name, select: PARTS[part], workers, client, build: build++, ...how }),
+    stop: async () => {
+      lane.proxy.heal();
+      lane.disk?.free();
+      await client.close();
+      await workers.stop();
+    },
+  };
+}
+
+interface Course extends Faulty {
+  readonly lane: Lane;
+  readonly callee: Callee;
+  readonly name: string;
+  readonly select: readonly string[];
+  readonly workers: Workers;
+  readonly client: BackfillClient;
+  readonly build: number;
+}
+
+async function carryOut(course: Course): Promise<Ran> {
+  const {
+    lane,
+    callee,
+    name,
+    select,
+    workers,
+    client,
+    build,
+    faults = [],
+    next = () => 0,
+    withinMs = ENDS_MS,
+  } = course;
   const began = Date.now();
-  servers.stack.project(name, projectFiles(name));
-  await servers.on('ops', (ops) => makeSource(ops, name));
-  const workers = await startWorkers(servers, join(servers.stack.dir, name), dist);
-  const client = await BackfillClient.connect({ address: servers.stack.dev.info().temporalAddress, project: name });
+  const from = workers.said().length;
+  const said = (): string => workers.said().slice(from);
+  const id = `${name}_${build}`;
   try {
-    // Rows that are published, and then move to other days: the backfill meets them.
-    await client.start({ select: 'moving', from: FROM, to: TO }, { id: 'first' });
-    await client.result('first');
-    await servers.on('ops', (ops) => moveRows(ops, name));
-    await servers.on('warehouse', audit);
-    await startMain(servers, client, name);
+    await lane.quietly(async () => {
+      await lane.on('ops', (ops) => setSource(ops, name, build));
+      await startBuild(course, id);
+    });
     const progress = (): Promise<number> =>
-      servers.on('warehouse', (warehouse) => publishedBy(warehouse, name)).catch(() => -1);
-    const ending = toItsEnd(servers, client, name, withinMs);
-    const scene = { servers, workers, project: name, isOver: ending.isOver };
-    await Promise.all([ending.done, happen(scene, faults, next, progress)]);
-    servers.proxy.heal();
-    const outcome = await outcomeOf(servers, client, name);
-    const seen = await sightings(servers, name, workers.said(), ending.holds());
-    return { outcome, seen, published: await progress(), seconds: (Date.now() - began) / 1000, said: workers.said() };
+      lane.on('warehouse', (warehouse) => publishedBy(warehouse, name, id)).catch(() => -1);
+    const ending = toItsEnd(course, id, withinMs);
+    const scene = { lane, workers, project: name, isOver: ending.isOver };
+    const [, happened] = await Promise.all([ending.done, happen(scene, faults, next, progress)]);
+    lane.proxy.heal();
+    await workers.endLeft();
+    const outcome = await lane.quietly(async () => ({
+      ...(await outcomeOf(lane, client, { project: name, id, select })),
+      calls: callee.keysOf(id),
+    }));
+    const seen = await lane.quietly(() =>
+      sightings(lane, client, { project: name, id, said: said(), holds: ending.holds() }),
+    );
+    const seconds = (Date.now() - began) / 1000;
+    return { outcome, seen, happened, published: await progress(), seconds, said: said() };
   } catch (error) {
-    throw new Error(`${name}: ${String(error)}\n${workers.said().split('\n').slice(-30).join('\n')}`, { cause: error });
+    throw new Error(`${name}: ${String(error)}\n${said().split('\n').slice(-30).join('\n')}`, { cause: error });
   } finally {
-    servers.proxy.heal();
-    await client.close();
-    await workers.stop();
+    lane.proxy.heal();
   }
 }
 
@@ -82,13 +137,13 @@ export async function carryOut({
  * As any client of Temporal may start it. A workflow task that a killed worker had begun is given to another after 10 s, not after the minute
  * that a backfill of a thousand datasets may need: otherwise a campaign would wait most of its time.
  */
-async function startMain(servers: Servers, client: BackfillClient, project: string): Promise<void> {
-  const connection = await Connection.connect({ address: servers.stack.dev.info().temporalAddress });
+async function startBuild({ lane, client, name: project, select, build }: Course, id: string): Promise<void> {
+  const connection = await Connection.connect({ address: lane.stack.dev.info().temporalAddress });
   try {
     await new Client({ connection }).workflow.start('backfill', {
-      workflowId: client.workflowId('main'),
+      workflowId: client.workflowId(id),
       taskQueue: 'sluice',
-      args: [{ project, from: FROM, to: TO, rebuild: 'all' } satisfies BackfillInput],
+      args: [{ project, select: [...select], ...rangeOf(build), rebuild: 'all' } satisfies BackfillInput],
       workflowTaskTimeout: '10s',
     });
   } finally {
@@ -101,50 +156,45 @@ async function happen(
   faults: readonly Planned[],
   next: () => number,
   progress: () => Promise<number>,
-): Promise<void> {
+): Promise<FaultName[]> {
   const { isOver } = scene;
   const under: Promise<void>[] = [];
+  const happened: FaultName[] = [];
   for (const { fault, after } of faults) {
-    await eventually(
-      `${after} partitions, for: ${fault}`,
-      async () => isOver() || (await progress()) >= after,
-      ENDS_MS,
-    );
+    const isThere = async (): Promise<boolean> => isOver() || (await progress()) >= after;
+    await eventually(`${after} partitions, for: ${fault}`, isThere, ENDS_MS, LOOK_EVERY_MS);
     if (isOver()) break;
-    const act = async (): Promise<void> => {
-      await eventually(
-        fault,
-        () =>
-          FAULTS[fault](scene, next).then(
-            () => true,
-            () => false,
-          ),
-        FAULT_MS,
+    happened.push(fault);
+    const tried = (): Promise<boolean> =>
+      FAULTS[fault](scene, next).then(
+        () => true,
+        () => false,
       );
-    };
     // A server that is restarted is waited for: two restarts at once would be one.
-    const doing = act();
+    const doing = eventually(fault, tried, FAULT_MS, LOOK_EVERY_MS).then(() => undefined);
+    // Looked at when all have come: until then it is nobody's.
+    doing.catch(() => undefined);
     under.push(doing);
-    if (/PostgreSQL|Temporal/.test(fault)) await doing;
+    if (/PostgreSQL|Temporal$/.test(fault)) await doing;
   }
   await Promise.all(under);
+  return happened;
 }
 
 /** Waits for the end. A person mends what is wrong with the data when the backfill is held, and tries again. */
 function toItsEnd(
-  servers: Servers,
-  client: BackfillClient,
-  name: string,
+  { lane, client, name }: Course,
+  id: string,
   withinMs: number,
 ): { done: Promise<void>; isOver: () => boolean; holds: () => number } {
   let [holds, over] = [0, false];
   const look = async (): Promise<BackfillStatus | false> => {
-    const status = await client.status('main').catch(() => undefined);
+    const status = await client.status(id).catch(() => undefined);
     if (status === undefined) return false;
     if (status.state === 'held') {
-      if (holds > RETRIES_MAX) throw new Error(`held again and again: ${JSON.stringify(status)}`);
-      await servers.on('ops', (ops) => mendWords(ops, name));
-      await client.retry('main');
+      if (holds > RETRIES_MAX) return status;
+      await lane.on('ops', (ops) => mendWords(ops, name));
+      await client.retry(id);
       holds++;
       return false;
     }
@@ -155,14 +205,20 @@ function toItsEnd(
     'the backfill ends',
     () => look().catch((error: unknown) => ((last = String(error)), false as const)),
     withinMs,
+    LOOK_EVERY_MS,
   )
     .then(async ({ state, reason }) => {
       if (state !== 'completed') throw new Error(`it ended ${state}: ${reason}`);
       // It says so before it gives its reservation back.
-      await eventually('its workflow ends', () => client.result('main').catch(() => false as const), ENDS_MS);
+      await eventually(
+        'its workflow ends',
+        () => client.result(id).catch(() => false as const),
+        ENDS_MS,
+        LOOK_EVERY_MS,
+      );
     })
     .catch(async (error: unknown) => {
-      const status = await client.status('main').catch(String);
+      const status = await client.status(id).catch(String);
       throw new Error(`${String(error)} ${last} ${JSON.stringify(status)}`, { cause: error });
     })
     .finally(() => {

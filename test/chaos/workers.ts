@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { keepWorker, type DevWorker } from '../../src/dev/dev-worker.js';
 import { kill9 } from '../support/backfills.js';
 import { startPipe, type Pipe } from './pipe.js';
-import type { Servers } from './servers.js';
+import { CHUNK_ROWS } from './project.js';
+import type { Lane } from './servers.js';
 
 /** The build that is tested; a mutant is a changed copy of it. */
 export const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
@@ -11,7 +12,7 @@ export const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 /** Workers of one run: one that is kept alive, and those that were stopped and left behind. */
 export interface Workers {
   /** kill -9; another is started. */
-  readonly kill: () => void;
+  readonly kill: () => Promise<void>;
   /** SIGSTOP, and another is started. Returns what wakes the stopped one: it works on beside the other. */
   readonly freeze: () => Promise<() => void>;
   /** It no longer reaches Temporal, and does not know; the databases it reaches. Another is started. Returns what ends this. */
@@ -19,13 +20,15 @@ export interface Workers {
   /** SIGSTOP and SIGCONT of those that another has taken the place of. */
   readonly freezeLeft: () => void;
   readonly wakeLeft: () => void;
+  /** kill -9 of those. */
+  readonly endLeft: () => Promise<void>;
   /** All that they logged, as lines of JSON. */
   readonly said: () => string;
   readonly stop: () => Promise<void>;
 }
 
-export async function startWorkers(servers: Servers, project: string, dist = DIST): Promise<Workers> {
-  const temporalPort = Number(servers.stack.dev.info().temporalAddress.split(':')[1]);
+export async function startWorkers(lane: Lane, project: string, dist = DIST): Promise<Workers> {
+  const temporalPort = Number(lane.stack.dev.info().temporalAddress.split(':')[1]);
   let text = '';
   const left: ChildProcess[] = [];
   const pipes: Pipe[] = [];
@@ -34,19 +37,32 @@ export async function startWorkers(servers: Servers, project: string, dist = DIS
   const start = (): ChildProcess => {
     const args = [`${dist}/src/cli/sluice.js`, 'worker', '-p', project, '--log-level', 'debug'];
     const child = spawn(process.execPath, args, {
-      env: { ...servers.stack.env, CHAOS_URL: servers.url, TEMPORAL_ADDRESS: `127.0.0.1:${pipes.at(-1)?.port}` },
+      env: {
+        ...lane.stack.env,
+        ...lane.env,
+        SLUICE_CHUNK_ROWS: String(CHUNK_ROWS),
+        TEMPORAL_ADDRESS: `127.0.0.1:${pipes.at(-1)?.port}`,
+      },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    servers.workers.add(child);
+    lane.workers.add(child);
     current = child;
     return child;
   };
   const keep = async (): Promise<void> => {
     const nothing = (): void => undefined;
     pipes.push(await startPipe(temporalPort));
-    keepers.push(await keepWorker({ start, onSpawn: nothing, onReady: nothing, log: nothing }));
+    const keeping = (): Promise<DevWorker> => keepWorker({ start, onSpawn: nothing, onReady: nothing, log: nothing });
+    keepers.push(await lane.quietly(keeping));
+  };
+  /** One change after the other: faults come at once. */
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work);
+    turn = done.catch(() => undefined);
+    return done;
   };
   /** The one at work is left behind; another takes its place. */
   const replace = async (leave: (child: ChildProcess | undefined, pipe: Pipe | undefined) => void): Promise<void> => {
@@ -54,28 +70,45 @@ export async function startWorkers(servers: Servers, project: string, dist = DIS
     if (current) left.push(current);
     await keep();
   };
+  /** Those that were left behind, and their keepers and pipes; the last of each is of the one at work. */
+  const endLeft = async (): Promise<void> => {
+    for (const keeper of keepers.splice(0, keepers.length - 1)) await keeper.stop(AbortSignal.abort());
+    for (const child of left.splice(0)) child.kill('SIGKILL');
+    for (const pipe of pipes.splice(0, pipes.length - 1)) pipe.close();
+  };
   await keep();
   return {
-    kill: () => current?.kill('SIGKILL'),
-    freeze: async () => {
-      const stopped = current;
-      await replace((child) => child?.kill('SIGSTOP'));
-      return () => stopped?.kill('SIGCONT');
-    },
-    cutOff: async () => {
-      const pipe = pipes.at(-1);
-      await replace((_child, now) => now?.cutOff());
-      return () => pipe?.heal();
-    },
+    // Not left to its keeper, who waits longer each time.
+    kill: () =>
+      inTurn(async () => {
+        await replace((child) => child?.kill('SIGKILL'));
+        await keepers.splice(-2, 1)[0]?.stop(AbortSignal.abort());
+        pipes.splice(-2, 1)[0]?.close();
+      }),
+    freeze: () =>
+      inTurn(async () => {
+        const stopped = current;
+        await replace((child) => child?.kill('SIGSTOP'));
+        return () => stopped?.kill('SIGCONT');
+      }),
+    cutOff: () =>
+      inTurn(async () => {
+        // The other one is there first: who is cut off hears of it from its own clock, a few seconds after Temporal gave its work away.
+        const pipe = pipes.at(-1);
+        await replace(() => undefined);
+        pipe?.cutOff();
+        return () => pipe?.heal();
+      }),
     freezeLeft: () => {
       for (const child of left) child.kill('SIGSTOP');
     },
     wakeLeft: () => {
       for (const child of left) child.kill('SIGCONT');
     },
+    endLeft: () => inTurn(endLeft),
     said: () => text,
     stop: async () => {
-      for (const child of left) child.kill('SIGKILL');
+      await inTurn(endLeft);
       const now = AbortSignal.abort();
       for (const keeper of keepers) await keeper.stop(now);
       if (current && current.exitCode === null && current.signalCode === null) await kill9(current);

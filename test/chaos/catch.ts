@@ -1,0 +1,78 @@
+/** Each planted bug is built with until it is told from the real build. */
+import { rmSync } from 'node:fs';
+import { compare, onLanes, openCampaign, type Campaign } from './campaign.js';
+import { MUTANTS } from './mutants.js';
+import { plant, type Mutant } from './plant.js';
+import { openTrack, type TrackOf } from './run.js';
+import type { Lane } from './servers.js';
+
+/** Builds until a bug counts as not caught: its first one without a fault. */
+const BUILDS = 5;
+const ENDS_MS = 180_000;
+/** Of those that did not end by then. */
+const TRIES = 3;
+
+export async function catchAll(only: string | undefined, lanes: number, say: (line: string) => void): Promise<boolean> {
+  const campaign = await openCampaign();
+  // Those that show by themselves first.
+  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only)).sort(
+    (a, b) => a.faults.length - b.faults.length,
+  );
+  let caught = 0;
+  try {
+    await onLanes(campaign, lanes, chosen.entries(), async (lane, [i, mutant]) => {
+      const { build, why } = await tell(campaign, lane, mutant, `mutant_${i}`);
+      if (why !== undefined) caught++;
+      say(
+        `${why === undefined ? 'NOT CAUGHT' : `caught in build ${build + 1}`}: ${mutant.name}: ${why?.slice(0, 300) ?? ''}`,
+      );
+    });
+    say(`${caught} of ${chosen.length} planted bugs caught`);
+    return caught === chosen.length;
+  } finally {
+    await campaign.stop();
+  }
+}
+
+interface Verdict {
+  /** How often it was built before. */
+  readonly build: number;
+  readonly why?: string;
+}
+
+async function tell(campaign: Campaign, lane: Lane, mutant: Mutant, name: string): Promise<Verdict> {
+  const dist = await plant(mutant);
+  try {
+    for (let i = 0; i < TRIES; i++) {
+      const of = { name: `${name}_${i}`, part: mutant.part, dist };
+      const told = await watch(campaign, lane, mutant, of).catch(() => 'late' as const);
+      if (told !== 'late') return told;
+    }
+    return { build: BUILDS };
+  } finally {
+    rmSync(dist, { recursive: true, force: true });
+  }
+}
+
+/** Told by what is there, not by the time that it took: a busy machine is no bug. */
+async function watch(
+  { callee, calm }: Campaign,
+  lane: Lane,
+  { faults, part }: Mutant,
+  of: TrackOf,
+): Promise<Verdict | 'late'> {
+  const track = await openTrack(lane, callee, of);
+  try {
+    for (let build = 0; build < BUILDS; build = track.build()) {
+      const [why] = await track.run({ faults: build === 0 ? [] : faults, withinMs: ENDS_MS }).then(
+        (ran) => compare(calm, build, ran.outcome, part),
+        (error: unknown) => [String(error).split('\n')[0] ?? ''],
+      );
+      if (why?.includes('not within') === true) return 'late';
+      if (why !== undefined) return { build, why };
+    }
+    return { build: BUILDS };
+  } finally {
+    await track.stop();
+  }
+}

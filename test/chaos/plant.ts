@@ -1,0 +1,50 @@
+/** Plants a bug: a copy of the build with one thing wrong. */
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import type { Planned } from './faults.js';
+import type { Part } from './project.js';
+import { DIST } from './workers.js';
+
+const BUNDLE = 'workflow-bundle.js';
+
+export interface Mutant {
+  readonly name: string;
+  /** In the build, exactly once: a bug that cannot be planted any more must be planted anew. */
+  readonly edits: readonly (readonly [file: string, from: string, to: string])[];
+  /** Of the project, where it shows. */
+  readonly part: Part;
+  /** What has to happen for it to show; nothing: it shows by itself. */
+  readonly faults: readonly Planned[];
+}
+
+/** What of it can't be planted: each edit has its place exactly once in the build. */
+export function misplaced({ edits }: Mutant): string[] {
+  return edits
+    .filter(([file, from]) => readFileSync(join(DIST, file), 'utf8').split(from).length !== 2)
+    .map(([file, from]) => `${file}: ${from}`);
+}
+
+/** Plants it in a copy of the build, which Node takes for part of the package. Returns the copy's folder. */
+export async function plant({ name, edits }: Mutant): Promise<string> {
+  const folder = join(DIST, 'mutants', name.replace(/\W+/g, '-'));
+  rmSync(folder, { recursive: true, force: true });
+  for (const part of ['src', 'workflows', 'activities', BUNDLE]) {
+    cpSync(join(DIST, part), join(folder, part), { recursive: true });
+  }
+  for (const [file, from, to] of edits) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    const found = text.split(from).length - 1;
+    if (found !== 1) throw new Error(`${name}: ${found} times in ${file}: ${from}`);
+    writeFileSync(
+      join(folder, file),
+      text.replace(from, () => to),
+    );
+  }
+  if (edits.some(([file]) => /^(workflows|src\/core)\//.test(file))) {
+    const workflowsPath = join(folder, 'workflows/index.js');
+    const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+    writeFileSync(join(folder, BUNDLE), code);
+  }
+  return folder;
+}

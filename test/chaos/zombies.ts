@@ -1,0 +1,98 @@
+/**
+ * Zombies, many at once: slices of a worker that is cut off from Temporal while they are in the middle, and that wake up when others have their
+ * work; or when their backfill is over and another one has built all of it again. Before their worker's own clock tells them, which
+ * it does 15 s after their last heartbeat: whoever was told is no zombie.
+ */
+import { Connection, WorkflowClient } from '@temporalio/client';
+import { eventually } from '../support/eventually.js';
+import { openMany, RANGE, SLOTS, type Many } from './many.js';
+import type { Judge } from './proxy.js';
+import { startServers, type Lane } from './servers.js';
+import { isBegin, isCommitted } from './wire.js';
+
+const SOON_MS = 180_000;
+
+export async function zombies(rounds: number, say: (line: string) => void): Promise<boolean> {
+  const servers = await startServers();
+  const sum = { zombies: 0, fenced: 0, wrong: 0 };
+  try {
+    const lane = await servers.lane();
+    const many = await openMany(lane, 'zombies');
+    for (let round = 0; round < rounds; round++) {
+      const isOver = round % 2 === 1;
+      const { zombies: woken, fenced, wrong } = await wake(lane, many, `z${round}`, isOver);
+      const when = isOver ? 'their backfill was over, and built again by another' : 'their successors had their work';
+      say(`${woken} woke when ${when}: ${fenced} fenced; ${wrong} partitions twice, missing or not the last one's`);
+      sum.zombies += woken;
+      sum.fenced += fenced;
+      sum.wrong += wrong;
+    }
+    await many.stop();
+    say(`${sum.fenced} of ${sum.zombies} zombies fenced, ${sum.wrong} partitions wrong`);
+    return sum.fenced === sum.zombies && sum.wrong === 0 && sum.zombies > 0;
+  } finally {
+    await servers.stop();
+  }
+}
+
+async function terminate({ stack }: Lane, workflowId: string): Promise<void> {
+  const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
+  await new WorkflowClient({ connection }).getHandle(workflowId).terminate();
+  await connection.close();
+}
+
+async function wake(
+  lane: Lane,
+  { client, workers, count }: Many,
+  id: string,
+  isOver: boolean,
+): Promise<{ zombies: number; fenced: number; wrong: number }> {
+  const from = workers.said().length;
+  const commits = new Map<string, number>();
+  const stuck = new Set<string>();
+  const judge: Judge = ({ slice, from: side, message }) => {
+    if (slice?.endsWith('/1/ticks') !== true) return 'pass';
+    const done = commits.get(slice) ?? 0;
+    if (side === 'server' && isCommitted(message)) commits.set(slice, done + 1);
+    // The first was of its lease, the second of its first batch.
+    if (side !== 'worker' || done < 2 || !isBegin(message)) return 'pass';
+    stuck.add(slice);
+    return 'stall';
+  };
+  lane.proxy.judges.add(judge);
+  await client.start({ ...RANGE, rebuild: 'all' }, { id });
+  await eventually('slices are stuck, as many as there are slots', () => stuck.size >= SLOTS, SOON_MS);
+  const zombies = new Set(stuck);
+  const heal = await workers.cutOff();
+  lane.proxy.judges.delete(judge);
+  const last = isOver ? `${id}-again` : id;
+  if (isOver) {
+    await terminate(lane, client.workflowId(id));
+    await client.start({ ...RANGE, rebuild: 'all' }, { id: last });
+    await client.result(last);
+  } else {
+    const taken =
+      'SELECT count(DISTINCT slice)::float8 AS n FROM audit.leases WHERE attempt = 2 AND epoch = (SELECT max(epoch) FROM audit.leases)';
+    await eventually('others have their leases', async () => (await count(taken)) >= zombies.size, SOON_MS);
+  }
+  // What is stuck finds its connections dead, and goes on with its next batch on others.
+  lane.proxy.heal(judge);
+  const fenced = (): number => {
+    const lines = workers.said().slice(from).split('\n');
+    const slices = lines.flatMap((line) => /"slice":(\d+),"attempt":1,"msg":"fenced/.exec(line)?.[1] ?? []);
+    return new Set(slices).size;
+  };
+  await eventually('all of them are fenced', () => fenced() >= zombies.size, 60_000).catch(() => undefined);
+  await client.result(last);
+  heal();
+  await workers.endLeft();
+  if (fenced() < zombies.size && process.env['CHAOS_LOG']) process.stdout.write(workers.said().slice(from));
+  const wrong = await count(
+    `SELECT ((SELECT count(*) FROM sluice.partitions WHERE project = 'zombies' AND backfill_id <> $1)
+       + (SELECT count(*) FROM (SELECT FROM audit.published WHERE project = 'zombies' AND backfill_id IN ($1, $2)
+            GROUP BY starts_at, epoch HAVING count(*) > 1) x)
+       + (SELECT abs(312 - count(DISTINCT at)) + count(*) - count(DISTINCT at) FROM zombies.ticks))::float8 AS n`,
+    [last, id],
+  );
+  return { zombies: zombies.size, fenced: fenced(), wrong };
+}
