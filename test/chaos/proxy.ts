@@ -128,7 +128,8 @@ function judgement(judges: ReadonlySet<Judge>, passing: Passing): { verdict: Ver
 
 /** Whose messages these are, and which number this one has. */
 function notice(link: Link, message: Message, from: 'worker' | 'server'): void {
-  if (message.type === 'startup') link.database = databaseOf(message);
+  // A lane numbers its databases, which its judges need not know.
+  if (message.type === 'startup') link.database = databaseOf(message).replace(/_\d+$/, '');
   const begun = from === 'worker' ? sliceBegun(message) : undefined;
   if (begun !== undefined) {
     link.slice = begun;
