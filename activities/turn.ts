@@ -13,7 +13,7 @@ const WAIT_MS = 30_000;
  * Between two asks: a part of what was waited already, so that a freed slot stands empty for a few hundredths of a batch, and dozens of slices that
  * wait for long do not load the warehouse with asking (0.13 ms each).
  */
-const ASK_AGAIN = { part: 1 / 20, leastMs: 8, mostMs: 100 } as const;
+const ASK_AGAIN = { part: 1 / 20, leastMs: 20, mostMs: 20 } as const;
 
 /** The same where nobody passes: it ends when a person or the governor says so, once a second at most. */
 const ASK_HELD_MS = 250;
