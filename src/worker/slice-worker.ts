@@ -1,25 +1,15 @@
-import { Runtime, Worker, type NativeConnection, type WorkerOptions as SdkOptions } from '@temporalio/worker';
-import type { Logger } from 'pino';
+import { Runtime, Worker, type WorkerOptions as SdkOptions } from '@temporalio/worker';
 import { createAsideGauge } from '../../activities/index.js';
 import { asideQueue } from '../contracts/scope.js';
 import { carryingOn } from '../core/throttle/aside.js';
 import { DEFAULT_SLOTS } from '../project/budget.js';
-import type { Env } from '../project/template.js';
-import type { Db } from '../store/store.js';
 import { sliceQueue } from './limits.js';
-import type { Opened } from './open.js';
 import { askWho } from './pollers.js';
 import { createSliceRunner, type SliceRunner } from './slice-runner.js';
-import { sliceActivitiesOf } from './slices.js';
+import { sliceActivitiesOf, type SliceWiring } from './slices.js';
 import { asideIdentity, codeVersion, workerIdentity } from './version.js';
 
-interface Wiring {
-  readonly opened: Opened;
-  readonly db: Db;
-  readonly connection: NativeConnection;
-  readonly namespace: string;
-  readonly env: Env;
-  readonly log: Logger;
+interface Wiring extends Omit<SliceWiring, 'standAside'> {
   readonly concurrency?: number | undefined;
   readonly deployment?: string | undefined;
   /** What all workers of this process have alike. */

@@ -16,7 +16,8 @@ import { chunkRowsOf } from './limits.js';
 import type { Opened } from './open.js';
 import { isPolled } from './pollers.js';
 
-interface Wiring {
+/** What the activities of a slice are wired from. */
+export interface SliceWiring {
   readonly opened: Opened;
   readonly db: Db;
   readonly connection: NativeConnection;
@@ -35,7 +36,7 @@ export function sliceActivitiesOf({
   env,
   log,
   standAside,
-}: Wiring): SliceActivities {
+}: SliceWiring): SliceActivities {
   const { name, environment, warehouse } = opened.project();
   const scope = { project: name, environment };
   const metrics = createMetrics(Runtime.instance().metricMeter);
