@@ -155,7 +155,12 @@ const clock = text.transform((written, context) => {
 });
 
 const slots = z.int().max(10_000);
-const rate = z.number().min(0);
+/** Batches a second. Nothing between never and one in 17 minutes: what it would mean by the day is a window's business. */
+const rate = z
+  .number()
+  .min(0)
+  .max(10_000)
+  .refine((value) => value === 0 || value >= 0.001, { error: 'at least 0.001 batches a second, or 0 for none' });
 
 export const WindowYaml = z.strictObject({
   days: days.optional(),

@@ -123,7 +123,7 @@ describe('advice', () => {
       },
       ...{
         budget: fc.option(fc.nat(64)),
-        rate: fc.option(number),
+        rate: fc.option(fc.double({ min: 0.001, max: 10_000, noNaN: true })),
         maxParallel: fc.option(fc.integer({ min: 1, max: 64 })),
         cores: fc.option(fc.integer({ min: 1, max: 64 })),
       },

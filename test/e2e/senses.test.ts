@@ -62,13 +62,13 @@ after(async () => {
 });
 
 test('an idle database: every reading is known, and its own looks are not among them', async () => {
-  const { sensed, probes } = await until(senserOf(pool), 'all is known', (readings) =>
-    Object.values(readings.sensed).every(({ value }) => value !== null),
-  );
   const zeros: Sense[] = ['foreground', 'ours', 'blocked', 'lag_seconds', 'lag_bytes', 'slots_lost', 'archive'];
-  assert.deepEqual(
-    zeros.map((sense) => sensed[sense].value),
-    zeros.map(() => 0),
+  const { sensed, probes } = await until(
+    senserOf(pool),
+    'all is known, and nothing at work',
+    // In one look a connection of the pool may still be starting up. A look that counted itself would never be done with.
+    ({ sensed: all }) =>
+      Object.values(all).every(({ value }) => value !== null) && zeros.every((sense) => all[sense].value === 0),
   );
   assert.ok((sensed.connections.value ?? 0) > 10);
   assert.equal(probes.length, 5);
