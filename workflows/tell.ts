@@ -1,5 +1,6 @@
 import { getExternalWorkflowHandle, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { NewsMessage, Report } from '../src/contracts/messages.js';
+import { spansJson } from '../src/contracts/slice.js';
 import type { DatasetStatus } from '../src/contracts/status.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
 import { REPORTS_FEW, shouldReport } from '../src/core/slice/budget.js';
@@ -26,12 +27,12 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
   state.newsDue = false;
   state.toldAt = Date.now();
   const { version, done, failed, skipped } = newsOf(state.board);
-  const told = {
+  const told: NewsMessage = {
     upstream: input.dataset,
     version,
-    done: mutable(done),
-    failed: mutable(failed),
-    skipped: mutable(skipped),
+    done: spansJson(done),
+    failed: spansJson(failed),
+    skipped: spansJson(skipped),
   };
   for (const reader of input.readers) {
     state.telling++;
@@ -41,9 +42,6 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
     });
   }
 }
-
-const mutable = (spans: readonly (readonly [number, number])[]): [number, number][] =>
-  spans.map(([lo, hi]) => [lo, hi]);
 
 async function tell(input: DatasetInput, state: DatasetState, reader: string, told: NewsMessage): Promise<void> {
   for (let attempt = 1; attempt <= TELL_TRIES; attempt++) {

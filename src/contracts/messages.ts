@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { StoredProfile } from './profile.js';
 import { BackfillStatus, DatasetStatus, PlanWarning } from './status.js';
-import { SpanJson } from './slice.js';
+import { SpanJson, SpansJson } from './slice.js';
 import { RunJson, Edge } from './plan.js';
 import { MAX_PARALLEL } from './request.js';
 
@@ -56,11 +56,12 @@ export const StatusQuery = z.object({ from: z.int().min(0) });
 export const NewsMessage = z.object({
   upstream: z.string(),
   version: z.int(),
-  done: z.array(SpanJson),
-  failed: z.array(SpanJson),
-  skipped: z.array(SpanJson),
+  done: SpansJson,
+  failed: SpansJson,
+  skipped: SpansJson,
 });
-export type NewsMessage = z.infer<typeof NewsMessage>;
+/** As it is sent. */
+export type NewsMessage = z.input<typeof NewsMessage>;
 
 /** What a dataset tells its backfill. */
 export const Report = z.object({
@@ -125,16 +126,16 @@ export const Opened = z.discriminatedUnion('kind', [
 export type Opened = z.infer<typeof Opened>;
 export type OpenPlan = Extract<Opened, { kind: 'open' }>;
 
-/** What a dataset workflow starts from. */
+/** What a dataset workflow starts from, as it is sent. */
 export const LoadedDataset = z.object({
   kind: z.enum(['extract', 'transform', 'call']),
   runs: z.array(RunJson),
   edges: z.array(Edge.extend({ upstreamCount: z.int() })),
   /** Published by this execution already. */
-  done: z.array(SpanJson),
+  done: SpansJson,
   rows: z.number(),
   /** The same of its upstreams, so that no lost signal can stall it. */
-  upstreamDone: z.array(z.object({ upstream: z.string(), done: z.array(SpanJson) })),
+  upstreamDone: z.array(z.object({ upstream: z.string(), done: SpansJson })),
   /** Partitions that may share one batch. */
   perBatchMax: z.int(),
   slots: z.int().nullable(),
@@ -143,4 +144,4 @@ export const LoadedDataset = z.object({
   held: z.string().nullable(),
   profile: StoredProfile.nullable(),
 });
-export type LoadedDataset = z.infer<typeof LoadedDataset>;
+export type LoadedDataset = z.input<typeof LoadedDataset>;

@@ -1,8 +1,29 @@
 import { z } from 'zod';
+import { packSpans, unpackSpans } from '../core/slice/packed.js';
+import type { Span } from '../core/slice/spans.js';
 
 const ordinal = z.int().min(0);
 /** `[lo, hi)` of ordinals: adjacent partitions of one dataset in one plan. */
 export const SpanJson = z.tuple([ordinal, ordinal]);
+
+/** Any number of them: packed where they are many. */
+export const SpansJson = z.union([
+  z.array(SpanJson),
+  z.string().transform((packed, context) => {
+    try {
+      return unpackSpans(packed).map(([lo, hi]): [number, number] => [lo, hi]);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'no spans' });
+      return z.NEVER;
+    }
+  }),
+]);
+
+/** For a message. */
+export function spansJson(spans: readonly Span[]): z.input<typeof SpansJson> {
+  const packed = packSpans(spans);
+  return typeof packed === 'string' ? packed : packed.map(([lo, hi]) => [lo, hi]);
+}
 
 /** The argument of the `runSlice` activity. Ordinals and names only: what they mean is in the stored plan. */
 export const SliceInput = z.object({

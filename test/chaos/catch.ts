@@ -1,12 +1,15 @@
 /** Each planted bug is built with until it is told from the real build. */
 import { rmSync } from 'node:fs';
 import { compare, onLanes, openCampaign, type Campaign } from './campaign.js';
+import type { Planned } from './faults.js';
+import { openMany, SLOTS } from './many.js';
 import { MUTANTS } from './mutants.js';
 import { plant, type Mutant } from './plant.js';
 import { openTrack, type TrackOf } from './run.js';
 import type { Lane } from './servers.js';
+import { TAKEN, wake } from './zombies.js';
 
-/** Builds until a bug counts as not caught: its first one without a fault. */
+/** Builds until a bug counts as not caught. */
 const BUILDS = 5;
 const ENDS_MS = 180_000;
 /** Of those that did not end by then. */
@@ -16,7 +19,7 @@ export async function catchAll(only: string | undefined, lanes: number, say: (li
   const campaign = await openCampaign();
   // Those that show by themselves first.
   const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only)).sort(
-    (a, b) => a.faults.length - b.faults.length,
+    (a, b) => weightOf(a) - weightOf(b),
   );
   let caught = 0;
   try {
@@ -34,6 +37,8 @@ export async function catchAll(only: string | undefined, lanes: number, say: (li
   }
 }
 
+const weightOf = ({ faults }: Mutant): number => (faults === 'zombies' ? 99 : faults.length);
+
 interface Verdict {
   /** How often it was built before. */
   readonly build: number;
@@ -45,7 +50,9 @@ async function tell(campaign: Campaign, lane: Lane, mutant: Mutant, name: string
   try {
     for (let i = 0; i < TRIES; i++) {
       const of = { name: `${name}_${i}`, part: mutant.part, dist };
-      const told = await watch(campaign, lane, mutant, of).catch(() => 'late' as const);
+      const { faults } = mutant;
+      const telling = faults === 'zombies' ? wakes(lane, of) : watch(campaign, lane, faults, of);
+      const told = await telling.catch(() => 'late' as const);
       if (told !== 'late') return told;
     }
     return { build: BUILDS };
@@ -58,14 +65,14 @@ async function tell(campaign: Campaign, lane: Lane, mutant: Mutant, name: string
 async function watch(
   { callee, calm }: Campaign,
   lane: Lane,
-  { faults, part }: Mutant,
+  faults: readonly Planned[],
   of: TrackOf,
 ): Promise<Verdict | 'late'> {
   const track = await openTrack(lane, callee, of);
   try {
     for (let build = 0; build < BUILDS; build = track.build()) {
-      const [why] = await track.run({ faults: build === 0 ? [] : faults, withinMs: ENDS_MS }).then(
-        (ran) => compare(calm, build, ran.outcome, part),
+      const [why] = await track.run({ faults, withinMs: ENDS_MS }).then(
+        (ran) => compare(calm, build, ran.outcome, of.part),
         (error: unknown) => [String(error).split('\n')[0] ?? ''],
       );
       if (why?.includes('not within') === true) return 'late';
@@ -74,5 +81,22 @@ async function watch(
     return { build: BUILDS };
   } finally {
     await track.stop();
+  }
+}
+
+/** Whether all that wake too late are fenced, and nothing is wrong. */
+async function wakes(lane: Lane, { name, dist }: TrackOf): Promise<Verdict> {
+  const many = await openMany(lane, name, SLOTS, dist);
+  try {
+    const { zombies, fenced, wrong } = await wake(lane, many, 'late', false);
+    return fenced < zombies || wrong > 0
+      ? { build: 0, why: `${fenced} of ${zombies} zombies fenced, ${wrong} partitions wrong` }
+      : { build: 1 };
+  } catch (error) {
+    const [why = ''] = String(error).split('\n');
+    if (!why.includes(TAKEN)) throw error;
+    return { build: 0, why };
+  } finally {
+    await many.stop();
   }
 }

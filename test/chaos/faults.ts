@@ -1,5 +1,6 @@
 /** What goes wrong in a run: chosen by a seed, done to real processes, sessions and sockets. */
 import { eventually } from '../support/eventually.js';
+import { giveAway } from './give-away.js';
 import type { Judge, Verdict } from './proxy.js';
 import type { Lane } from './servers.js';
 import { isBegin, isCommit, isCommitted, type Message } from './wire.js';
@@ -9,6 +10,8 @@ export interface Scene {
   readonly lane: Lane;
   readonly workers: Workers;
   readonly project: string;
+  /** Of the backfill. */
+  readonly workflowId: string;
   /** Whether the backfill has ended. */
   readonly isOver: () => boolean;
 }
@@ -172,8 +175,13 @@ export const FAULTS = {
     const stuck = await stuckInMiddle(scene);
     if (!stuck) return;
     const heal = await scene.workers.cutOff();
-    await pass(scene, HEARTBEAT_TIMEOUT_S + 4);
+    const from = scene.workers.said().length;
+    await giveAway(scene.lane, `${scene.workflowId}/ticks`);
+    const isTaken = (): boolean => /"attempt":[2-9]/.test(scene.workers.said().slice(from));
+    await eventually('another has its work', () => scene.isOver() || isTaken(), OVER_MS);
     scene.lane.proxy.heal(stuck);
+    // What is left of its slice is its to do until its own clock tells it.
+    await pass(scene, HEARTBEAT_TIMEOUT_S);
     heal();
   },
   'the worker sleeps until the backfill is over, and wakes up alone': async (scene) => {

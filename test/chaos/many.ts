@@ -18,6 +18,7 @@ CREATE TRIGGER leased AFTER INSERT ON sluice.leases FOR EACH ROW EXECUTE FUNCTIO
 `;
 
 export interface Many {
+  readonly name: string;
   readonly client: BackfillClient;
   readonly workers: Workers;
   readonly on: <T>(work: (warehouse: pg.Client) => Promise<T>) => Promise<T>;
@@ -27,7 +28,7 @@ export interface Many {
 }
 
 /** Starts a worker for it, and builds it once, so that it is known what a partition costs. */
-export async function openMany(lane: Lane, name: string, slots = SLOTS): Promise<Many> {
+export async function openMany(lane: Lane, name: string, slots = SLOTS, dist?: string): Promise<Many> {
   const folder = lane.stack.project(name, {
     'sluice.yaml': `project: ${name}
 connections:
@@ -45,15 +46,19 @@ SELECT :start AS at, extract(epoch FROM :end - :start)::int AS seconds, (SELECT 
 `,
   });
   await lane.on('warehouse', (warehouse) => warehouse.query('CREATE SEQUENCE IF NOT EXISTS public.begun'));
-  const workers = await startWorkers(lane, folder);
+  const workers = await startWorkers(lane, folder, dist);
   const client = await BackfillClient.connect({ address: lane.stack.dev.info().temporalAddress, project: name });
   await lane.on('warehouse', async (warehouse) => {
     await audit(warehouse);
-    await warehouse.query(WATCH);
+    const { rows } = await warehouse.query<{ there: boolean }>(
+      `SELECT to_regclass('audit.leases') IS NOT NULL AS there`,
+    );
+    if (rows[0]?.there !== true) await warehouse.query(WATCH);
   });
   await client.start(RANGE, { id: 'first' });
   await client.result('first');
   return {
+    name,
     client,
     workers,
     on: (work) => lane.on('warehouse', work),

@@ -8,7 +8,6 @@ const PUBLISH = 'src/warehouse/postgres/publish.js';
 const LEASE = 'src/warehouse/postgres/lease.js';
 const STAGE = 'activities/stage.js';
 
-const LATE: Planned[] = [{ fault: 'the worker is cut off from Temporal, and works on', after: 0 }];
 const VERY_LATE: Planned[] = [{ fault: 'the worker sleeps until the backfill is over, and wakes up alone', after: 0 }];
 const LOST: Planned[] = [1, 20, 40].map((after) => ({ fault: 'the answer to COMMIT is lost', after }));
 const SENT: Planned[] = [1, 20, 40].map((after) => ({ fault: 'a connection is cut once COMMIT is sent', after }));
@@ -21,19 +20,19 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'no fence: whoever is overtaken publishes all the same',
     part: 'moves',
     edits: [[PUBLISH, 'if (held.rowCount !== 1)', 'if (held.rowCount === -1)']],
-    faults: LATE,
+    faults: 'zombies',
   },
   {
     name: 'the fence looks at the backfill, not at the attempt',
     part: 'moves',
     edits: [[PUBLISH, 'l.slice = $3 AND l.attempt = $4 AND', 'l.slice = $3 AND $4::int IS NOT NULL AND']],
-    faults: LATE,
+    faults: 'zombies',
   },
   {
     name: 'a lease that overlaps is not taken away',
     part: 'moves',
     edits: [[LEASE, 'l.lo < b.hi AND b.lo < l.hi', 'l.lo = b.lo + 1000000 AND b.lo < l.hi']],
-    faults: LATE,
+    faults: 'zombies',
   },
   {
     name: 'a zombie of a backfill that has ended is let in',
@@ -141,7 +140,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'of a batch only the first partition is emptied',
-    part: 'merges',
+    part: 'reads',
     edits: [[PUBLISH, "partitions[hi - 1]?.end ?? ''", "partitions[lo]?.end ?? ''"]],
     faults: [],
   },

@@ -14,8 +14,8 @@ export interface Mutant {
   readonly edits: readonly (readonly [file: string, from: string, to: string])[];
   /** Of the project, where it shows. */
   readonly part: Part;
-  /** What has to happen for it to show; nothing: it shows by itself. */
-  readonly faults: readonly Planned[];
+  /** What has to happen for it to show; nothing: it shows by itself. `zombies`: the tables end as they should, for the ledger is in the way of whoever comes late, too. */
+  readonly faults: readonly Planned[] | 'zombies';
 }
 
 /** What of it can't be planted: each edit has its place exactly once in the build. */

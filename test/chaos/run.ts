@@ -113,7 +113,7 @@ async function carryOut(course: Course): Promise<Ran> {
     const progress = (): Promise<number> =>
       lane.on('warehouse', (warehouse) => publishedBy(warehouse, name, id)).catch(() => -1);
     const ending = toItsEnd(course, id, withinMs);
-    const scene = { lane, workers, project: name, isOver: ending.isOver };
+    const scene = { lane, workers, project: name, workflowId: client.workflowId(id), isOver: ending.isOver };
     const [, happened] = await Promise.all([ending.done, happen(scene, faults, next, progress)]);
     lane.proxy.heal();
     await workers.endLeft();

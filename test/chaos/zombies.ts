@@ -1,16 +1,19 @@
 /**
  * Zombies, many at once: slices of a worker that is cut off from Temporal while they are in the middle, and that wake up when others have their
- * work; or when their backfill is over and another one has built all of it again. Before their worker's own clock tells them, which
- * it does 15 s after their last heartbeat: whoever was told is no zombie.
+ * work; or when their backfill is over and another one builds all of it again. Before their worker's own clock tells them, which
+ * it does some seconds after their last heartbeat: whoever was told is no zombie.
  */
 import { Connection, WorkflowClient } from '@temporalio/client';
 import { eventually } from '../support/eventually.js';
+import { giveAway } from './give-away.js';
 import { openMany, RANGE, SLOTS, type Many } from './many.js';
 import type { Judge } from './proxy.js';
 import { startServers, type Lane } from './servers.js';
 import { isBegin, isCommitted } from './wire.js';
 
 const SOON_MS = 180_000;
+/** What is waited for once Temporal has given their work away. */
+export const TAKEN = 'others have their leases';
 
 export async function zombies(rounds: number, say: (line: string) => void): Promise<boolean> {
   const servers = await startServers();
@@ -35,18 +38,26 @@ export async function zombies(rounds: number, say: (line: string) => void): Prom
   }
 }
 
+/** What became of slices that woke too late. */
+export interface Woken {
+  readonly zombies: number;
+  readonly fenced: number;
+  /** Partitions that are published twice, are missing, or are not of the backfill that came last. */
+  readonly wrong: number;
+}
+
 async function terminate({ stack }: Lane, workflowId: string): Promise<void> {
   const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
   await new WorkflowClient({ connection }).getHandle(workflowId).terminate();
   await connection.close();
 }
 
-async function wake(
+export async function wake(
   lane: Lane,
-  { client, workers, count }: Many,
+  { name, client, workers, count }: Many,
   id: string,
   isOver: boolean,
-): Promise<{ zombies: number; fenced: number; wrong: number }> {
+): Promise<Woken> {
   const from = workers.said().length;
   const commits = new Map<string, number>();
   const stuck = new Set<string>();
@@ -71,9 +82,10 @@ async function wake(
     await client.start({ ...RANGE, rebuild: 'all' }, { id: last });
     await client.result(last);
   } else {
+    await giveAway(lane, `${client.workflowId(id)}/ticks`);
     const taken =
-      'SELECT count(DISTINCT slice)::float8 AS n FROM audit.leases WHERE attempt = 2 AND epoch = (SELECT max(epoch) FROM audit.leases)';
-    await eventually('others have their leases', async () => (await count(taken)) >= zombies.size, SOON_MS);
+      'SELECT count(DISTINCT slice)::float8 AS n FROM audit.leases WHERE attempt > 1 AND epoch = (SELECT max(epoch) FROM audit.leases)';
+    await eventually(TAKEN, async () => (await count(taken)) >= zombies.size, SOON_MS);
   }
   // What is stuck finds its connections dead, and goes on with its next batch on others.
   lane.proxy.heal(judge);
@@ -88,11 +100,11 @@ async function wake(
   await workers.endLeft();
   if (fenced() < zombies.size && process.env['CHAOS_LOG']) process.stdout.write(workers.said().slice(from));
   const wrong = await count(
-    `SELECT ((SELECT count(*) FROM sluice.partitions WHERE project = 'zombies' AND backfill_id <> $1)
-       + (SELECT count(*) FROM (SELECT FROM audit.published WHERE project = 'zombies' AND backfill_id IN ($1, $2)
+    `SELECT ((SELECT count(*) FROM sluice.partitions WHERE project = $3 AND backfill_id <> $1)
+       + (SELECT count(*) FROM (SELECT FROM audit.published WHERE project = $3 AND backfill_id IN ($1, $2)
             GROUP BY starts_at, epoch HAVING count(*) > 1) x)
-       + (SELECT abs(312 - count(DISTINCT at)) + count(*) - count(DISTINCT at) FROM zombies.ticks))::float8 AS n`,
-    [last, id],
+       + (SELECT abs(312 - count(DISTINCT at)) + count(*) - count(DISTINCT at) FROM ${name}.ticks))::float8 AS n`,
+    [last, id, name],
   );
   return { zombies: zombies.size, fenced: fenced(), wrong };
 }

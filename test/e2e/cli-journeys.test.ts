@@ -361,6 +361,7 @@ describe('--json: one document on stdout from every verb', () => {
     [['warehouse', 'limit', 'many'], 2],
     [['warehouse', 'hold', 'ops'], 0],
     [['warehouse', 'release'], 0],
+    [['warehouse', '-p', 'shop', 'release'], 0],
     [['warehouse', 'history', '--last', '1h'], 0],
     [['warehouse', 'history', '--last', 'long'], 2],
     [['plan', '-e', 'unheard_of'], 2],

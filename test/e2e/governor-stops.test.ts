@@ -138,7 +138,7 @@ test('autovacuum on a table of ours', async () => {
   );
   await admin.query('DELETE FROM stops.wide WHERE n % 2 = 0');
   await set({ autovacuum_naptime: '1s' });
-  await stops('autovacuum', /autovacuum works on 1 tables that sluice writes/);
+  await stops('autovacuum', /autovacuum works on 1 table that sluice writes/);
   await admin.query('ALTER TABLE stops.wide SET (autovacuum_enabled = off)');
   await goesOn();
 });
@@ -157,7 +157,7 @@ test('a replication slot that is losing its WAL: all work is cancelled, and half
     await admin.query(`SELECT pg_logical_emit_message(false, 'x', 'x'); SELECT pg_switch_wal()`);
   await stops(
     'slots_lost',
-    /1 replication slots are losing their WAL, twice in a row: all work was cancelled/,
+    /1 replication slot loses its WAL, twice in a row: all work was cancelled/,
     'critical',
   );
   await admin.query(`SELECT pg_drop_replication_slot('behind')`);

@@ -20,7 +20,8 @@ export const warehouse: Verb = {
       new Command('warehouse')
         .description('how much may run on each database, and why; hold, release, limit N, history')
         .argument('[connection]', 'only this one')
-        .enablePositionalOptions(),
+        .enablePositionalOptions()
+        .hook('preSubcommand', handDown),
     )
       .action(async (name: string | undefined, options: CommonOptions) => {
         await withProject(io, options, async ({ opened }) => {
@@ -48,6 +49,13 @@ export const warehouse: Verb = {
       )
       .addCommand(history(io)),
 };
+
+/** `sluice warehouse -p DIR hold`: what is said before the verb's own verb holds for it too. */
+function handDown(parent: Command, verb: Command): void {
+  for (const [name, value] of Object.entries(parent.opts())) {
+    if (parent.getOptionValueSource(name) !== 'default') verb.setOptionValueWithSource(name, value, 'cli');
+  }
+}
 
 function order(name: string, description: string): Command {
   return addReason(addCommon(new Command(name).description(description))).argument(

@@ -1,10 +1,8 @@
 /** Numbers, durations, instants and bars, as people read them. */
+import { formatCount } from '../../core/words.js';
 import type { Line } from './text.js';
 
-/** `12,345`. */
-export function formatCount(count: number): string {
-  return Math.round(count).toLocaleString('en-US');
-}
+export { formatCount, plural } from '../../core/words.js';
 
 const UNITS = [
   { size: 1e12, suffix: 'T' },
@@ -20,11 +18,6 @@ export function formatShort(count: number): string {
   if (unit === undefined) return formatCount(count);
   const value = count / unit.size;
   return `${value < 100 ? (Math.floor(value * 10) / 10).toFixed(1) : formatCount(Math.floor(value))}${unit.suffix}`;
-}
-
-/** `1 partition`, `2,190 partitions`. */
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
 /** Partitions per second as `12/s`, `1.2/s` or, when slow, `7.5/min`; `–` while unknown. */

@@ -118,7 +118,7 @@ function doubting({ ceiling }: Halts, unknown: readonly Unknown[]): Bid[] {
 
 function recovering({ ceiling, stopped }: Halts): Bid[] {
   if (stopped) {
-    const reason = `it was stopped: ${stopped.reason}; gone for ${stopped.clean} of ${CLEAN_TICKS} ticks`;
+    const reason = `it was stopped: ${stopped.reason}; that has been gone for ${stopped.clean} s, and must be for ${CLEAN_TICKS}`;
     return [{ slots: 0, cause: 'recovering', reading: stopped.reading, reason }];
   }
   if (ceiling === null) return [];

@@ -7,6 +7,7 @@
  * checkpoints, few connections and declared queries are never critical: cancelling does not give back what they wait for, and
  * work that is cancelled is work done twice.
  */
+import { plural } from '../words.js';
 import { SENSES } from './types.js';
 import type { HoldWhen, Reading, Readings, Sense } from './types.js';
 
@@ -28,9 +29,14 @@ const BOUNDS: readonly Bound[] = [
     sense: 'blocked',
     stop: 0,
     critical: 0,
-    says: (n) => `${n} of the warehouse's own wait for a lock that sluice holds`,
+    says: (n) => `${n} of the warehouse's own ${n === 1 ? 'waits' : 'wait'} for a lock that sluice holds`,
   },
-  { sense: 'slots_lost', stop: 0, critical: 0, says: (n) => `${n} replication slots are losing their WAL` },
+  {
+    sense: 'slots_lost',
+    stop: 0,
+    critical: 0,
+    says: (n) => `${plural(n, 'replication slot loses its', 'replication slots lose their')} WAL`,
+  },
   { sense: 'lag_seconds', stop: 5, critical: 30, says: (s) => `a replica is ${round(s)} s behind, over 5` },
   {
     sense: 'lag_bytes',
@@ -38,10 +44,24 @@ const BOUNDS: readonly Bound[] = [
     critical: 4 * GB,
     says: (b) => `a replica is ${round(b / GB)} GB of WAL behind, over 1`,
   },
-  { sense: 'archive', stop: 42, critical: 420, says: (n) => `${n} WAL segments wait to be archived, over 42` },
-  { sense: 'connections', stop: 5, below: true, says: (n) => `${n} connections are left for others, under 5` },
-  { sense: 'checkpoints', stop: 1, says: (n) => `${n} checkpoints were forced within a minute` },
-  { sense: 'autovacuum', stop: 0, says: (n) => `autovacuum works on ${n} tables that sluice writes` },
+  {
+    sense: 'archive',
+    stop: 42,
+    critical: 420,
+    says: (n) => `${plural(n, 'WAL segment waits', 'WAL segments wait')} to be archived, over 42`,
+  },
+  {
+    sense: 'connections',
+    stop: 5,
+    below: true,
+    says: (n) => `${plural(n, 'connection is', 'connections are')} left for others, under 5`,
+  },
+  {
+    sense: 'checkpoints',
+    stop: 1,
+    says: (n) => `${plural(n, 'checkpoint was', 'checkpoints were')} forced within a minute`,
+  },
+  { sense: 'autovacuum', stop: 0, says: (n) => `autovacuum works on ${plural(n, 'table')} that sluice writes` },
 ];
 
 /** A stop that is on. */

@@ -1,4 +1,5 @@
 import type { PgClient } from '../../postgres/pool.js';
+import { plural } from '../../core/words.js';
 import { known, rowOf, unknown, within, type Sensed } from './sense.js';
 
 /** Readings of the server as a whole: replicas, archive, checkpoints, autovacuum. The same rules as in `sense.ts`. */
@@ -37,7 +38,7 @@ export async function senseSlots(client: PgClient): Promise<Sensed> {
   return within(['slots_lost'], async () => {
     const { leaving, lost } = await rowOf<{ leaving: number; lost: number }>(client, SLOTS);
     const gone = lost === 0 ? '' : `, and ${lost} have lost it already`;
-    return { slots_lost: known(leaving, `WAL of ${leaving} replication slots is about to go${gone}`) };
+    return { slots_lost: known(leaving, `WAL of ${plural(leaving, 'replication slot')} is about to go${gone}`) };
   });
 }
 
@@ -99,7 +100,7 @@ export async function senseAutovacuum(client: PgClient, isWarehouse: boolean): P
   return within(['autovacuum'], async () => {
     if (!isWarehouse) return { autovacuum: known(0, 'sluice writes no table here') };
     const { n } = await rowOf<{ n: number }>(client, AUTOVACUUM);
-    return { autovacuum: known(n, `autovacuum works on ${n} tables that sluice writes`) };
+    return { autovacuum: known(n, `autovacuum works on ${plural(n, 'table')} that sluice writes`) };
   });
 }
 
