@@ -24,6 +24,7 @@ export const GovernorStateJson: z.ZodType<GovernorState> = z.strictObject({
   halts: z.strictObject({
     stopped: z.strictObject({ reading, reason, before: z.number().min(0), clean: z.int().min(0) }).nullable(),
     ceiling: z.number().min(0).nullable(),
+    after: reading.nullable().default(null),
     critical: z.array(reading).max(100),
     hibernateMs: ms,
     strikes: z.int().min(0),

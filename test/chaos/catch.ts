@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { compare, onLanes, openCampaign, type Campaign } from './campaign.js';
 import type { Planned } from './faults.js';
-import { openMany, SLOTS } from './many.js';
+import { openMany, SPARE_SLOTS } from './many.js';
 import { MUTANTS } from './mutants.js';
 import { plant, type Mutant } from './plant.js';
 import { openTrack, type TrackOf } from './run.js';
@@ -18,9 +18,9 @@ const TRIES = 3;
 export async function catchAll(only: string | undefined, lanes: number, say: (line: string) => void): Promise<boolean> {
   const campaign = await openCampaign();
   // Those that show by themselves first.
-  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only)).sort(
-    (a, b) => weightOf(a) - weightOf(b),
-  );
+  const chosen = MUTANTS.filter(
+    ({ name }) => only === undefined || only.split('|').some((part) => name.includes(part)),
+  ).sort((a, b) => weightOf(a) - weightOf(b));
   let caught = 0;
   try {
     await onLanes(campaign, lanes, chosen.entries(), async (lane, [i, mutant]) => {
@@ -86,7 +86,7 @@ async function watch(
 
 /** Whether all that wake too late are fenced, and nothing is wrong. */
 async function wakes(lane: Lane, { name, dist }: TrackOf): Promise<Verdict> {
-  const many = await openMany(lane, name, SLOTS, dist);
+  const many = await openMany(lane, name, SPARE_SLOTS, dist);
   try {
     const { zombies, fenced, wrong } = await wake(lane, many, 'late', false);
     return fenced < zombies || wrong > 0

@@ -76,8 +76,8 @@ function atPublish(
   });
 }
 
-/** Stalls a slice where its second batch begins, so that some of it is left when it finds itself cut off. Undefined: none came. */
-async function stuckInMiddle(scene: Scene): Promise<Judge | undefined> {
+/** Stalls a slice where it begins a batch, after so many that it has published. Slices are of two batches or more. Undefined: none came. */
+async function stuckAfter(batches: 0 | 1, scene: Scene): Promise<Judge | undefined> {
   const { lane, isOver } = scene;
   const commits = new Map<string, number>();
   const stuck = new Set<string>();
@@ -86,7 +86,7 @@ async function stuckInMiddle(scene: Scene): Promise<Judge | undefined> {
     const done = commits.get(slice) ?? 0;
     if (from === 'server' && isCommitted(message)) commits.set(slice, done + 1);
     // The first was of its lease.
-    if (from !== 'worker' || done < 2 || !isBegin(message)) return 'pass';
+    if (from !== 'worker' || done < 1 + batches || !isBegin(message)) return 'pass';
     stuck.add(slice);
     return 'stall';
   });
@@ -155,7 +155,7 @@ const ALL_ENDED = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE 
 export const FAULTS = {
   'kill -9 of the worker': ({ workers }) => workers.kill(),
   'kill -9 of the worker, in the middle of a slice': async (scene) => {
-    const stuck = await stuckInMiddle(scene);
+    const stuck = await stuckAfter(1, scene);
     if (!stuck) return;
     // Time for a heartbeat to say how far it came.
     await pass(scene, 2);
@@ -172,7 +172,7 @@ export const FAULTS = {
     wake();
   },
   'the worker is cut off from Temporal, and works on': async (scene) => {
-    const stuck = await stuckInMiddle(scene);
+    const stuck = await stuckAfter(0, scene);
     if (!stuck) return;
     const heal = await scene.workers.cutOff();
     const from = scene.workers.said().length;
@@ -185,7 +185,7 @@ export const FAULTS = {
     heal();
   },
   'the worker sleeps until the backfill is over, and wakes up alone': async (scene) => {
-    const stuck = await stuckInMiddle(scene);
+    const stuck = await stuckAfter(0, scene);
     if (!stuck) return;
     const heal = await scene.workers.cutOff();
     scene.workers.freezeLeft();

@@ -3,7 +3,7 @@
  *
  *     npm run chaos -- --runs 100 --seed 7 [--lanes 3] [--minutes 60]
  *     npm run chaos -- --exhaustive [--kinds events,total]
- *     npm run chaos -- --mutants [--only fence] [--lanes 3]
+ *     npm run chaos -- --mutants [--only 'fence|chunk'] [--lanes 3]
  *     npm run chaos -- --zombies [--rounds 4]
  *     npm run chaos -- --recovery [--kills 32]
  */

@@ -7,7 +7,9 @@ import { startWorkers, type Workers } from './workers.js';
 
 export const RANGE = { from: '2024-01-01', to: '2024-01-14' };
 /** Slices at once. */
-export const SLOTS = 26;
+export const SLOTS = 13;
+/** Turns for those who wake too late, beside their successors: who is given none ends at the gate, and is never judged by the fence. */
+export const SPARE_SLOTS = 2 * SLOTS;
 
 /** Each partition says how often it was begun: a sequence forgets nothing in a rollback. And each lease says when it was taken. */
 const WATCH = `

@@ -15,6 +15,8 @@ export interface Halts {
   } | null;
   /** While it is not null, no more than this. */
   readonly ceiling: number | null;
+  /** The reading whose stop the ceiling is left of; null where nothing was known for a while. */
+  readonly after: string | null;
   /** Readings that were critical in the last tick. */
   readonly critical: readonly string[];
   /** For how much longer nothing is tried, the how manyth time that is, and for how long it was not needed. */
@@ -33,7 +35,16 @@ const HIBERNATE_MAX_MS = 600_000;
 const UNKNOWN_MAX_MS = 7_000;
 
 export function beginHalts(): Halts {
-  return { stopped: null, ceiling: null, critical: [], hibernateMs: 0, strikes: 0, quietMs: 0, unknownMs: 0 };
+  return {
+    stopped: null,
+    ceiling: null,
+    after: null,
+    critical: [],
+    hibernateMs: 0,
+    strikes: 0,
+    quietMs: 0,
+    unknownMs: 0,
+  };
 }
 
 /** What a tick showed. */
@@ -80,7 +91,10 @@ function recover(state: Halts, { unknown, wish, tickMs }: Seen): Halts {
     return { ...state, unknownMs, ceiling: unknownMs > UNKNOWN_MAX_MS ? 0 : Math.min(ceiling, wish) / 2 };
   }
   if (hibernateMs > 0 || (stopped && stopped.clean < CLEAN_TICKS)) return { ...state, unknownMs: 0 };
-  if (stopped) return { ...state, unknownMs: 0, stopped: null, ceiling: Math.max(1, stopped.before / 2) };
+  if (stopped) {
+    const ceiling = Math.max(1, stopped.before / 2);
+    return { ...state, unknownMs: 0, stopped: null, ceiling, after: stopped.reading };
+  }
   const risen = ceiling * 1.15 + 0.5;
-  return { ...state, unknownMs: 0, ceiling: risen < wish ? risen : null };
+  return { ...state, unknownMs: 0, ...(risen < wish ? { ceiling: risen } : { ceiling: null, after: null }) };
 }

@@ -116,7 +116,7 @@ function doubting({ ceiling }: Halts, unknown: readonly Unknown[]): Bid[] {
   return [{ slots: ceiling, cause: 'unknown', reading: first.reading, reason }];
 }
 
-function recovering({ ceiling, stopped }: Halts): Bid[] {
+function recovering({ ceiling, stopped, after }: Halts): Bid[] {
   if (stopped) {
     const reason = `it was stopped: ${stopped.reason}; that has been gone for ${stopped.clean} s, and must be for ${CLEAN_TICKS}`;
     return [{ slots: 0, cause: 'recovering', reading: stopped.reading, reason }];
@@ -126,8 +126,8 @@ function recovering({ ceiling, stopped }: Halts): Bid[] {
     {
       slots: ceiling,
       cause: 'recovering',
-      reading: null,
-      reason: 'coming back after a stop, a little more each second',
+      reading: after,
+      reason: `coming back${after === null ? '' : ` after it was stopped by ${after}`}, a little more each second`,
     },
   ];
 }
