@@ -37,7 +37,7 @@ export async function catchAll(only: string | undefined, lanes: number, say: (li
   }
 }
 
-const weightOf = ({ faults }: Mutant): number => (faults === 'zombies' ? 99 : faults.length);
+const weightOf = ({ faults }: Mutant): number => (typeof faults === 'string' ? 99 : faults.length);
 
 interface Verdict {
   /** How often it was built before. */
@@ -51,7 +51,8 @@ async function tell(campaign: Campaign, lane: Lane, mutant: Mutant, name: string
     for (let i = 0; i < TRIES; i++) {
       const of = { name: `${name}_${i}`, part: mutant.part, dist };
       const { faults } = mutant;
-      const telling = faults === 'zombies' ? wakes(lane, of) : watch(campaign, lane, faults, of);
+      const telling =
+        typeof faults === 'string' ? wakes(lane, of, faults !== 'zombies') : watch(campaign, lane, faults, of);
       const told = await telling.catch(() => 'late' as const);
       if (told !== 'late') return told;
     }
@@ -85,10 +86,10 @@ async function watch(
 }
 
 /** Whether all that wake too late are fenced, and nothing is wrong. */
-async function wakes(lane: Lane, { name, dist }: TrackOf): Promise<Verdict> {
+async function wakes(lane: Lane, { name, dist }: TrackOf, isOver: boolean): Promise<Verdict> {
   const many = await openMany(lane, name, SPARE_SLOTS, dist);
   try {
-    const { zombies, fenced, wrong } = await wake(lane, many, 'late', false);
+    const { zombies, fenced, wrong } = await wake(lane, many, 'late', isOver);
     return fenced < zombies || wrong > 0
       ? { build: 0, why: `${fenced} of ${zombies} zombies fenced, ${wrong} partitions wrong` }
       : { build: 1 };

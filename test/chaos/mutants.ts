@@ -8,7 +8,6 @@ const PUBLISH = 'src/warehouse/postgres/publish.js';
 const LEASE = 'src/warehouse/postgres/lease.js';
 const STAGE = 'activities/stage.js';
 
-const VERY_LATE: Planned[] = [{ fault: 'the worker sleeps until the backfill is over, and wakes up alone', after: 0 }];
 const LOST: Planned[] = [1, 20, 40].map((after) => ({ fault: 'the answer to COMMIT is lost', after }));
 const SENT: Planned[] = [1, 20, 40].map((after) => ({ fault: 'a connection is cut once COMMIT is sent', after }));
 const KILLED: Planned[] = [3, 25].map((after) => ({ fault: 'kill -9 of the worker', after }));
@@ -46,7 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
         'c.cancelled OR c.paused OR l.slots',
       ],
     ],
-    faults: VERY_LATE,
+    faults: 'zombies of an ended backfill',
   },
   {
     name: 'COMMIT is done again when its answer is lost',

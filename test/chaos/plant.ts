@@ -15,7 +15,7 @@ export interface Mutant {
   /** Of the project, where it shows. */
   readonly part: Part;
   /** What has to happen for it to show; nothing: it shows by itself. `zombies`: the tables end as they should, for the ledger is in the way of whoever comes late, too. */
-  readonly faults: readonly Planned[] | 'zombies';
+  readonly faults: readonly Planned[] | 'zombies' | 'zombies of an ended backfill';
 }
 
 /** What of it can't be planted: each edit has its place exactly once in the build. */
