@@ -155,11 +155,7 @@ test('a replication slot that is losing its WAL: all work is cancelled, and half
   await set({ max_slot_wal_keep_size: '1MB' });
   for (let segment = 0; segment < 4; segment++)
     await admin.query(`SELECT pg_logical_emit_message(false, 'x', 'x'); SELECT pg_switch_wal()`);
-  await stops(
-    'slots_lost',
-    /1 replication slot loses its WAL, twice in a row: all work was cancelled/,
-    'critical',
-  );
+  await stops('slots_lost', /1 replication slot loses its WAL, twice in a row: all work was cancelled/, 'critical');
   await admin.query(`SELECT pg_drop_replication_slot('behind')`);
   await goesOn();
   assert.equal((await client.status('brief')).partitions.failed, 0);
