@@ -1,5 +1,6 @@
+import { activityInfo } from '@temporalio/activity';
 import { typedIn } from '../src/contracts/typed.js';
-import { RequestError } from '../src/contracts/errors.js';
+import { RequestError, SystemError } from '../src/contracts/errors.js';
 import { bytesOf, fewWarnings } from '../src/contracts/parts.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
@@ -20,6 +21,7 @@ import {
   allHeld,
   findConflicts,
   lockScope,
+  madeSince,
   release,
   reserve,
   type Conflict,
@@ -69,6 +71,10 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       const conflict = await standing(deps, tx, ref, held);
       if (conflict) return refuse(request, conflict);
       await requireOpen(tx, ref);
+      // An attempt that slept while a later one opened the backfill: with the epoch that it would make, all that works by now would be fenced. Where the
+      // clocks of Temporal and the warehouse differ, the next attempt is later by both.
+      if (await madeSince(tx, ref.workflowId, activityInfo().currentAttemptScheduledTimestampMs))
+        throw new SystemError('overtaken', `a later attempt has opened ${ref.workflowId}`);
       const epoch = await reserve(tx, ref, ref.workflowId, ref.backfillId, held);
       await savePlan(tx, plan);
       await deployTargets(tx, project, plan);

@@ -68,6 +68,19 @@ export async function allHeld(tx: Db, scope: Scope, exceptWorkflow: string): Pro
   }));
 }
 
+/**
+ * Whether the reservation of a workflow was made after this instant, by the warehouse's clock.
+ * @param since - ms since the epoch
+ */
+export async function madeSince(tx: Db, workflowId: string, since: number): Promise<boolean> {
+  const [row] = await rowsOf<{ later: boolean }>(
+    tx,
+    'SELECT heartbeat_at > to_timestamp(?::float8 / 1000) AS later FROM sluice.reservations WHERE workflow_id = ?',
+    [since, workflowId],
+  );
+  return row?.later === true;
+}
+
 /** Makes the reservation of an execution, with a fresh epoch; an older one of the same workflow is gone with its leases. */
 export async function reserve(
   tx: Db,

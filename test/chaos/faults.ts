@@ -119,6 +119,11 @@ function betweenChunks(scene: Scene, next: () => number): void {
  */
 async function deadlock({ lane, project, isOver }: Scene): Promise<void> {
   await lane.on('warehouse', async (writer) => {
+    const { rows: tables } = await writer.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+      `${project}.moving`,
+    ]);
+    // Not in every part of the project.
+    if (tables[0]?.there !== true) return;
     await writer.query(`SET deadlock_timeout = '1min'; SET lock_timeout = '5s'`);
     await writer.query('BEGIN');
     await writer.query(`SELECT FROM ${project}.moving WHERE at = (SELECT max(at) FROM ${project}.moving) FOR UPDATE`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import pg from 'pg';
-import { reserve, release } from '../../src/store/reservations.js';
+import { madeSince, reserve, release } from '../../src/store/reservations.js';
 import { openStore, type Db } from '../../src/store/store.js';
 import { backendName, dropLease, takeLease } from '../../src/warehouse/postgres/lease.js';
 import { BEGIN, requireHeld, FencedError, type Publisher } from '../../src/warehouse/postgres/publish.js';
@@ -182,6 +182,12 @@ test('its backfill is over and was rebuilt by another: the rows of the other sta
   await assert.rejects(publish(old, attempt(1), 1), FencedError);
   await release(db, 'two');
   assert.deepEqual(await ledger(), [{ rows: '7', epoch: String(next) }]);
+});
+
+test('an attempt to open it that was scheduled before another one made the reservation is told from one that comes after', async () => {
+  assert.equal(await madeSince(db, 'one', Date.now() - 60_000), true);
+  assert.equal(await madeSince(db, 'one', Date.now() + 60_000), false);
+  assert.equal(await madeSince(db, 'nobody', Date.now() - 60_000), false);
 });
 
 test('its backfill was planned again under the same workflow: the older epoch is fenced', async () => {
