@@ -14,7 +14,7 @@ import { clientOf, numberOf, projectYaml, sleeper } from '../test/support/backfi
 import { eventually } from '../test/support/eventually.js';
 import { governorStands, type GovernorRow } from '../test/support/governed.js';
 import { startReplica, type Replica } from '../test/support/replica.js';
-import { restartsOf } from '../test/support/restarts.js';
+import { restartWithArchive, setServer, writeSegments } from '../test/support/server-settings.js';
 import type { Stack } from '../test/support/stack.js';
 import { withStack } from './lib/engine.js';
 import { markdownTable } from './lib/figures.js';
@@ -41,11 +41,6 @@ interface Fault {
 }
 
 const STOPPED = ['stop', 'critical', 'recovering'];
-
-async function set(admin: pg.Client, name: string, value: string): Promise<void> {
-  await admin.query(`ALTER SYSTEM SET ${name} = '${value}'`);
-  await admin.query('SELECT pg_reload_conf()');
-}
 
 const FAULTS: readonly Fault[] = [
   {
@@ -90,10 +85,9 @@ const FAULTS: readonly Fault[] = [
     reading: 'archive',
     causes: STOPPED,
     begin: async ({ admin }) => {
-      await set(admin, 'archive_command', 'false');
-      for (let segment = 0; segment < 44; segment++)
-        await admin.query(`SELECT pg_logical_emit_message(false, 'x', 'x'); SELECT pg_switch_wal()`);
-      return () => set(admin, 'archive_command', 'true');
+      await setServer(admin, { archive_command: 'false' });
+      await writeSegments(admin, 44);
+      return () => setServer(admin, { archive_command: 'true' });
     },
   },
   {
@@ -110,8 +104,8 @@ const FAULTS: readonly Fault[] = [
     reading: 'foreground',
     causes: ['unknown'],
     begin: async ({ admin }) => {
-      await set(admin, 'track_activities', 'off');
-      return () => set(admin, 'track_activities', 'on');
+      await setServer(admin, { track_activities: 'off' });
+      return () => setServer(admin, { track_activities: 'on' });
     },
   },
 ];
@@ -140,13 +134,7 @@ async function suffer(scene: Scene, { reading, causes, begin }: Fault): Promise<
 }
 
 async function bench(stack: Stack, seconds: number): Promise<void> {
-  const first = await stack.connect('warehouse');
-  await first.query(`ALTER SYSTEM SET archive_mode = 'on'`);
-  await first.query(`ALTER SYSTEM SET archive_command = 'true'`);
-  await restartsOf(stack).restartPostgres('SIGQUIT');
-  const admin = await stack.connect('warehouse');
-  await set(admin, 'checkpoint_timeout', '1h');
-  await set(admin, 'max_wal_size', '8GB');
+  const admin = await restartWithArchive(stack);
   await fillPgbench(await stack.url('warehouse'));
   const replica = await startReplica(stack, admin, stack.dev.info().postgresUrl);
   const project = stack.project('reasons', {

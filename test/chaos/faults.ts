@@ -3,7 +3,8 @@ import { eventually } from '../support/eventually.js';
 import { giveAway } from './give-away.js';
 import type { Judge, Verdict } from './proxy.js';
 import type { Lane } from './servers.js';
-import { isBegin, isCommit, isCommitted, type Message } from './wire.js';
+import { stallAtBegin } from './stuck.js';
+import { isCommit, isCommitted, type Message } from './wire.js';
 import type { Workers } from './workers.js';
 
 export interface Scene {
@@ -79,17 +80,8 @@ function atPublish(
 /** Stalls a slice where it begins a batch, after so many that it has published. Slices are of two batches or more. Undefined: none came. */
 async function stuckAfter(batches: 0 | 1, scene: Scene): Promise<Judge | undefined> {
   const { lane, isOver } = scene;
-  const commits = new Map<string, number>();
   const stuck = new Set<string>();
-  const judge = once(scene, ({ slice, from, message }) => {
-    if (slice?.endsWith('/ticks') !== true) return 'pass';
-    const done = commits.get(slice) ?? 0;
-    if (from === 'server' && isCommitted(message)) commits.set(slice, done + 1);
-    // The first was of its lease.
-    if (from !== 'worker' || done < 1 + batches || !isBegin(message)) return 'pass';
-    stuck.add(slice);
-    return 'stall';
-  });
+  const judge = once(scene, stallAtBegin('/ticks', batches, stuck));
   await eventually('a slice is stuck', () => stuck.size > 0 || isOver(), OVER_MS);
   if (stuck.size > 0) return judge;
   lane.proxy.heal(judge);

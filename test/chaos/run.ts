@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { BackfillClient } from '../../src/client/index.js';
 import type { BackfillInput } from '../../src/contracts/request.js';
 import type { BackfillStatus } from '../../src/contracts/status.js';
@@ -11,6 +10,7 @@ import { audit, outcomeOf, publishedBy, type Outcome } from './oracle.js';
 import { makeSource, mendWords, PARTS, projectFiles, rangeOf, setSource, type Part } from './project.js';
 import type { Lane } from './servers.js';
 import { sightings, type Sightings } from './sightings.js';
+import { withTemporal } from './temporal.js';
 import { startWorkers, type Workers } from './workers.js';
 
 /** What came of one build. */
@@ -138,17 +138,14 @@ async function carryOut(course: Course): Promise<Ran> {
  * that a backfill of a thousand datasets may need: otherwise a campaign would wait most of its time.
  */
 async function startBuild({ lane, client, name: project, select, build }: Course, id: string): Promise<void> {
-  const connection = await Connection.connect({ address: lane.stack.dev.info().temporalAddress });
-  try {
-    await new Client({ connection }).workflow.start('backfill', {
+  await withTemporal(lane, ({ workflow }) =>
+    workflow.start('backfill', {
       workflowId: client.workflowId(id),
       taskQueue: 'sluice',
       args: [{ project, select: [...select], ...rangeOf(build), rebuild: 'all' } satisfies BackfillInput],
       workflowTaskTimeout: '10s',
-    });
-  } finally {
-    await connection.close();
-  }
+    }),
+  );
 }
 
 async function happen(

@@ -1,6 +1,6 @@
-import { Connection, WorkflowClient } from '@temporalio/client';
 import type { BackfillClient } from '../../src/client/index.js';
 import type { Lane } from './servers.js';
+import { withTemporal } from './temporal.js';
 
 /** Rare states, by how often a run came to them. */
 export type Sightings = Readonly<Record<string, number>>;
@@ -71,21 +71,17 @@ const UNHANDLED_COMMAND = '1';
 
 /** Histories of this backfill that another one follows; and of those, the ones that the server did not let end because a message had come. */
 async function continuedAsNew(lane: Lane, workflowId: string): Promise<{ all: number; pending: number }> {
-  const connection = await Connection.connect({ address: lane.stack.dev.info().temporalAddress });
-  try {
-    const client = new WorkflowClient({ connection });
+  return withTemporal(lane, async ({ workflow }) => {
     let [all, pending] = [0, 0];
     const query = `WorkflowId STARTS_WITH "${workflowId}/" AND ExecutionStatus = "ContinuedAsNew"`;
-    for await (const { workflowId: id, runId } of client.list({ query })) {
+    for await (const { workflowId: id, runId } of workflow.list({ query })) {
       all++;
-      const { events = [] } = await client.getHandle(id, runId).fetchHistory();
+      const { events = [] } = await workflow.getHandle(id, runId).fetchHistory();
       if (events?.some(({ workflowTaskFailedEventAttributes: failed }) => String(failed?.cause) === UNHANDLED_COMMAND))
         pending++;
     }
     return { all, pending };
-  } finally {
-    await connection.close();
-  }
+  });
 }
 
 export function add(total: Record<string, number>, seen: Sightings): void {

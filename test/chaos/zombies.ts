@@ -3,13 +3,12 @@
  * work; or when their backfill is over and another one has built it again. Before their worker's own clock tells them, which
  * it does some seconds after their last heartbeat: whoever was told is no zombie.
  */
-import { Connection, WorkflowClient } from '@temporalio/client';
 import { eventually } from '../support/eventually.js';
 import { giveAway } from './give-away.js';
 import { openMany, RANGE, SLOTS, SPARE_SLOTS, type Many } from './many.js';
-import type { Judge } from './proxy.js';
 import { startServers, type Lane } from './servers.js';
-import { isBegin, isCommitted } from './wire.js';
+import { stallAtBegin } from './stuck.js';
+import { withTemporal } from './temporal.js';
 
 const SOON_MS = 180_000;
 const ALL = { ...RANGE, rebuild: 'all', maxParallel: SLOTS } as const;
@@ -49,12 +48,6 @@ export interface Woken {
   readonly wrong: number;
 }
 
-async function terminate({ stack }: Lane, workflowId: string): Promise<void> {
-  const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
-  await new WorkflowClient({ connection }).getHandle(workflowId).terminate();
-  await connection.close();
-}
-
 export async function wake(
   lane: Lane,
   { name, client, workers, count }: Many,
@@ -62,17 +55,9 @@ export async function wake(
   isOver: boolean,
 ): Promise<Woken> {
   const from = workers.said().length;
-  const commits = new Map<string, number>();
   const stuck = new Set<string>();
-  const judge: Judge = ({ slice, from: side, message }) => {
-    if (slice?.endsWith('/1/ticks') !== true) return 'pass';
-    const done = commits.get(slice) ?? 0;
-    if (side === 'server' && isCommitted(message)) commits.set(slice, done + 1);
-    // The first was of its lease. What it finds out in its first batch is to leave it another one.
-    if (side !== 'worker' || done < 1 || !isBegin(message)) return 'pass';
-    stuck.add(slice);
-    return 'stall';
-  };
+  // In their first batch: what they find out in it is to leave them another one.
+  const judge = stallAtBegin('/1/ticks', 0, stuck);
   lane.proxy.judges.add(judge);
   await client.start(ALL, { id });
   await eventually('slices are stuck, as many as there are slots', () => stuck.size >= SLOTS, SOON_MS);
@@ -81,7 +66,7 @@ export async function wake(
   lane.proxy.judges.delete(judge);
   const last = isOver ? `${id}-again` : id;
   if (isOver) {
-    await terminate(lane, client.workflowId(id));
+    await withTemporal(lane, ({ workflow }) => workflow.getHandle(client.workflowId(id)).terminate());
     await client.start({ ...ALL, to: AGAIN_TO }, { id: last });
     await client.result(last);
   } else {

@@ -10,7 +10,7 @@ import { clientOf, numberOf, projectYaml, sleeper } from '../support/backfills.j
 import { eventually } from '../support/eventually.js';
 import { governorStands, type GovernorRow } from '../support/governed.js';
 import { startReplica, type Replica } from '../support/replica.js';
-import { restartsOf } from '../support/restarts.js';
+import { restartWithArchive, setServer, writeSegments } from '../support/server-settings.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 let stack: Stack;
@@ -18,11 +18,7 @@ let admin: pg.Client;
 let replica: Replica;
 let client: BackfillClient;
 
-/** Settings of the server, which it takes without a restart. */
-async function set(settings: Readonly<Record<string, string>>): Promise<void> {
-  for (const [name, value] of Object.entries(settings)) await admin.query(`ALTER SYSTEM SET ${name} = '${value}'`);
-  await admin.query('SELECT pg_reload_conf()');
-}
+const set = (settings: Readonly<Record<string, string>>): Promise<void> => setServer(admin, settings);
 
 const WIDE = `/*
 time: day
@@ -32,12 +28,7 @@ SELECT :start AS day, x AS n FROM generate_series(1, 200000) AS x WHERE :end > :
 
 before(async () => {
   stack = await startStack();
-  const first = await stack.connect('warehouse');
-  await first.query(`ALTER SYSTEM SET archive_mode = 'on'`);
-  await first.query(`ALTER SYSTEM SET archive_command = 'true'`);
-  await restartsOf(stack).restartPostgres('SIGQUIT');
-  admin = await stack.connect('warehouse');
-  await set({ checkpoint_timeout: '1h', max_wal_size: '8GB' });
+  admin = await restartWithArchive(stack);
   replica = await startReplica(stack, admin, stack.dev.info().postgresUrl);
   stack.project('stops', {
     'sluice.yaml': projectYaml('stops', { budget: '{ slots: 2, cores: 8, law: adaptive }' }),
@@ -105,8 +96,7 @@ test('a replica that has stopped replaying', async () => {
 
 test('segments that wait to be archived', async () => {
   await set({ archive_command: 'false' });
-  for (let segment = 0; segment < 44; segment++)
-    await admin.query(`SELECT pg_logical_emit_message(false, 'x', 'x'); SELECT pg_switch_wal()`);
+  await writeSegments(admin, 44);
   await stops('archive', /\d+ WAL segments wait to be archived, over 42/);
   await set({ archive_command: 'true' });
   await goesOn();
@@ -153,8 +143,7 @@ test('statistics that are switched off', async () => {
 test('a replication slot that is losing its WAL: all work is cancelled, and half a minute is waited', async () => {
   await admin.query(`SELECT pg_create_physical_replication_slot('behind', true)`);
   await set({ max_slot_wal_keep_size: '1MB' });
-  for (let segment = 0; segment < 4; segment++)
-    await admin.query(`SELECT pg_logical_emit_message(false, 'x', 'x'); SELECT pg_switch_wal()`);
+  await writeSegments(admin, 4);
   await stops('slots_lost', /1 replication slot loses its WAL, twice in a row: all work was cancelled/, 'critical');
   await admin.query(`SELECT pg_drop_replication_slot('behind')`);
   await goesOn();
