@@ -7,6 +7,11 @@ import type { Lane } from './servers.js';
 
 const PART_NAMES = Object.keys(PARTS) as Part[];
 
+/** Faults that end, or freeze, a process, a session or a connection; the others are waits, limits and full disks. */
+const KILLS = /kill -9|PostgreSQL stops|cut|lost|sleeps|sessions are ended/;
+/** Runs between two lines that say how far it is. */
+const SAID_EVERY = 25;
+
 /** Builds of one project, before the next run begins a new one. */
 const BUILDS = 12;
 
@@ -28,6 +33,11 @@ export async function randomly({ runs, seed, lanes, until }: Long, say: (line: s
     const total: Record<string, number> = {};
     const kinds: Record<string, number> = {};
     let [done, wrong] = [0, 0];
+    const sum = (): string => {
+      const faults = Object.values(kinds).reduce((all, count) => all + count, 0);
+      const kills = Object.entries(kinds).reduce((all, [name, count]) => all + (KILLS.test(name) ? count : 0), 0);
+      return `${done} runs, ${wrong} different; ${faults} faults, ${kills} of them kills: ${JSON.stringify(kinds)}\ncame to: ${JSON.stringify(total)}`;
+    };
     const tracks = new Map<Lane, Track>();
     const parts = new Map<Lane, Part>();
     const again = async (one: Lane): Promise<void> => {
@@ -58,15 +68,14 @@ export async function randomly({ runs, seed, lanes, until }: Long, say: (line: s
       if (found.length > 0 && typeof ran !== 'string' && process.env['CHAOS_LOG']) say(ran.said);
       // What is wrong now would be wrong in the next, too.
       if (found.length > 0 || build + 1 >= BUILDS) await again(one);
+      if (done % SAID_EVERY === 0) say(sum());
     };
     const seeds = function* (): Generator<number> {
       for (let i = 0; i < runs && Date.now() < until; i++) yield seed + i;
     };
     await onLanes(campaign, lanes, seeds(), work);
     for (const one of [...tracks.keys()]) await again(one);
-    const faults = Object.values(kinds).reduce((sum, count) => sum + count, 0);
-    say(`${done} runs, ${wrong} different; ${faults} faults: ${JSON.stringify(kinds)}`);
-    say(`came to: ${JSON.stringify(total)}`);
+    say(sum());
     const never = WANTED.filter((name) => (total[name] ?? 0) === 0);
     if (never.length > 0) say(`never came to: ${never.join(', ')}: more runs are needed`);
     return wrong === 0 && never.length === 0;
