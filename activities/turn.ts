@@ -1,7 +1,8 @@
 import { sleep } from '@temporalio/activity';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import { readLimit } from '../src/store/control.js';
-import { askPool, askSlot, askTurn, giveTurn, nextMoment, type Verdict } from '../src/warehouse/postgres/gate.js';
+import { askPool, askTurn, giveTurn, nextMoment, type Verdict } from '../src/warehouse/postgres/gate.js';
+import { askSlot, endZombies, storeOf } from '../src/warehouse/postgres/slot.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
 import type { SliceDeps } from './deps.js';
@@ -20,6 +21,9 @@ const TELL_HELD_MS = 2_500;
 /** Who waits for a pool must not keep a worker from what is in none: it gives it back for twice as long. */
 const POOL_WAIT_MS = 1_000;
 const POOL_REST_MS = 2_000;
+
+/** Who waits for a source's slot for so long looks whether one is kept for nobody, and again after as long. A batch of others takes less. */
+const ZOMBIES_AFTER_MS = 3_000;
 
 /** What became of the wait. */
 export interface Turn extends Verdict {
@@ -53,6 +57,7 @@ export async function takeTurn(
 ): Promise<Turn> {
   const until = performance.now() + WAIT_MS;
   let tellAt = Infinity;
+  let zombiesAt = performance.now() + ZOMBIES_AFTER_MS;
   let momentTaken = false;
   let poolUntil: number | undefined;
   for (;;) {
@@ -83,8 +88,15 @@ export async function takeTurn(
           continue;
         }
       }
-      if (await askSlot(source, limit.slots)) return verdict;
+      const store = await storeOf(warehouse);
+      if (await askSlot(source, limit.slots, store)) return verdict;
       await giveTurn(warehouse);
+      if (performance.now() > zombiesAt) {
+        zombiesAt = performance.now() + ZOMBIES_AFTER_MS;
+        const ended = await endZombies(source, warehouse, store);
+        if (ended > 0)
+          deps.log.warn({ connection: read, ended }, 'sessions kept a slot of a source for nobody, and were ended');
+      }
       why = limit.why === null ? null : wordsFor(read, limit.why);
     } else if (verdict.kind !== 'full') return verdict;
     else if (why !== null) why = wordsFor(deps.warehouse, why);

@@ -29,6 +29,10 @@ const ITSELF = (
 ): string => `/*\ntime: at\ncolumns: { at: timestamptz, until: timestamptz, slept: text }\n*/
 SELECT :start AS at, :end AS until, pg_sleep(${seconds})::text AS slept
 FROM (SELECT count(*) AS n FROM work w WHERE w.at >= :start - interval '1 hour' AND w.at < :start) before\n`;
+/** No index of a partitioned table keeps a key unique that is without the time it is partitioned by. */
+const KEYED = (key: string): string =>
+  `/*\ntime: at\ncoalesce: never\nkey: ${key}\nstorage: partitioned\n*/
+SELECT :start AS at, extract(epoch FROM :start)::bigint AS id, :end AS until, pg_sleep(0.3)::text AS slept\n`;
 
 interface Kind {
   readonly code: (typeof ADVICE_CODES)[number];
@@ -37,6 +41,8 @@ interface Kind {
   readonly more?: string;
   readonly start?: { readonly maxParallel: number };
   readonly worker?: readonly string[];
+  /** What a person types before. */
+  readonly first?: readonly string[];
   /** Follows the advice. A change of the dataset itself needs another backfill. */
   readonly follow: {
     readonly budget?: string;
@@ -71,6 +77,19 @@ const KINDS: readonly Kind[] = [
     more: 'pools: { heavy: { slots: 1 } }\n',
     work: SLEEPS.replace('time: at', 'time: at\npool: heavy'),
     follow: { more: 'pools: { heavy: { slots: 2 } }\n' },
+  },
+  {
+    code: 'release',
+    budget: '{ law: adaptive, slots: 4 }',
+    work: SLEEPS,
+    first: ['warehouse', 'limit', '1', 'warehouse', '--reason', 'bench'],
+    follow: { command: ['warehouse', 'release', 'warehouse', '--reason', 'bench'] },
+  },
+  {
+    code: 'serial_key',
+    budget: '{ slots: 4 }',
+    work: KEYED('[id]'),
+    follow: { work: KEYED('[id, at]'), sql: true },
   },
   { code: 'reads_itself', budget: '{ slots: 4 }', work: ITSELF(0.3), follow: { work: ITSELF(0.15) } },
   {
@@ -123,6 +142,7 @@ async function measure(stack: Stack, kind: Kind, seconds: number): Promise<strin
     await eventually(`${id} works`, async () => (await pace(warehouse, name, id, 1)) > 0, 60_000);
     await pace(warehouse, name, id, 3);
   };
+  if (kind.first) await stack.sluice([...kind.first, '-p', dir]);
   await run('before');
   const ran = await stack.sluice(['advise', 'before', '-p', dir, '--json']);
   if (ran.code !== 0) throw new Error(ran.err);
@@ -134,11 +154,13 @@ async function measure(stack: Stack, kind: Kind, seconds: number): Promise<strin
   if (follow.command)
     await stack.sluice([...follow.command.map((word) => (word === 'ID' ? 'before' : word)), '-p', dir]);
   if (follow.worker) workers.push(await stack.worker(dir, follow.worker));
-  if (follow.sql && found) await warehouse.query(found.next);
   const last = follow.work === undefined ? 'before' : 'after';
   if (follow.work !== undefined) {
     await client.cancel('before');
     writeFileSync(join(dir, 'datasets/work.sql'), follow.work);
+  }
+  if (follow.sql && found) await warehouse.query(found.next.replace(/^.*in the warehouse: /, ''));
+  if (follow.work !== undefined) {
     await run('after');
   } else await pace(warehouse, name, last, 8);
   const after = await pace(warehouse, name, last, seconds);

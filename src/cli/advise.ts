@@ -3,8 +3,9 @@ import { Connection } from '@temporalio/client';
 import type { StoredDataset } from '../contracts/plan.js';
 import type { BackfillStatus, DatasetStatus } from '../contracts/status.js';
 import { advise } from '../core/advice/advise.js';
-import type { Advised, DatasetFacts, Facts } from '../core/advice/types.js';
+import type { Advised, DatasetFacts, Facts, KeptUnique } from '../core/advice/types.js';
 import { cheaper } from '../planning/advice.js';
+import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import { loadPlan } from '../store/plans.js';
 import { partitionCosts } from '../store/profiles.js';
 import { epochOf, publishedBy } from '../store/published.js';
@@ -67,7 +68,7 @@ async function factsOf(
   const [costs, [standing]] = [await partitionCosts(db, scope), await standings(opened, [connection], now)];
   const mean = (of: (look: Look) => number): number => looks.reduce((sum, look) => sum + of(look), 0) / looks.length;
   const rows = datasets.map(async (dataset): Promise<DatasetFacts> => {
-    const { name, edges, enforcesKey, pool } = dataset;
+    const { name, edges, pool } = dataset;
     const shown = status.datasets.find((one) => one.name === name);
     const [was, is] = [before.partitions.get(name) ?? 0, after.partitions.get(name) ?? 0];
     const slotMs = mean(({ held }) => heldBy(held, name)) * seconds * 1000;
@@ -77,7 +78,7 @@ async function factsOf(
       remaining: remainingOf(shown, is),
       partitionMs: is > was && slotMs > 0 ? slotMs / (is - was) : (costs.get(name) ?? null),
       gapMs: is > was ? Math.max(0, (1000 * seconds - slotMs) / (is - was)) : 0,
-      inOrder: edges.some(({ upstream }) => upstream === name) ? 'reads_itself' : enforcesKey === true ? 'key' : null,
+      inOrder: edges.some(({ upstream }) => upstream === name) ? 'reads_itself' : keptUnique(dataset),
       pool: pool === undefined || slots === undefined ? null : { name: pool, slots },
       ...{ joining: null, index: null },
     };
@@ -96,6 +97,14 @@ async function factsOf(
     batchesPerSecond: (after.batches - before.batches) / seconds,
     datasets: await askedOfPlanners(opened, datasets, await Promise.all(rows)),
   };
+}
+
+/** Over all partitions of a table only an index with its time can keep a key unique. */
+function keptUnique({ enforcesKey, key, time, target }: StoredDataset): KeptUnique | null {
+  if (enforcesKey !== true || time === null) return null;
+  const addToKey = key.includes(time.column) ? null : time.column;
+  const columns = [...key, ...(addToKey === null ? [] : [addToKey])];
+  return { index: `CREATE UNIQUE INDEX ON ${quoteTable(target)} (${columns.map(quoteIdent).join(', ')})`, addToKey };
 }
 
 /** PostgreSQL keeps 63 bytes of what names a connection. */

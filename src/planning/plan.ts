@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
 import { RequestError } from '../contracts/errors.js';
 import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
@@ -11,6 +10,7 @@ import { planSteps } from '../core/plan/plan.js';
 import type { LedgerRun, PlannedDataset, PlanResult } from '../core/plan/types.js';
 import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
+import { takeTurns } from '../project/turns.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import { deferredOf, viewOf, type View } from './defer.js';
@@ -25,17 +25,13 @@ import { backfillCommand, selectorFor } from './words.js';
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
 export type Exclude = ReadonlyMap<string, readonly Interval[]>;
 
-/** Work is carried on for so long before others of this process have their turn. */
-const TURN_MS = 20;
-
 /** Carries work out to its end, and lets whatever else this process does go on between its steps. */
 async function betweenOthers<Result>(steps: Iterator<undefined, Result, undefined>): Promise<Result> {
-  for (let until = performance.now() + TURN_MS; ;) {
+  const turn = takeTurns();
+  for (;;) {
     const { done, value } = steps.next();
     if (done === true) return value;
-    if (performance.now() < until) continue;
-    await setImmediate();
-    until = performance.now() + TURN_MS;
+    await turn();
   }
 }
 

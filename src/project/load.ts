@@ -7,7 +7,7 @@ import { readSet, SET_FILE } from './set-flags.js';
 import { orderDatasets } from './cycles.js';
 import type { Resolved } from './cycles.js';
 import { finishDataset } from './finish.js';
-import { readDataset } from './dataset.js';
+import { readDataset, type DatasetRead } from './dataset.js';
 import { definitionOf } from './definition.js';
 import type { DatasetFile, Draft } from './draft.js';
 import { datasetFiles } from './layout.js';
@@ -17,6 +17,7 @@ import { parseTableName, showTable } from './names.js';
 import type { Dataset, Project } from './project.js';
 import type { Env } from './template.js';
 import { problemAt } from './text.js';
+import { takeTurns } from './turns.js';
 
 export interface LoadOptions {
   readonly environment: string;
@@ -26,7 +27,7 @@ export interface LoadOptions {
 }
 
 /**
- * Reads and checks a project, without a database.
+ * Reads and checks a project, without a database; a thousand datasets take seconds, in which others of the process have their turns.
  *
  * @param files by path, as `readProjectFiles` gives them or as they were registered.
  * @throws ProjectError with every problem there is, sorted by file and line.
@@ -38,16 +39,21 @@ export async function loadProject(files: Readonly<Record<string, string>>, optio
     set: readSet(files[SET_FILE]),
   });
   const found = datasetFiles(files);
-  const reads = found.files.map((file) => readDataset(file, config));
+  const turn = takeTurns();
+  const reads: DatasetRead[] = [];
+  for (const file of found.files) {
+    reads.push(readDataset(file, config));
+    await turn();
+  }
   const drafts = reads.flatMap(({ draft }) => (draft ? [draft] : []));
   const calls = new Set(drafts.filter(({ kind }) => kind === 'call').map(({ name }) => name));
   const lookup = lookupOf(catalogOf(found.files, drafts, config), calls, config);
-  const resolved = new Map<string, Resolved>(
-    drafts.map((draft) => {
-      const statement = resolveTables(draft, lookup);
-      return [draft.name, { draft, statement, needs: needsOf(draft, statement, lookup) }];
-    }),
-  );
+  const resolved = new Map<string, Resolved>();
+  for (const draft of drafts) {
+    const statement = resolveTables(draft, lookup);
+    resolved.set(draft.name, { draft, statement, needs: needsOf(draft, statement, lookup) });
+    await turn();
+  }
   const { order, problems: cycles } = orderDatasets(resolved);
   const problems = [
     configProblems,
@@ -63,6 +69,7 @@ export async function loadProject(files: Readonly<Record<string, string>>, optio
     const { draft, statement, needs = [] } = resolved.get(name) ?? {};
     const table = lookup.catalog.get(name);
     if (draft && table) datasets.set(name, finishDataset(draft, statement, needs, table));
+    await turn();
   }
   return projectOf(config, options.environment, datasets, relevant(files, found.files));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { advise } from '../../src/core/advice/advise.js';
-import type { DatasetFacts, Facts } from '../../src/core/advice/types.js';
+import type { DatasetFacts, Facts, KeptUnique } from '../../src/core/advice/types.js';
 
 const dataset = (over: Partial<DatasetFacts> = {}): DatasetFacts => ({
   ...{
@@ -17,6 +17,8 @@ const dataset = (over: Partial<DatasetFacts> = {}): DatasetFacts => ({
   },
   ...over,
 });
+
+const KEPT: KeptUnique = { index: 'CREATE UNIQUE INDEX', addToKey: 'at' };
 
 /** Four slots, all at work, in a database with cores to spare. */
 const facts = (over: Partial<Facts> = {}): Facts => ({
@@ -71,9 +73,16 @@ describe('advice', () => {
     assert.equal(first(facts({ atWork: 1, queued: 2 })), 'add_workers');
     assert.equal(first(facts({ atWork: 1, datasets: [dataset({ pool: { name: 'heavy', slots: 1 } })] })), 'pool_slots');
     assert.equal(first(facts({ atWork: 1, datasets: [dataset({ inOrder: 'reads_itself' })] })), 'reads_itself');
-    assert.equal(first(facts({ atWork: 1, datasets: [dataset({ inOrder: 'key' })] })), 'serial_key');
+    assert.equal(first(facts({ atWork: 1, datasets: [dataset({ inOrder: KEPT })] })), 'serial_key');
     assert.equal(first(facts({ atWork: 1, batchesPerSecond: 1 })), undefined);
     assert.equal(advise(facts({ atWork: 1 })).limit.code, 'inputs');
+  });
+
+  it('says what lets PostgreSQL keep a key unique, and what the key lacks for it', () => {
+    const next = (inOrder: KeptUnique): string | undefined =>
+      advise(facts({ atWork: 1, datasets: [dataset({ inOrder })] })).advice[0]?.next;
+    assert.equal(next(KEPT), 'in sales: add at to key; then in the warehouse: CREATE UNIQUE INDEX');
+    assert.equal(next({ ...KEPT, addToKey: null }), 'in the warehouse: CREATE UNIQUE INDEX');
   });
 
   it('counts on no gain in the gaps between batches that follow one another', () => {
@@ -105,7 +114,7 @@ describe('advice', () => {
         remaining: fc.nat(1e6),
         partitionMs: fc.option(fc.double({ min: 0.1, max: 1e7, noNaN: true })),
         gapMs: fc.nat(1e4),
-        inOrder: fc.constantFrom(null, 'reads_itself' as const, 'key' as const),
+        inOrder: fc.constantFrom(null, 'reads_itself' as const, KEPT),
         pool: fc.option(fc.record({ name: fc.constant('p'), slots: fc.nat(9) })),
         joining: part,
         index: fc.option(

@@ -201,3 +201,25 @@ test('an attempt that wakes up after its successor, and after its backfill was r
   await kill9(frozen);
   await client.close();
 });
+
+test('a worker that sleeps keeps no slot of a source from those who have its work', async () => {
+  stack.project('sleeps', {
+    'sluice.yaml': projectYaml('sleeps', { warehouse: 'sleeps' }).replace('slots: 8', 'slots: 1'),
+    'datasets/slow.yaml': `extract:
+  from: ops
+  query: SELECT id, at, (SELECT pg_sleep(1)::text) AS slept FROM public.events WHERE at >= :start AND at < :end
+  time: at
+`,
+  });
+  const frozen = await stack.worker(`${stack.dir}/sleeps`);
+  const client = await clientOf(stack, 'sleeps');
+  const [ops, warehouse] = [await stack.connect('ops'), await stack.connect('sleeps')];
+  await client.start({ from: '2024-01-01', to: '2024-01-07' }, { id: 'b' });
+  await eventually('the source is read', async () => (await numberOf(ops, SLEEPING)) > 0);
+  frozen.kill('SIGSTOP');
+  const successor = await stack.worker(`${stack.dir}/sleeps`);
+  await reaches(client, 'b', 'completed', RECOVERED_MS);
+  assert.equal(await numberOf(warehouse, 'SELECT count(*) AS n FROM sleeps.slow'), 6 * 48);
+  for (const worker of [frozen, successor]) await kill9(worker);
+  await client.close();
+});

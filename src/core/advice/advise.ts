@@ -127,11 +127,11 @@ function ofDataset(facts: Facts, dataset: DatasetFacts): Change[] {
       next: `make the statement of ${name} cheaper`,
       facts: times(0.5),
     });
-  if (inOrder === 'key')
+  if (inOrder !== null && inOrder !== 'reads_itself')
     changes.push({
       code: 'serial_key',
-      message: 'sluice itself keeps its key unique, a batch at a time, for no index of its partitioned table can',
-      next: `in ${name}: put its time column into key, or leave out storage: partitioned`,
+      message: 'sluice itself keeps its key unique, a batch at a time, for no index of its partitioned table does',
+      next: `${inOrder.addToKey === null ? '' : `in ${name}: add ${inOrder.addToKey} to key; then `}in the warehouse: ${inOrder.index}`,
       facts: with_({ inOrder: null }),
     });
   if (pool)

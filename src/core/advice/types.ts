@@ -1,5 +1,11 @@
 /** What limits a backfill, and what would help: the words of `sluice advise`. Pure: facts in, recommendations out. */
 
+/** Sluice itself keeps a key unique. What would let PostgreSQL do it: an index, and a column that the key lacks for it. */
+export interface KeptUnique {
+  readonly index: string;
+  readonly addToKey: string | null;
+}
+
 /** A dataset of a backfill at work. */
 export interface DatasetFacts {
   readonly name: string;
@@ -10,7 +16,7 @@ export interface DatasetFacts {
   /** Of one whose batches follow one another: how long nothing of it is at work between two partitions, in ms. */
   readonly gapMs: number;
   /** Why its batches come one after another, where they do. */
-  readonly inOrder: 'reads_itself' | 'key' | null;
+  readonly inOrder: 'reads_itself' | KeptUnique | null;
   readonly pool: { readonly name: string; readonly slots: number } | null;
   /** One statement could build adjacent partitions and its settings say never: what a partition then costs, as part of what it does now. */
   readonly joining: number | null;

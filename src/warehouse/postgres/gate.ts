@@ -103,19 +103,6 @@ export async function askTurn(client: PgClient, who: Publisher, connection: stri
   return { ...verdict, kind: full ? 'full' : 'go' };
 }
 
-/** Asks for a slot on a database that is only read: its number of slots is known, its control is the warehouse's. */
-export async function askSlot(client: PgClient, slots: number | null): Promise<boolean> {
-  if (slots === null) return true;
-  // CASE keeps the order: what was held is given back before anything is taken.
-  const { rows } = await client.query<{ slot: number | null }>({
-    name: 'sluice_slot',
-    text: `SELECT CASE WHEN pg_advisory_unlock_all() IS NOT NULL
-      THEN (SELECT i FROM generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1) END AS slot`,
-    values: [SLOTS, slots],
-  });
-  return rows[0]?.slot !== null;
-}
-
 /** Asks for a slot of a pool, beside the turn that this connection has on the warehouse, and for as long. A project's pools are its own. */
 export async function askPool(client: PgClient, who: Publisher, pool: string, slots: number): Promise<boolean> {
   const { rows } = await client.query<{ slot: number | null }>({

@@ -1,0 +1,67 @@
+import { identityOf } from '../../postgres/identity.js';
+import type { PgClient } from '../../postgres/pool.js';
+import { SLOTS } from './gate.js';
+
+/**
+ * Slots of a database that is only read: advisory locks there, as at the gate. A session that has one says whose it is by a shared lock
+ * beside it: several stores may read one source, and what they call their sessions is alike.
+ */
+const STORE = (store: string): string => `hashtextextended('sluice store ' || ${store}, 0)`;
+
+const identities = new WeakMap<PgClient, Promise<string>>();
+
+/** What the warehouse is under whose leases slices work; asked once a connection. */
+export function storeOf(warehouse: PgClient): Promise<string> {
+  const known = identities.get(warehouse) ?? identityOf(warehouse);
+  identities.set(warehouse, known);
+  known.catch(() => identities.delete(warehouse));
+  return known;
+}
+
+/** Asks for a slot on a database that is only read: its number of slots is known, its control is the warehouse's. */
+export async function askSlot(client: PgClient, slots: number | null, store: string): Promise<boolean> {
+  if (slots === null) return true;
+  // CASE keeps the order: what was held is given back before anything is taken.
+  const { rows } = await client.query<{ slot: number | null }>({
+    name: 'sluice_slot',
+    text: `SELECT CASE WHEN pg_advisory_unlock_all() IS NOT NULL THEN CASE WHEN pg_try_advisory_lock_shared(${STORE('$3')})
+      THEN (SELECT i FROM generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1) END END AS slot`,
+    values: [SLOTS, slots, store],
+  });
+  return rows[0]?.slot !== null;
+}
+
+/** Sessions of our store that have a slot here. */
+const HOLDERS = `
+  SELECT a.pid, a.application_name AS name FROM pg_stat_activity a
+  WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.application_name ~ '^sluice/[0-9]+/[0-9]+/[0-9]+/'
+    AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.classid = $1::oid AND l.objsubid = 2)
+    AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objsubid = 1
+      AND (l.classid::bigint << 32 | l.objid::bigint) = ${STORE('$2')})`;
+
+/** Of these names, those whose attempt has lost its lease. PostgreSQL keeps 63 bytes of a name. */
+const LEASELESS = `
+  SELECT n.name FROM unnest($1::text[]) AS n(name), regexp_match(n.name, '^sluice/([0-9]+)/([0-9]+)/([0-9]+)/(.*)$') AS m
+  WHERE NOT EXISTS (SELECT FROM sluice.leases l WHERE l.epoch = m[1]::bigint AND l.slice = m[2]::int AND l.attempt = m[3]::int
+    AND (l.dataset = m[4] OR octet_length(n.name) > 59 AND starts_with(l.dataset, m[4])))`;
+
+/**
+ * Ends the sessions on a source that keep a slot for nobody: their attempt has lost its lease, because its worker sleeps or was cut off, and its
+ * successor can end only what is on the warehouse. Whoever waits for a slot in vain looks for them.
+ * @returns how many were ended
+ */
+export async function endZombies(source: PgClient, warehouse: PgClient, store: string): Promise<number> {
+  const { rows: holders } = await source.query<{ pid: number; name: string }>(HOLDERS, [SLOTS, store]);
+  if (holders.length === 0) return 0;
+  const { rows } = await warehouse.query<{ name: string }>(LEASELESS, [holders.map(({ name }) => name)]);
+  const names = new Set(rows.map(({ name }) => name));
+  const zombies = holders.filter(({ name }) => names.has(name));
+  if (zombies.length === 0) return 0;
+  // By pid and name: one that has given its slot back meanwhile goes by another.
+  const ended = await source.query(
+    `SELECT pg_terminate_backend(a.pid) FROM unnest($1::int[], $2::text[]) AS z(pid, name)
+     JOIN pg_stat_activity a ON a.pid = z.pid AND a.application_name = z.name`,
+    [zombies.map(({ pid }) => pid), zombies.map(({ name }) => name)],
+  );
+  return ended.rowCount ?? 0;
+}
