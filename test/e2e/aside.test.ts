@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import type { BackfillClient } from '../../src/client/index.js';
 import { clientOf, loudWorker, numberOf, reaches, sleeper } from '../support/backfills.js';
+import { doorTo, type Door } from '../support/door.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
 
@@ -20,6 +21,8 @@ const COPIED = `extract:
 let stack: Stack;
 let admin: pg.Client;
 let client: BackfillClient;
+/** The sick worker's way to the databases. */
+let door: Door;
 let workers: Record<'well' | 'sick', Awaited<ReturnType<typeof loudWorker>>>;
 
 const secretOf = (worker: string, connection: Connection): string => join(stack.dir, worker, `${connection}.secret`);
@@ -29,7 +32,8 @@ const tell = (worker: string, connection: Connection, password: string): void =>
 
 /** The same project for both, with secrets in files of its own. */
 async function startWorker(worker: 'well' | 'sick'): Promise<Awaited<ReturnType<typeof loudWorker>>> {
-  const { host } = new URL(stack.dev.info().postgresUrl);
+  const { postgresUrl } = stack.dev.info();
+  const { host } = new URL(worker === 'sick' ? door.through(postgresUrl) : postgresUrl);
   const url = (connection: Connection): string =>
     `postgres://${ROLES[connection]}:\${file:${secretOf(worker, connection)}}@${host}/${connection}`;
   const folder = stack.project(worker, {
@@ -56,12 +60,14 @@ before(async () => {
   for (const role of Object.values(ROLES)) await admin.query(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD 'first'`);
   await ops.query(`CREATE TABLE public.readings AS
     SELECT d AS at FROM generate_series('2024-01-01Z'::timestamptz, '2025-12-31Z', interval '1 day') d`);
+  door = await doorTo(Number(new URL(stack.dev.info().postgresUrl).port));
   workers = { well: await startWorker('well'), sick: await startWorker('sick') };
   client = await clientOf(stack, 'shared');
 });
 after(async () => {
   await client.close();
   for (const { child } of Object.values(workers)) child.kill('SIGKILL');
+  await door.shut();
   await stack.stop();
 });
 
@@ -106,6 +112,24 @@ for (const connection of ['warehouse', 'ops'] as const) {
     await reaches(client, connection, 'cancelled');
   });
 }
+
+test('a warehouse that one worker has not reached for 15 s: it stands aside, nothing fails by it, and it comes back', async () => {
+  const since = workers.sick.said().length;
+  await client.start({ select: ['brief'], from: '2024-01-01', to: '2025-12-01', rebuild: 'all' }, { id: 'unreached' });
+  const built = (): Promise<number> =>
+    numberOf(admin, `SELECT count(*) AS n FROM sluice.partitions WHERE backfill_id = 'unreached'`);
+  await eventually('it gets on', async () => (await built()) > 5);
+  await door.shut();
+  await says('sick', /stands aside: connection warehouse: connection refused/, since);
+  const now = await built();
+  await eventually('the other one carries on', async () => (await built()) > now + 5);
+  assert.equal((await client.status('unreached')).partitions.failed, 0);
+  assert.doesNotMatch(workers.well.said(), /stands aside/);
+  await door.open();
+  await says('sick', /comes back: it can use its connections again/, since);
+  await client.cancel('unreached');
+  await reaches(client, 'unreached', 'cancelled');
+});
 
 test('a password that no worker has is no reason to wait: what needs it is held, and says so', async () => {
   await client.start({ select: ['copied'], from: '2025-12-01', to: '2025-12-20' }, { id: 'all' });
