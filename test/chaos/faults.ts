@@ -88,6 +88,21 @@ async function stuckAfter(batches: 0 | 1, scene: Scene): Promise<Judge | undefin
   return undefined;
 }
 
+/**
+ * Work while a slice is stuck; healed afterwards, also where the work fails: nobody would hear of that slice again, for its worker is well. The work may
+ * heal it before.
+ */
+async function whileStuck(batches: 0 | 1, scene: Scene, work: (heal: () => void) => Promise<void>): Promise<void> {
+  const stuck = await stuckAfter(batches, scene);
+  if (!stuck) return;
+  const heal = (): void => scene.lane.proxy.heal(stuck);
+  try {
+    await work(heal);
+  } finally {
+    heal();
+  }
+}
+
 /** Kills the worker once some chunks of a partition are read. */
 function betweenChunks(scene: Scene, next: () => number): void {
   // Of its lease, of the staging, then of the chunks.
@@ -151,14 +166,12 @@ const ALL_ENDED = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE 
 
 export const FAULTS = {
   'kill -9 of the worker': ({ workers }) => workers.kill(),
-  'kill -9 of the worker, in the middle of a slice': async (scene) => {
-    const stuck = await stuckAfter(1, scene);
-    if (!stuck) return;
-    // Time for a heartbeat to say how far it came.
-    await pass(scene, 2);
-    await scene.workers.kill();
-    scene.lane.proxy.heal(stuck);
-  },
+  'kill -9 of the worker, in the middle of a slice': (scene) =>
+    whileStuck(1, scene, async () => {
+      // Time for a heartbeat to say how far it came.
+      await pass(scene, 2);
+      await scene.workers.kill();
+    }),
   'kill -9 of the worker between two chunks': (scene, next) => {
     betweenChunks(scene, next);
     return Promise.resolve();
@@ -168,30 +181,27 @@ export const FAULTS = {
     await pass(scene, HEARTBEAT_TIMEOUT_S + 2);
     wake();
   },
-  'the worker is cut off from Temporal, and works on': async (scene) => {
-    const stuck = await stuckAfter(0, scene);
-    if (!stuck) return;
-    const heal = await scene.workers.cutOff();
-    const from = scene.workers.said().length;
-    await giveAway(scene.lane, `${scene.workflowId}/ticks`);
-    const isTaken = (): boolean => /"attempt":[2-9]/.test(scene.workers.said().slice(from));
-    await eventually('another has its work', () => scene.isOver() || isTaken(), OVER_MS);
-    scene.lane.proxy.heal(stuck);
-    // What is left of its slice is its to do until its own clock tells it.
-    await pass(scene, HEARTBEAT_TIMEOUT_S);
-    heal();
-  },
-  'the worker sleeps until the backfill is over, and wakes up alone': async (scene) => {
-    const stuck = await stuckAfter(0, scene);
-    if (!stuck) return;
-    const heal = await scene.workers.cutOff();
-    scene.workers.freezeLeft();
-    await eventually('the backfill is over', scene.isOver, OVER_MS);
-    scene.workers.wakeLeft();
-    await pass(scene, 3);
-    scene.lane.proxy.heal(stuck);
-    heal();
-  },
+  'the worker is cut off from Temporal, and works on': (scene) =>
+    whileStuck(0, scene, async (wake) => {
+      const heal = await scene.workers.cutOff();
+      const from = scene.workers.said().length;
+      await giveAway(scene.lane, `${scene.workflowId}/ticks`);
+      const isTaken = (): boolean => /"attempt":[2-9]/.test(scene.workers.said().slice(from));
+      await eventually('another has its work', () => scene.isOver() || isTaken(), OVER_MS);
+      wake();
+      // What is left of its slice is its to do until its own clock tells it.
+      await pass(scene, HEARTBEAT_TIMEOUT_S);
+      heal();
+    }),
+  'the worker sleeps until the backfill is over, and wakes up alone': (scene) =>
+    whileStuck(0, scene, async () => {
+      const heal = await scene.workers.cutOff();
+      scene.workers.freezeLeft();
+      await eventually('the backfill is over', scene.isOver, OVER_MS);
+      scene.workers.wakeLeft();
+      await pass(scene, 3);
+      heal();
+    }),
   'PostgreSQL stops at once': ({ lane }) => lane.restartPostgres('SIGQUIT'),
   'kill -9 of PostgreSQL': ({ lane }) => lane.restartPostgres('SIGKILL'),
   'kill -9 of Temporal': ({ lane }) => lane.restartTemporal(),
