@@ -16,12 +16,33 @@ export interface Restarts {
   readonly restartTemporal: (settings?: readonly string[]) => Promise<void>;
 }
 
+/**
+ * While a server is down its port is anybody's: one of its own clients that connects in vain may be given it as its own end. So it is started again until
+ * it has its port.
+ */
+async function started(start: () => Promise<unknown>): Promise<void> {
+  let last: unknown;
+  const tried = (): Promise<boolean> =>
+    start().then(
+      () => true,
+      (error: unknown) => {
+        last = error;
+        return false;
+      },
+    );
+  await eventually('it starts on its port', tried, STARTS_MS, 500).catch(() => {
+    throw last;
+  });
+}
+
+const STARTS_MS = 60_000;
+
 export function restartsOf(stack: Stack): Restarts {
   const dataDir = join(stack.dir, '.sluice');
   const info = stack.dev.info();
   const pids = { postgres: info.pids.postgres, temporal: info.pids.temporal };
   const killed = async (role: keyof typeof pids, signal: NodeJS.Signals): Promise<void> => {
-    process.kill(pids[role], signal);
+    if (identify(pids[role]) !== undefined) process.kill(pids[role], signal);
     await eventually(`${role} is gone`, () => identify(pids[role]) === undefined);
   };
   const onSpawn =
@@ -34,26 +55,31 @@ export function restartsOf(stack: Stack): Restarts {
     restartPostgres: async (how) => {
       const { port, password } = new URL(info.postgresUrl);
       await killed('postgres', how);
-      await startPostgres({
-        dataDir: join(dataDir, 'postgres'),
-        port: Number(port),
-        password: decodeURIComponent(password),
-        logFile: join(dataDir, 'postgres.log'),
-        onSpawn: onSpawn('postgres'),
-      });
+      await started(() =>
+        startPostgres({
+          dataDir: join(dataDir, 'postgres'),
+          port: Number(port),
+          password: decodeURIComponent(password),
+          logFile: join(dataDir, 'postgres.log'),
+          onSpawn: onSpawn('postgres'),
+        }),
+      );
     },
     restartTemporal: async (settings = []) => {
       if (stack.production) return stack.production.restart(settings);
       const binary = await findTemporal({ env: process.env, log: () => undefined });
       await killed('temporal', 'SIGKILL');
-      await startTemporal({
-        binary: settings.length > 0 ? withSettings(stack.dir, binary, settings) : binary,
-        dbFile: join(dataDir, 'temporal.db'),
-        port: Number(info.temporalAddress.split(':')[1]),
-        uiPort: Number(new URL(info.temporalUiUrl).port),
-        logFile: join(dataDir, 'temporal.log'),
-        onSpawn: onSpawn('temporal'),
-      });
+      const command = settings.length > 0 ? withSettings(stack.dir, binary, settings) : binary;
+      await started(() =>
+        startTemporal({
+          binary: command,
+          dbFile: join(dataDir, 'temporal.db'),
+          port: Number(info.temporalAddress.split(':')[1]),
+          uiPort: Number(new URL(info.temporalUiUrl).port),
+          logFile: join(dataDir, 'temporal.log'),
+          onSpawn: onSpawn('temporal'),
+        }),
+      );
     },
   };
 }
