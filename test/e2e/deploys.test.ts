@@ -88,6 +88,12 @@ test('workers and project are replaced in mid-backfill: what runs ends, nothing 
 
   const file = join(project, 'datasets/daily.sql');
   writeFileSync(file, readFileSync(file, 'utf8').replace('1 AS n', '2 AS n'));
+  // Somebody plans it under the project as it is now: what runs does not look at the plan of another.
+  await warehouse.query(`INSERT INTO sluice.plans (fingerprint, project, environment, head, created_at)
+      SELECT 'newer', project, environment, head, now() + interval '1 s' FROM sluice.plans WHERE project = 'rolling' ORDER BY created_at DESC LIMIT 1;
+    INSERT INTO sluice.plan_datasets (fingerprint, position, name, body)
+      SELECT 'newer', d.position, d.name, replace(d.body::text, '1 AS n', '2 AS n')::jsonb FROM sluice.plan_datasets d
+      JOIN sluice.backfills b ON b.plan = d.fingerprint WHERE b.project = 'rolling' AND b.backfill_id = 'rolled'`);
   const ended = once(old, 'exit');
   old.kill('SIGTERM');
   const successor = await stack.worker(project, [], {}, NEXT);

@@ -121,6 +121,25 @@ test('a frozen worker governs no longer: another one goes on; a governor that wa
   await kept.cancel('f1');
 });
 
+test('a governor that cannot say a word lets nothing through, however long it lasts, and work goes on when it can', async () => {
+  await kept.start({ select: ['brief'], from: '2025-07-01', to: '2025-12-01' }, { id: 'm1' });
+  await goesOn('it runs');
+  const mute = await stack.connect('warehouse');
+  await mute.query('BEGIN; LOCK TABLE sluice.governors IN SHARE ROW EXCLUSIVE MODE');
+  await eventually('the gate is closed', async () => {
+    return (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.in_force WHERE silent')) === 1;
+  });
+  await eventually('nothing runs', async () => (await numberOf(warehouse, SLEEPING)) === 0, 2_000);
+  let looks = 0;
+  await eventually('it stays so', async () => {
+    assert.equal(await numberOf(warehouse, SLEEPING), 0, 'a batch runs though nobody governs');
+    return ++looks > 60;
+  });
+  await mute.query('COMMIT');
+  await goesOn('work goes on');
+  await kept.cancel('m1');
+});
+
 test('kill -9 of the governing worker: no batch begins 5 s after its last word, another worker governs, and no more pass than may', async () => {
   await kept.start({ select: ['brief'], from: '2026-01-01', to: '2026-11-01' }, { id: 'k1' });
   await goesOn('it runs');

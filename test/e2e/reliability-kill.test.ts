@@ -120,6 +120,19 @@ test('kill -9 of workers again and again ends in the tables and the ledger of an
     'SELECT count(*) AS n FROM (SELECT FROM audit.published GROUP BY dataset, starts_at HAVING count(*) > 1) x',
   );
   assert.equal(twice, 0, 'nothing that was committed is done again');
+  for (const [table, time] of [
+    ['raw', 'at'],
+    ['daily', 'day'],
+    ['weekly', 'day'],
+  ] as const) {
+    const apart = `SELECT count(*) AS n FROM storm.${table} t LEFT JOIN sluice.partitions p
+      ON p.dataset = '${table}' AND t.${time} >= p.starts_at AND t.${time} < p.ends_at WHERE t.xmin::text IS DISTINCT FROM p.xid::xid::text`;
+    assert.equal(
+      await numberOf(warehouse, apart),
+      0,
+      `${table}: each row is of the transaction that its ledger row is of`,
+    );
+  }
   const begun = await numberOf(warehouse, 'SELECT last_value AS n FROM audit.begun');
   const least = 2 * (DAY_COUNT - 1);
   assert.ok(
@@ -169,15 +182,20 @@ test('slots hold over two workers and two projects, and a kill -9 frees them at 
 test('an attempt that wakes up after its successor, and after its backfill was rebuilt by another, publishes nothing', async () => {
   stack.project('zombie', {
     'sluice.yaml': projectYaml('zombie', { warehouse: 'zombie', budget: '{ slots: 2 }' }),
-    ...sleeper('z_day', '0.4'),
+    ...sleeper('z_day', '0.2'),
   });
   const frozen = await stack.worker(`${stack.dir}/zombie`);
   const client = await clientOf(stack, 'zombie');
   const warehouse = await stack.connect('zombie');
   await warehouse.query(AUDIT);
-  const range = { from: '2024-01-01', to: '2024-01-13' };
+  const range = { from: '2024-01-01', to: '2024-02-10' };
   await client.start(range, { id: 'first' });
-  await eventually('a statement runs', async () => (await numberOf(warehouse, SLEEPING)) > 0);
+  const partly = `SELECT count(*) AS n FROM sluice.leases l JOIN sluice.partitions p USING (epoch, dataset)
+    JOIN sluice.leases o USING (epoch, dataset, slice) WHERE o.lo > l.lo AND p.starts_at = '2024-01-01Z'::timestamptz + l.lo * interval '1 day'`;
+  await eventually(
+    'a slice has published part of its batches',
+    async () => (await numberOf(warehouse, partly)) > 0 && (await numberOf(warehouse, SLEEPING)) > 0,
+  );
   frozen.kill('SIGSTOP');
   const successor = await stack.worker(`${stack.dir}/zombie`);
   await reaches(client, 'first', 'completed', RECOVERED_MS);
@@ -186,18 +204,18 @@ test('an attempt that wakes up after its successor, and after its backfill was r
   await kill9(successor);
   frozen.kill('SIGCONT');
   // It is awake for certain when it carries out a backfill of its own.
-  await client.start({ from: '2024-01-13', to: '2024-01-15' }, { id: 'third' });
+  await client.start({ from: '2024-02-10', to: '2024-02-12' }, { id: 'third' });
   await reaches(client, 'third', 'completed', RECOVERED_MS);
   const { rows } = await warehouse.query<{ backfill_id: string; n: number }>(
     'SELECT backfill_id, count(*)::int AS n FROM audit.published GROUP BY 1 ORDER BY 1',
   );
   assert.deepEqual(rows, [
-    { backfill_id: 'first', n: 12 },
-    { backfill_id: 'second', n: 12 },
+    { backfill_id: 'first', n: 40 },
+    { backfill_id: 'second', n: 40 },
     { backfill_id: 'third', n: 2 },
   ]);
   assert.equal(await numberOf(warehouse, `SELECT count(*) AS n FROM sluice.partitions WHERE backfill_id = 'first'`), 0);
-  assert.equal(await numberOf(warehouse, 'SELECT count(*) AS n FROM zombie.z_day'), 14);
+  assert.equal(await numberOf(warehouse, 'SELECT count(*) AS n FROM zombie.z_day'), 42);
   await kill9(frozen);
   await client.close();
 });

@@ -30,7 +30,16 @@ async function ask<T>(work: (warehouse: pg.Client) => Promise<T>): Promise<T> {
 const published = (dataset: string): Promise<number> =>
   ask((warehouse) => numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.partitions WHERE dataset = $1', [dataset]));
 
-test('PostgreSQL and then Temporal are killed in mid-backfill: it goes on by itself, and the tables are right', async () => {
+/** Keeps the end of a backfill from being written down, and kills PostgreSQL under it. */
+async function restartAtTheEnd(): Promise<void> {
+  const obstacle = await stack.connect('warehouse');
+  await obstacle.query('BEGIN; LOCK TABLE sluice.backfills IN EXCLUSIVE MODE');
+  const ends = `SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND relation = 'sluice.backfills'::regclass`;
+  await eventually('it wants to end', async () => (await numberOf(obstacle, ends)) > 0, RECOVERED_MS);
+  await servers.restartPostgres('SIGKILL');
+}
+
+test('PostgreSQL and then Temporal are killed in mid-backfill, and PostgreSQL as it ends: it goes on by itself, and the tables are right', async () => {
   const project = stack.project('fallen', {
     'sluice.yaml': projectYaml('fallen', { budget: '{ slots: 2 }' }),
     ...sleeper('daily', '0.3', 'extract(day FROM d)::int AS n'),
@@ -46,6 +55,7 @@ test('PostgreSQL and then Temporal are killed in mid-backfill: it goes on by its
   await eventually('it goes on', async () => (await published('daily')) > before && sleeping());
   await servers.restartTemporal();
   assert.ok((await published('daily')) < 24, 'both came in the middle');
+  await restartAtTheEnd();
   const { partitions } = await reaches(client, 'f', 'completed', RECOVERED_MS);
   assert.deepEqual(partitions, { total: 48, done: 48, failed: 0, blocked: 0, skipped: 0 });
   const { rows } = await ask((warehouse) =>

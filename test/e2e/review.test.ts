@@ -182,7 +182,7 @@ test('rows that sluice did not write survive in a batch that also rebuilds what 
   await client.cancel(id);
 });
 
-test('a session gives its connection back as it found it: no turn, no name, no limits', async () => {
+test('a session has its limits, and gives its connection back as it found it: no turn, no name, no limits', async () => {
   const url = await stack.url('warehouse');
   const pool = createPool(() => Promise.resolve(url), 1);
   const db = await openStore(() => Promise.resolve(url), 'warehouse');
@@ -229,8 +229,12 @@ test('a session gives its connection back as it found it: no turn, no name, no l
     };
     const session = openSession(deps, who, dataset, new AbortController().signal);
     const turn = await askTurn(await session.warehouse(), { ...who, epoch: 1_000_000 }, 'warehouse');
-    assert.equal(turn.kind, 'go');
+    const limits = await (
+      await session.warehouse()
+    ).query(`SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock`);
     await session.close();
+    assert.equal(turn.kind, 'go');
+    assert.deepEqual(limits.rows, [{ statement: '1h', lock: '10s' }]);
     const state = await pool.use((one) =>
       one.query(`SELECT current_setting('application_name') AS name, current_setting('TimeZone') AS zone,
         current_setting('statement_timeout') AS timeout,

@@ -1,0 +1,351 @@
+/** For each promise of docs/guarantees.md a bug that breaks what keeps it, and the test that must see it. */
+
+export interface Broken {
+  /** The bold words of its row. */
+  readonly promise: string;
+  /** The planted bug, in the words of the page. */
+  readonly what: string;
+  /** In the source, exactly once: a bug that cannot be planted any more must be planted anew. */
+  readonly edits: readonly (readonly [file: string, from: string, to: string])[];
+  /** A test file that the row names. */
+  readonly test: string;
+  /** Parts of titles, where not all of the file has to run. The last one must fail; it goes on from what those before it left. */
+  readonly names?: readonly string[];
+}
+
+const E2E = 'test/e2e';
+const PUBLISH = 'src/warehouse/postgres/publish.ts';
+const LEDGER = 'src/warehouse/postgres/ledger.ts';
+
+const LOST = 'Nothing lost, nothing doubled';
+const DEPLOYS = 'A deploy disturbs no backfill';
+const WAREHOUSE = 'The warehouse comes first';
+const LARGE = 'A large partition is not begun again';
+const SILENT = 'Nothing is silent';
+const FOREIGN = 'What sluice did not write is not deleted';
+const KEY = 'A key is in one partition only';
+const LIMIT = 'Everything has a limit';
+
+export const BROKEN: readonly Broken[] = [
+  {
+    promise: LOST,
+    what: 'whoever is overtaken publishes all the same',
+    edits: [[PUBLISH, 'if (held.rowCount !== 1)', 'if (held.rowCount === -1)']],
+    test: `${E2E}/reliability-fence.test.ts`,
+    names: ['overtaken before it publishes'],
+  },
+  {
+    promise: LOST,
+    what: 'any attempt of the slice may publish, not only the one that holds the lease',
+    edits: [[PUBLISH, 'l.slice = $3 AND l.attempt = $4 AND', 'l.slice = $3 AND $4::int IS NOT NULL AND']],
+    test: `${E2E}/reliability-fence.test.ts`,
+    names: ['overtaken before it publishes'],
+  },
+  {
+    promise: LOST,
+    what: 'a later attempt does again what an earlier one has published',
+    edits: [
+      [
+        'activities/slice.ts',
+        'if (partitions.every(({ start }) => ours.has(start)))',
+        'if (partitions.every(() => ours.size < 0))',
+      ],
+    ],
+    test: `${E2E}/reliability-kill.test.ts`,
+    names: ['an attempt that wakes up after its successor'],
+  },
+  {
+    promise: LOST,
+    what: 'the ledger row is written after the commit',
+    edits: [
+      [
+        'activities/batch.ts',
+        "    () => writeLedger(warehouse, who, dataset, published, null, rowsLeftOf(dataset)),\n    () => warehouse.query('COMMIT'),",
+        "    () => warehouse.query('COMMIT'),\n    () => writeLedger(warehouse, who, dataset, published, null, rowsLeftOf(dataset)),",
+      ],
+    ],
+    test: `${E2E}/reliability-kill.test.ts`,
+    names: ['kill -9 of workers again and again'],
+  },
+  {
+    promise: 'What it stands on may be restarted',
+    what: 'control is tried once',
+    edits: [
+      ['workflows/proxies.ts', 'return controlProxy(ref, {});', 'return controlProxy(ref, { maximumAttempts: 1 });'],
+    ],
+    test: `${E2E}/restarts.test.ts`,
+    names: ['PostgreSQL and then Temporal are killed'],
+  },
+  {
+    promise: DEPLOYS,
+    what: 'a plan is looked up by the newest one, not by its fingerprint',
+    edits: [
+      [
+        'src/store/plans.ts',
+        'USING (fingerprint) WHERE fingerprint = ? AND d.name = ?',
+        'USING (fingerprint) WHERE (fingerprint = ? OR true) AND d.name = ? ORDER BY p.created_at DESC LIMIT 1',
+      ],
+    ],
+    test: `${E2E}/deploys.test.ts`,
+    names: ['workers and project are replaced'],
+  },
+  {
+    promise: DEPLOYS,
+    what: 'SIGTERM cancels the batches that run',
+    edits: [['src/worker/run.ts', "shutdownGraceTime: '30s'", "shutdownGraceTime: '1ms'"]],
+    test: `${E2E}/deploys.test.ts`,
+    names: ['workers and project are replaced'],
+  },
+  {
+    promise: DEPLOYS,
+    what: 'a versioned backfill moves on to the next build',
+    edits: [
+      ['src/worker/version.ts', "defaultVersioningBehavior: 'PINNED'", "defaultVersioningBehavior: 'AUTO_UPGRADE'"],
+    ],
+    test: `${E2E}/deploys.test.ts`,
+    names: ['a versioned backfill ends on the build'],
+  },
+  {
+    promise: 'A changed grain loses nothing',
+    what: 'what an older partition covers beyond what is built is forgotten',
+    edits: [
+      [
+        LEDGER,
+        'FROM older WHERE ends_at > $12::timestamptz) r)',
+        'FROM older WHERE ends_at > $12::timestamptz AND false) r)',
+      ],
+    ],
+    test: `${E2E}/time.test.ts`,
+    names: ['whatever is published over whatever'],
+  },
+  {
+    promise: 'No half-built data',
+    what: 'the statements of a batch are no transaction',
+    edits: [[PUBLISH, "BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ'", "BEGIN = 'SELECT 1'"]],
+    test: `${E2E}/cli-journeys.test.ts`,
+    names: ['rows without an event time', 'rows outside their partition, which nobody ever sees'],
+  },
+  {
+    promise: 'Each date waits only for its own inputs',
+    what: 'one bad partition stops all that reads its dataset',
+    edits: [
+      [
+        'src/core/slice/upstream.ts',
+        'if (isDone === hi - lo) return CODE.ready;',
+        'if (bad.includes(CODE.failed)) return CODE.blocked;\n    if (done.every((is) => is === 1)) return CODE.ready;',
+      ],
+    ],
+    test: `${E2E}/cli-journeys.test.ts`,
+    names: ['duplicate keys'],
+  },
+  {
+    promise: WAREHOUSE,
+    what: 'a slot is taken by any number of batches',
+    edits: [
+      [
+        'src/warehouse/postgres/gate.ts',
+        'THEN false ELSE pg_try_advisory_lock($5, i) END',
+        'THEN false ELSE pg_try_advisory_lock_shared($5, i) END',
+      ],
+    ],
+    test: `${E2E}/reliability-kill.test.ts`,
+    names: ['slots hold over two workers'],
+  },
+  {
+    promise: WAREHOUSE,
+    what: 'the Temporal server is told no rate',
+    edits: [['src/worker/limits.ts', 'const rate = limit.rate ?? undefined;', 'const rate = undefined;']],
+    test: `${E2E}/reliability-faults.test.ts`,
+    names: ['two workers keep the rate together'],
+  },
+  {
+    promise: WAREHOUSE,
+    what: 'a governor that is gone lets everything through',
+    edits: [['src/store/migrations.ts', 'CASE WHEN s.silent THEN 0 WHEN', 'CASE WHEN s.silent AND false THEN 0 WHEN']],
+    test: `${E2E}/governor.test.ts`,
+    names: ['a governor that cannot say a word'],
+  },
+  {
+    promise: WAREHOUSE,
+    what: 'what is declared stops nothing',
+    edits: [
+      [
+        'src/core/throttle/stops.ts',
+        'if (value === null || value <= above) return [];',
+        'if (value === null || value > -1) return [];',
+      ],
+    ],
+    test: `${E2E}/governor.test.ts`,
+    names: ['a declared query over its bound'],
+  },
+  {
+    promise: WAREHOUSE,
+    what: 'the law does not count who else works there',
+    edits: [
+      [
+        'src/core/throttle/adaptive.ts',
+        'const room = knee - foreground - Math.sqrt(foreground);',
+        'const room = knee;',
+      ],
+    ],
+    test: 'test/core/throttle-simulator.test.ts',
+  },
+  {
+    promise: 'A worker that lacks what others have fails nothing',
+    what: 'it never stands aside',
+    edits: [['activities/connecting.ts', 'if (instead || !isOwn(fault) ||', 'if (instead || isOwn(fault) ||']],
+    test: `${E2E}/aside.test.ts`,
+    names: ['that only one worker has'],
+  },
+  {
+    promise: 'The ledger is the truth',
+    what: 'what the ledger has is built again',
+    edits: [
+      [
+        'src/core/plan/asked.ts',
+        "if (rebuild === 'missing') return Reason.none;",
+        "if (rebuild === 'missing') return Reason.asked;",
+      ],
+    ],
+    test: `${E2E}/engine.test.ts`,
+  },
+  {
+    promise: 'Equal content stales nothing',
+    what: 'equal content counts as changed',
+    edits: [[LEDGER, 'THEN p.changed_xid ELSE excluded.xid END', 'THEN excluded.xid ELSE excluded.xid END']],
+    test: `${E2E}/planning.test.ts`,
+    names: ['missing, stale and all count', 'publishing equal content stales nothing'],
+  },
+  {
+    promise: 'Equal content stales nothing',
+    what: 'changed content counts as equal',
+    edits: [[LEDGER, 'THEN p.changed_xid ELSE excluded.xid END', 'THEN p.changed_xid ELSE p.changed_xid END']],
+    test: `${E2E}/planning.test.ts`,
+    names: ['missing, stale and all count', 'publishing equal content stales nothing'],
+  },
+  {
+    promise: 'Joined is the same as one by one',
+    what: 'it is not asked where a statement uses the borders of its interval',
+    edits: [
+      [
+        'src/project/coalesce/judge.ts',
+        "if (all(tree, 'ParamRef').some((param) => !used.has(param))) objections",
+        'if (used.size < 0) objections',
+      ],
+    ],
+    test: 'test/coalesce/property.test.ts',
+    names: ['what the judge joins is the same one by one'],
+  },
+  {
+    promise: LARGE,
+    what: 'every chunk is read again',
+    edits: [['src/source/postgres/chunks.ts', 'return rows[0]?.same === true;', 'return rows[0]?.same === null;']],
+    test: `${E2E}/large.test.ts`,
+    names: ['kill -9 between chunks'],
+  },
+  {
+    promise: LARGE,
+    what: 'a chunk of an older snapshot is not checked',
+    edits: [['src/source/postgres/chunks.ts', 'return rows[0]?.same === true;', 'return rows[0]?.same !== null;']],
+    test: `${E2E}/large.test.ts`,
+    names: ['kill -9 between chunks'],
+  },
+  {
+    promise: SILENT,
+    what: 'planning does not tell a missing table from other faults',
+    edits: [
+      [
+        'src/planning/describe-transform.ts',
+        'if (!isRefusedStatement(sqlstate)) throw error;',
+        'if (isRefusedStatement(sqlstate)) throw error;',
+      ],
+    ],
+    test: `${E2E}/bad-input.test.ts`,
+  },
+  {
+    promise: SILENT,
+    what: 'what failed is known by no code of its own',
+    edits: [['src/core/fault.ts', "'22012': ['division_by_zero', 'poison'],", '']],
+    test: `${E2E}/client.test.ts`,
+    names: ['a held backfill says what failed'],
+  },
+  {
+    promise: FOREIGN,
+    what: 'a batch deletes whatever is in its partitions',
+    edits: [[PUBLISH, 'if (foreign > 0)', 'if (foreign < 0)']],
+    test: `${E2E}/planning-tables.test.ts`,
+    names: [
+      'a target table has exactly the columns',
+      'two backfills of one range',
+      'rows that sluice did not write are never replaced',
+    ],
+  },
+  {
+    promise: FOREIGN,
+    what: 'planning takes over a table that is full',
+    edits: [
+      [
+        'src/planning/ddl.ts',
+        'if (!state.owner && !state.empty && !overwrite)',
+        'if (!state.owner && state.empty && !overwrite)',
+      ],
+    ],
+    test: `${E2E}/planning-tables.test.ts`,
+    names: ['a target table has exactly the columns', 'a table has one owner'],
+  },
+  {
+    promise: KEY,
+    what: 'the partition that a row left is not marked',
+    edits: [
+      ['src/warehouse/postgres/moves.ts', "SET moved = true, digest = ''", 'SET moved = p.moved, digest = p.digest'],
+    ],
+    test: `${E2E}/publish.test.ts`,
+    names: ['a row whose time moved follows'],
+  },
+  {
+    promise: KEY,
+    what: 'a row that moved goes, where it should fail its partition',
+    edits: [['src/warehouse/postgres/moves.ts', "const follow = dataset.moves === 'follow';", 'const follow = true;']],
+    test: `${E2E}/publish.test.ts`,
+    names: ['a row whose time moved follows', 'moves: fail names both partitions'],
+  },
+  {
+    promise: 'Values stay in the warehouse',
+    what: "a failure says it in the database's own words",
+    edits: [
+      [
+        'src/core/fault.ts',
+        'words: KEEPS_WORDS.has(group) && !quotesUrl ? message : typeWords(message)',
+        'words: quotesUrl ? typeWords(message) : message',
+      ],
+    ],
+    test: `${E2E}/reliability-faults.test.ts`,
+    names: ['one bad row fails its own partition'],
+  },
+  {
+    promise: LIMIT,
+    what: 'a dataset never continues as new',
+    edits: [
+      [
+        'workflows/dataset.ts',
+        'return continueAsNewSuggested || historyLength > HISTORY_MAX;',
+        'return continueAsNewSuggested && historyLength < 0;',
+      ],
+    ],
+    test: `${E2E}/restarts.test.ts`,
+    names: ['replayed at every task, in short histories'],
+  },
+  {
+    promise: LIMIT,
+    what: 'no statement and no wait for a lock has a time-out',
+    edits: [
+      [
+        'activities/session.ts',
+        "{ statement_timeout: '1h', lock_timeout: '10s' }",
+        "{ statement_timeout: '0', lock_timeout: '0' }",
+      ],
+    ],
+    test: `${E2E}/review.test.ts`,
+    names: ['a session has its limits'],
+  },
+];
