@@ -2,7 +2,7 @@ import { sleep } from '@temporalio/activity';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import { readLimit } from '../src/store/control.js';
 import { askPool, askTurn, giveTurn, nextMoment, type Verdict } from '../src/warehouse/postgres/gate.js';
-import { askSlot, endZombies, storeOf } from '../src/warehouse/postgres/slot.js';
+import { askSlot, endZombies } from '../src/warehouse/postgres/slot.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
 import type { SliceDeps } from './deps.js';
@@ -88,12 +88,11 @@ export async function takeTurn(
           continue;
         }
       }
-      const store = await storeOf(warehouse);
-      if (await askSlot(source, limit.slots, store)) return verdict;
+      if (await askSlot(source, warehouse, limit.slots)) return verdict;
       await giveTurn(warehouse);
       if (performance.now() > zombiesAt) {
         zombiesAt = performance.now() + ZOMBIES_AFTER_MS;
-        const ended = await endZombies(source, warehouse, store);
+        const ended = await endZombies(source, warehouse);
         if (ended > 0)
           deps.log.warn({ connection: read, ended }, 'sessions kept a slot of a source for nobody, and were ended');
       }

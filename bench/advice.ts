@@ -154,13 +154,11 @@ async function measure(stack: Stack, kind: Kind, seconds: number): Promise<strin
   if (follow.command)
     await stack.sluice([...follow.command.map((word) => (word === 'ID' ? 'before' : word)), '-p', dir]);
   if (follow.worker) workers.push(await stack.worker(dir, follow.worker));
+  if (follow.sql && found) await warehouse.query(found.next.replace(/^.*in the warehouse: /, ''));
   const last = follow.work === undefined ? 'before' : 'after';
   if (follow.work !== undefined) {
     await client.cancel('before');
     writeFileSync(join(dir, 'datasets/work.sql'), follow.work);
-  }
-  if (follow.sql && found) await warehouse.query(found.next.replace(/^.*in the warehouse: /, ''));
-  if (follow.work !== undefined) {
     await run('after');
   } else await pace(warehouse, name, last, 8);
   const after = await pace(warehouse, name, last, seconds);

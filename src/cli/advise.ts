@@ -5,11 +5,11 @@ import type { BackfillStatus, DatasetStatus } from '../contracts/status.js';
 import { advise } from '../core/advice/advise.js';
 import type { Advised, DatasetFacts, Facts, KeptUnique } from '../core/advice/types.js';
 import { cheaper } from '../planning/advice.js';
-import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import { loadPlan } from '../store/plans.js';
 import { partitionCosts } from '../store/profiles.js';
 import { epochOf, publishedBy } from '../store/published.js';
 import { lookAt, type Look } from '../warehouse/postgres/looks.js';
+import { canBeUnique, uniqueIndexSql } from '../warehouse/postgres/target.js';
 import { ACTIVITY_QUEUE, sliceQueue } from '../worker/limits.js';
 import { pollersOf } from '../worker/pollers.js';
 import type { Opened } from '../worker/open.js';
@@ -102,9 +102,8 @@ async function factsOf(
 /** Over all partitions of a table only an index with its time can keep a key unique. */
 function keptUnique({ enforcesKey, key, time, target }: StoredDataset): KeptUnique | null {
   if (enforcesKey !== true || time === null) return null;
-  const addToKey = key.includes(time.column) ? null : time.column;
-  const columns = [...key, ...(addToKey === null ? [] : [addToKey])];
-  return { index: `CREATE UNIQUE INDEX ON ${quoteTable(target)} (${columns.map(quoteIdent).join(', ')})`, addToKey };
+  const addToKey = canBeUnique({ time: time.column, key }) ? null : time.column;
+  return { index: uniqueIndexSql(target, addToKey === null ? key : [...key, addToKey]), addToKey };
 }
 
 /** PostgreSQL keeps 63 bytes of what names a connection. */

@@ -6,7 +6,7 @@ import type { PgClient } from '../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import type { CallBody, Dataset } from '../project/project.js';
 import { timeColumnOf } from './adopt-judge.js';
-import { describeGrants, describeTarget, type TargetState } from '../warehouse/postgres/target.js';
+import { describeGrants, describeTarget, uniqueIndexSql, type TargetState } from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described, Statement } from './described.js';
 import { describeExtract } from './describe-extract.js';
@@ -145,7 +145,7 @@ async function requireUnique(client: PgClient, { file, table, key }: Dataset): P
     throw new RequestError(
       'missing_unique_index',
       `${file}: table ${target} has no unique index on key (${key.join(', ')}), which would keep it unique`,
-      `run, then plan again:\nCREATE UNIQUE INDEX ON ${target} (${list});`,
+      `run, then plan again:\n${uniqueIndexSql(table, key)};`,
     );
   });
 }

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { misplaced } from '../support/edits.js';
 import { compare, openCampaign, type Campaign } from './campaign.js';
 import type { Planned } from './faults.js';
 import { MUTANTS } from './mutants.js';
-import { misplaced } from './plant.js';
 import { openTrack } from './run.js';
 import type { Lane } from './servers.js';
+import { DIST } from './workers.js';
 
 /** A short dose, of faults that are soon recovered from. The long one is `npm run chaos`. */
 let campaign: Campaign & { lane: Lane };
@@ -32,9 +35,13 @@ test('lost answers, cut connections, PostgreSQL stopped at once: tables and ledg
   assert.ok((ran.seen['commit unknown, and found published'] ?? 0) > 0, 'what was committed was found');
 });
 
+const inBuild = (file: string): string => readFileSync(join(DIST, file), 'utf8');
+
 test('every planted bug of the long campaign still has its place in the build', () => {
   assert.deepEqual(
-    MUTANTS.map((mutant) => [mutant.name, misplaced(mutant)]).filter(([, edits]) => edits?.length !== 0),
+    MUTANTS.map(({ name, edits }) => [name, misplaced(edits, inBuild)] as const).filter(
+      ([, wrong]) => wrong.length !== 0,
+    ),
     [],
   );
 });

@@ -77,27 +77,18 @@ function atPublish(
   });
 }
 
-/** Stalls a slice where it begins a batch, after so many that it has published. Slices are of two batches or more. Undefined: none came. */
-async function stuckAfter(batches: 0 | 1, scene: Scene): Promise<Judge | undefined> {
+/**
+ * Stalls a slice where it begins a batch, after so many that it has published, and does the work once one is stuck; slices are of two batches or more. It is
+ * healed afterwards, also where the work fails: nobody would hear of that slice again, for its worker is well. The work may heal it before.
+ */
+async function whileStuck(batches: 0 | 1, scene: Scene, work: (heal: () => void) => Promise<void>): Promise<void> {
   const { lane, isOver } = scene;
   const stuck = new Set<string>();
   const judge = once(scene, stallAtBegin('/ticks', batches, stuck));
-  await eventually('a slice is stuck', () => stuck.size > 0 || isOver(), OVER_MS);
-  if (stuck.size > 0) return judge;
-  lane.proxy.heal(judge);
-  return undefined;
-}
-
-/**
- * Work while a slice is stuck; healed afterwards, also where the work fails: nobody would hear of that slice again, for its worker is well. The work may
- * heal it before.
- */
-async function whileStuck(batches: 0 | 1, scene: Scene, work: (heal: () => void) => Promise<void>): Promise<void> {
-  const stuck = await stuckAfter(batches, scene);
-  if (!stuck) return;
-  const heal = (): void => scene.lane.proxy.heal(stuck);
+  const heal = (): void => lane.proxy.heal(judge);
   try {
-    await work(heal);
+    await eventually('a slice is stuck', () => stuck.size > 0 || isOver(), OVER_MS);
+    if (stuck.size > 0) await work(heal);
   } finally {
     heal();
   }

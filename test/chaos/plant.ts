@@ -1,7 +1,8 @@
 /** Plants a bug: a copy of the build with one thing wrong. */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { plantEdits, type Edit } from '../support/edits.js';
 import type { Planned } from './faults.js';
 import type { Part } from './project.js';
 import { DIST } from './workers.js';
@@ -11,18 +12,11 @@ const BUNDLE = 'workflow-bundle.js';
 export interface Mutant {
   readonly name: string;
   /** In the build, exactly once: a bug that cannot be planted any more must be planted anew. */
-  readonly edits: readonly (readonly [file: string, from: string, to: string])[];
+  readonly edits: readonly Edit[];
   /** Of the project, where it shows. */
   readonly part: Part;
   /** What has to happen for it to show; nothing: it shows by itself. `zombies`: the tables end as they should, for the ledger is in the way of whoever comes late, too. */
   readonly faults: readonly Planned[] | 'zombies' | 'zombies of an ended backfill';
-}
-
-/** What of it can't be planted: each edit has its place exactly once in the build. */
-export function misplaced({ edits }: Mutant): string[] {
-  return edits
-    .filter(([file, from]) => readFileSync(join(DIST, file), 'utf8').split(from).length !== 2)
-    .map(([file, from]) => `${file}: ${from}`);
 }
 
 /** Plants it in a copy of the build, which Node takes for part of the package. Returns the copy's folder. */
@@ -32,15 +26,7 @@ export async function plant({ name, edits }: Mutant): Promise<string> {
   for (const part of ['src', 'workflows', 'activities', BUNDLE]) {
     cpSync(join(DIST, part), join(folder, part), { recursive: true });
   }
-  for (const [file, from, to] of edits) {
-    const text = readFileSync(join(folder, file), 'utf8');
-    const found = text.split(from).length - 1;
-    if (found !== 1) throw new Error(`${name}: ${found} times in ${file}: ${from}`);
-    writeFileSync(
-      join(folder, file),
-      text.replace(from, () => to),
-    );
-  }
+  plantEdits(folder, edits);
   if (edits.some(([file]) => /^(workflows|src\/core)\//.test(file))) {
     const workflowsPath = join(folder, 'workflows/index.js');
     const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });

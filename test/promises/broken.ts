@@ -1,12 +1,14 @@
 /** For each promise of docs/guarantees.md a bug that breaks what keeps it, and the test that must see it. */
 
+import type { Edit } from '../support/edits.js';
+
 export interface Broken {
   /** The bold words of its row. */
   readonly promise: string;
   /** The planted bug, in the words of the page. */
   readonly what: string;
   /** In the source, exactly once: a bug that cannot be planted any more must be planted anew. */
-  readonly edits: readonly (readonly [file: string, from: string, to: string])[];
+  readonly edits: readonly Edit[];
   /** A test file that the row names. */
   readonly test: string;
   /** Parts of titles, where not all of the file has to run. The last one must fail; it goes on from what those before it left. */

@@ -5,7 +5,7 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Broken } from './broken.js';
+import { plantEdits, type Edit } from '../support/edits.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -14,7 +14,7 @@ export interface Copy {
   /** Where the tests of the copy keep their files: whatever is at work there is theirs. */
   readonly tmp: string;
   /** Plants the bug of an entry, or none, and takes the one before out. Returns what keeps it from being built. */
-  readonly become: (edits: Broken['edits']) => string | undefined;
+  readonly become: (edits: readonly Edit[]) => string | undefined;
   readonly remove: () => void;
 }
 
@@ -33,15 +33,11 @@ export function copyTree(): Copy {
     become: (edits) => {
       for (const [path, text] of before) writeFileSync(path, text);
       before.clear();
-      for (const [file, from, to] of edits) {
-        const path = join(dir, file);
-        const text = readFileSync(path, 'utf8');
-        if (text.split(from).length !== 2) return `not exactly once in ${file}: ${from}`;
-        if (!before.has(path)) before.set(path, text);
-        writeFileSync(
-          path,
-          text.replace(from, () => to),
-        );
+      for (const [file] of edits) before.set(join(dir, file), readFileSync(join(dir, file), 'utf8'));
+      try {
+        plantEdits(dir, edits);
+      } catch (error) {
+        return String(error);
       }
       return build(dir);
     },

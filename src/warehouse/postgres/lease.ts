@@ -5,10 +5,14 @@ import { FencedError, type Publisher } from './publish.js';
 
 type SpanPair = readonly [lo: number, hi: number];
 
-/** `application_name` of an attempt's connections: how its successor finds and ends them. PostgreSQL cuts it at 63 bytes. */
+/** `application_name` of an attempt's connections: how its successor finds and ends them. PostgreSQL keeps of it what {@link keptOfName} says. */
 export function backendName(who: Pick<Publisher, 'epoch' | 'slice' | 'attempt'>, dataset: string): string {
   return `sluice/${who.epoch}/${who.slice}/${who.attempt}/${dataset}`;
 }
+
+/** SQL for the 63 bytes that PostgreSQL keeps of an `application_name`. */
+export const keptOfName = (name: string): string =>
+  `convert_from(substring(convert_to(${name}, 'UTF8') FOR 63), 'UTF8')`;
 
 const LOCK = `SELECT pg_advisory_xact_lock(hashtextextended('sluice lease ' || $1 || ' ' || $2, 0))`;
 const OVERLAPPING = `epoch = $1 AND dataset = $2 AND EXISTS (
@@ -75,7 +79,7 @@ async function endBackends(client: PgClient, names: readonly string[]): Promise<
   await client.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE pid <> pg_backend_pid() AND datname = current_database() AND application_name = ANY (
-       SELECT convert_from(substring(convert_to(n, 'UTF8') FOR 63), 'UTF8') FROM unnest($1::text[]) AS n)`,
+       SELECT ${keptOfName('n')} FROM unnest($1::text[]) AS n)`,
     [names],
   );
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { identityOf } from '../../postgres/identity.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { SLOTS } from './gate.js';
+import { keptOfName } from './lease.js';
 
 /**
  * Slots of a database that is only read: advisory locks there, as at the gate. A session that has one says whose it is by a shared lock
@@ -12,21 +13,21 @@ const STORE = (store: string): string => `hashtextextended('sluice store ' || ${
 const identities = new WeakMap<PgClient, Promise<string>>();
 
 /** What the warehouse is under whose leases slices work; asked once a connection. One that may not say it is like no other: nobody ends its zombies. */
-export function storeOf(warehouse: PgClient): Promise<string> {
+function storeOf(warehouse: PgClient): Promise<string> {
   const known = identities.get(warehouse) ?? identityOf(warehouse).catch(() => randomUUID());
   identities.set(warehouse, known);
   return known;
 }
 
 /** Asks for a slot on a database that is only read: its number of slots is known, its control is the warehouse's. */
-export async function askSlot(client: PgClient, slots: number | null, store: string): Promise<boolean> {
+export async function askSlot(source: PgClient, warehouse: PgClient, slots: number | null): Promise<boolean> {
   if (slots === null) return true;
   // CASE keeps the order: what was held is given back before anything is taken.
-  const { rows } = await client.query<{ slot: number | null }>({
+  const { rows } = await source.query<{ slot: number | null }>({
     name: 'sluice_slot',
     text: `SELECT CASE WHEN pg_advisory_unlock_all() IS NOT NULL THEN CASE WHEN pg_try_advisory_lock_shared(${STORE('$3')})
       THEN (SELECT i FROM generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1) END END AS slot`,
-    values: [SLOTS, slots, store],
+    values: [SLOTS, slots, await storeOf(warehouse)],
   });
   return rows[0]?.slot !== null;
 }
@@ -39,19 +40,22 @@ const HOLDERS = `
     AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objsubid = 1
       AND (l.classid::bigint << 32 | l.objid::bigint) = ${STORE('$2')})`;
 
-/** Of these names, those whose attempt has lost its lease. PostgreSQL keeps 63 bytes of a name. */
+/** Of these names, those whose attempt has lost its lease. */
 const LEASELESS = `
-  SELECT n.name FROM unnest($1::text[]) AS n(name), regexp_match(n.name, '^sluice/([0-9]+)/([0-9]+)/([0-9]+)/(.*)$') AS m
-  WHERE NOT EXISTS (SELECT FROM sluice.leases l WHERE l.epoch = m[1]::bigint AND l.slice = m[2]::int AND l.attempt = m[3]::int
-    AND (l.dataset = m[4] OR octet_length(n.name) > 59 AND starts_with(l.dataset, m[4])))`;
+  SELECT n.name FROM unnest($1::text[]) AS n(name)
+  WHERE NOT EXISTS (SELECT FROM sluice.leases l WHERE l.epoch = split_part(n.name, '/', 2)::bigint
+    AND ${keptOfName(`concat_ws('/', 'sluice', l.epoch, l.slice, l.attempt, l.dataset)`)} = n.name)`;
 
 /**
  * Ends the sessions on a source that keep a slot for nobody: their attempt has lost its lease, because its worker sleeps or was cut off, and its
  * successor can end only what is on the warehouse. Whoever waits for a slot in vain looks for them.
  * @returns how many were ended
  */
-export async function endZombies(source: PgClient, warehouse: PgClient, store: string): Promise<number> {
-  const { rows: holders } = await source.query<{ pid: number; name: string }>(HOLDERS, [SLOTS, store]);
+export async function endZombies(source: PgClient, warehouse: PgClient): Promise<number> {
+  const { rows: holders } = await source.query<{ pid: number; name: string }>(HOLDERS, [
+    SLOTS,
+    await storeOf(warehouse),
+  ]);
   if (holders.length === 0) return 0;
   const { rows } = await warehouse.query<{ name: string }>(LEASELESS, [holders.map(({ name }) => name)]);
   const names = new Set(rows.map(({ name }) => name));

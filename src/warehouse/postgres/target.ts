@@ -88,6 +88,11 @@ export function canBeUnique({ time, key }: Pick<TargetWanted, 'time' | 'key'>): 
   return time !== null && key.includes(time);
 }
 
+/** What a person types to have PostgreSQL keep a key unique in a table that is there. */
+export function uniqueIndexSql(table: TableName, key: readonly string[]): string {
+  return `CREATE UNIQUE INDEX ON ${quoteTable(table)} (${key.map(quoteIdent).join(', ')})`;
+}
+
 /** An index on `time`, and one on `key`. */
 export function indexesDdl({ target, time, key }: Omit<TargetWanted, 'columns'>, unique: boolean): string[] {
   return [
