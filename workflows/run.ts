@@ -1,4 +1,4 @@
-import { listedFairly } from '../src/contracts/parts.js';
+import { listedFairly, totalsOf } from '../src/contracts/parts.js';
 import { typedIn } from '../src/contracts/typed.js';
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { OpenPlan, Report } from '../src/contracts/messages.js';
@@ -175,8 +175,6 @@ function lackOf({ state, told }: Run): BackfillStatus['waiting'] {
 
 export function documentOf(run: Run): BackfillStatus {
   const datasets = listedFairly([...run.datasets.values()].map((one) => (run.paused ? pausedToo(one) : one)));
-  const sum = (of: (status: DatasetStatus) => number): number =>
-    datasets.reduce((total, status) => total + of(status), 0);
   return {
     id: run.ref.backfillId,
     project: run.ref.project,
@@ -185,14 +183,7 @@ export function documentOf(run: Run): BackfillStatus {
     reason: run.reason,
     startedAt: workflowInfo().startTime.toISOString(),
     endedAt: run.endedAt,
-    partitions: {
-      total: sum(({ total }) => total),
-      done: sum(({ done }) => done),
-      failed: sum(({ failed }) => failed),
-      blocked: sum(({ blocked }) => blocked),
-      skipped: sum(({ skipped }) => skipped),
-    },
-    rows: sum(({ rows }) => rows),
+    ...totalsOf(datasets),
     waiting: run.waiting ?? lackOf(run),
     warnings: [...run.warnings],
     datasets,

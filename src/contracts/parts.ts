@@ -51,19 +51,40 @@ export function partOf(status: BackfillStatus, from: number): BackfillStatus {
   return of(status, beyond < 0 ? rest : rest.slice(0, beyond));
 }
 
-/** A whole status from its parts. @param ask - the part that begins with dataset number `from` */
+/**
+ * A whole status from its parts, of which each is a little younger than the one before. What it says of the backfill is from the first, so
+ * that one that is `held` has no dataset that was still at work; what it counts is of the datasets that it shows.
+ * @param ask - the part that begins with dataset number `from`
+ */
 export async function wholeOf(
   first: BackfillStatus,
   ask: (from: number) => Promise<BackfillStatus>,
 ): Promise<BackfillStatus> {
   if (first.leftOut === undefined) return first;
-  const datasets: DatasetStatus[] = [];
-  for (;;) {
+  const { leftOut = 0, ...oldest } = await ask(0);
+  const datasets = [...oldest.datasets];
+  for (let left = leftOut; left > 0;) {
     const part = await ask(datasets.length);
     datasets.push(...part.datasets);
-    const { leftOut = 0, ...rest } = part;
-    if (part.datasets.length === 0 || datasets.length >= part.datasets.length + leftOut) return { ...rest, datasets };
+    left = part.datasets.length === 0 ? 0 : (part.leftOut ?? 0) - (datasets.length - part.datasets.length);
   }
+  return { ...oldest, ...totalsOf(datasets), datasets };
+}
+
+/** What a status counts of its datasets together. */
+export function totalsOf(datasets: readonly DatasetStatus[]): Pick<BackfillStatus, 'partitions' | 'rows'> {
+  const sum = (of: (status: DatasetStatus) => number): number =>
+    datasets.reduce((total, status) => total + of(status), 0);
+  return {
+    partitions: {
+      total: sum(({ total }) => total),
+      done: sum(({ done }) => done),
+      failed: sum(({ failed }) => failed),
+      blocked: sum(({ blocked }) => blocked),
+      skipped: sum(({ skipped }) => skipped),
+    },
+    rows: sum(({ rows }) => rows),
+  };
 }
 
 /** Of a thousand warnings the first ones, and how many more there are. */

@@ -86,11 +86,21 @@ test('those that want a person are shown first, in the order of the plan', () =>
   );
 });
 
-test('a dataset that ends between two parts is in the whole once', async () => {
-  const before = backfill(many(1_000, () => ({ state: 'running' })));
-  const after = backfill(before.datasets.map((one) => ({ ...one, state: 'done' as const })));
+test('a dataset that ends between two parts is in the whole once, and no part says more of the backfill than was so for all', async () => {
+  const left = many(1_000, () => ({ state: 'running', total: 2, done: 1, rows: 5 }));
+  const before = backfill(left, { state: 'running' });
+  const after = backfill(
+    before.datasets.map((one) => ({ ...one, state: 'failed' as const, failed: 1 })),
+    { state: 'held' },
+  );
   const joined = await wholeOf(shortened(before), (from) => Promise.resolve(partOf(from === 0 ? before : after, from)));
   assert.equal(new Set(joined.datasets.map(({ name }) => name)).size, 1_000);
+  const failed = joined.datasets.filter((one) => one.failed === 1).length;
+  assert.ok(failed > 0 && failed < 1_000, `${failed} of a younger part`);
+  // Held with a dataset at work is what a status said at a load of 8, in three of four runs.
+  assert.equal(joined.state, 'running');
+  assert.deepEqual(joined.partitions, { total: 2_000, done: 1_000, failed, blocked: 0, skipped: 0 });
+  assert.equal(joined.rows, 5_000);
 });
 
 test('failures are shared out among the datasets that have some, and none loses its last', () => {
