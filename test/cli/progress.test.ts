@@ -41,6 +41,7 @@ flights_clean  2013-03-10  duplicate_key  3 attempts
 
 type   sluice why flights_clean 2013-03-10T00:00:00Z
        sluice pause 2026-03-01-k3x9
+       sluice advise 2026-03-01-k3x9
        Ctrl-C lets go of this display; the backfill goes on
 `,
   );
@@ -68,6 +69,7 @@ flights_clean  2013-03-10  duplicate_key  3 attempts
 
 type   sluice why flights_clean 2013-03-10T00:00:00Z
        sluice pause 2026-03-01-k3x9
+       sluice advise 2026-03-01-k3x9
        Ctrl-C lets go of this display; the backfill goes on
 `,
   );

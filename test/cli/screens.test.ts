@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Failure } from '../../src/contracts/status.js';
 import { graphLines } from '../../src/cli/render/graph.js';
 import { joinLedger, ledgerLines } from '../../src/cli/render/ledger.js';
 import { listLines } from '../../src/cli/render/list.js';
@@ -38,6 +39,36 @@ time_hour and belong to no partition
 waits  for a person since 12:04:30Z (30s)
 type   sluice retry 2026-03-01-k3x9
        sluice why flights_clean 2013-03-10T00:00:00Z
+`,
+  );
+});
+
+test('status: what many failures have in common is said once', () => {
+  const failure = (hour: string, message: string): Failure => ({
+    start: `2024-01-01T${hour}:00:00Z`,
+    end: `2024-01-01T${hour}:30:00Z`,
+    code: 'bad_value',
+    message,
+    attempts: 1,
+  });
+  const failures = [failure('01', 'no number'), failure('03', 'no number'), failure('05', 'no date')];
+  const status = backfill([
+    dataset('a', { failed: 3, failureCount: 3, failures }),
+    dataset('b', { failed: 1, failureCount: 1, failures: [failure('05', 'no date')] }),
+  ]);
+  const lines = statusLines(status, screen(80));
+  const title = lines.indexOf('FAILED 4 partitions');
+  assert.equal(
+    shown(lines.slice(title, lines.indexOf('', title))),
+    `
+FAILED 4 partitions
+a  [2024-01-01 01:00Z, 01:30Z)  bad_value  1 attempt
+a  [2024-01-01 03:00Z, 03:30Z)  bad_value  1 attempt
+  no number
+a  [2024-01-01 05:00Z, 05:30Z)  bad_value  1 attempt
+  no date
+b  [2024-01-01 05:00Z, 05:30Z)  bad_value  1 attempt
+  no date
 `,
   );
 });

@@ -172,6 +172,8 @@ export function nextCommands(status: BackfillStatus): string[] {
   const first = failuresOf(status).find(({ failure }) => failure.start !== '-infinity');
   if (first) commands.push(sluice(['why', first.dataset, first.failure.start], environment));
   if (state === 'running') commands.push(sluice(['pause', id], environment));
+  // What would make it quicker: for what waits it is known.
+  if (state === 'running' && waiting === null) commands.push(sluice(['advise', id], environment));
   if (state === 'paused') commands.push(sluice(['resume', id], environment));
   return [...new Set(commands)];
 }

@@ -1,7 +1,15 @@
 /** `status`: one backfill, all of it, once. */
 import type { BackfillStatus } from '../../contracts/status.js';
 import { foldedLines } from './progress.js';
-import { failedTitle, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
+import {
+  failedTitle,
+  failureLine,
+  failuresOf,
+  headerLines,
+  nextLines,
+  warningText,
+  type DatasetFailure,
+} from './backfill.js';
 import { plural } from './format.js';
 import { paint, span, wrap } from './text.js';
 import type { Screen } from './text.js';
@@ -36,13 +44,20 @@ function failureLines(status: BackfillStatus, screen: Screen): string[] {
   const unlisted = status.datasets.reduce((sum, one) => sum + Math.max(0, one.failureCount - one.failures.length), 0);
   const left = unlisted + listed.length - failures.length;
   const title = paint([failedTitle(status.partitions.failed)], screen);
-  const lines = failures.flatMap((one) => [
+  const lines = failures.flatMap((one, index) => [
     paint(failureLine(one), screen),
-    ...wrap(one.failure.message, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen)),
+    ...(saysTheSame(one, failures[index + 1])
+      ? []
+      : wrap(one.failure.message, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen))),
   ]);
   return [
     title,
     ...lines,
     ...(left > 0 ? [paint([span(`and ${plural(left, 'failure')} more`, 'faint')], screen)] : []),
   ];
+}
+
+/** Of many that failed alike the words are said once, below the last of them. */
+function saysTheSame({ dataset, failure }: DatasetFailure, next: DatasetFailure | undefined): boolean {
+  return next?.dataset === dataset && next.failure.message === failure.message;
 }
