@@ -1,7 +1,7 @@
 import { sleep } from '@temporalio/activity';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { LoadedDataset } from '../src/contracts/messages.js';
-import { spansJson } from '../src/contracts/slice.js';
+import { packSpans } from '../src/core/slice/packed.js';
 import { countRuns, ordinalsCovered } from '../src/core/interval/runs.js';
 import { BATCH_PARTITIONS_MAX } from '../src/core/slice/profile.js';
 import { runsOfJson } from '../src/planning/json.js';
@@ -26,12 +26,12 @@ export async function loadDataset(
     kind: dataset.kind,
     runs: dataset.runs,
     edges: dataset.edges.map((edge) => ({ ...edge, upstreamCount: counts.get(edge.upstream) ?? 0 })),
-    done: spansJson(mine.spans),
+    done: packSpans(mine.spans),
     rows: mine.rows,
     upstreamDone: await Promise.all(
       upstreams.map(async ({ dataset: upstream }) => ({
         upstream: upstream.name,
-        done: spansJson((await publishedSpans(deps, ref, epoch, upstream)).spans),
+        done: packSpans((await publishedSpans(deps, ref, epoch, upstream)).spans),
       })),
     ),
     perBatchMax: oneByOne(dataset) ? 1 : BATCH_PARTITIONS_MAX,

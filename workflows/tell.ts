@@ -1,6 +1,6 @@
 import { getExternalWorkflowHandle, isCancellation, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { NewsMessage, Report } from '../src/contracts/messages.js';
-import { spansJson } from '../src/contracts/slice.js';
+import { packSpans } from '../src/core/slice/packed.js';
 import type { DatasetStatus } from '../src/contracts/status.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
 import { REPORTS_FEW, shouldReport } from '../src/core/slice/budget.js';
@@ -30,9 +30,9 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
   const told: NewsMessage = {
     upstream: input.dataset,
     version,
-    done: spansJson(done),
-    failed: spansJson(failed),
-    skipped: spansJson(skipped),
+    done: packSpans(done),
+    failed: packSpans(failed),
+    skipped: packSpans(skipped),
   };
   for (const reader of input.readers) {
     state.telling++;

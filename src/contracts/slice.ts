@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { packSpans, unpackSpans } from '../core/slice/packed.js';
+import { readSpans, type Packed } from '../core/slice/packed.js';
 import type { Span } from '../core/slice/spans.js';
 
 const ordinal = z.int().min(0);
@@ -7,23 +7,14 @@ const ordinal = z.int().min(0);
 export const SpanJson = z.tuple([ordinal, ordinal]);
 
 /** Any number of them: packed where they are many. */
-export const SpansJson = z.union([
-  z.array(SpanJson),
-  z.string().transform((packed, context) => {
-    try {
-      return unpackSpans(packed).map(([lo, hi]): [number, number] => [lo, hi]);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'no spans' });
-      return z.NEVER;
-    }
-  }),
-]);
-
-/** For a message. */
-export function spansJson(spans: readonly Span[]): z.input<typeof SpansJson> {
-  const packed = packSpans(spans);
-  return typeof packed === 'string' ? packed : packed.map(([lo, hi]) => [lo, hi]);
-}
+export const SpansJson = z.custom<Packed>().transform((told, context): readonly Span[] => {
+  try {
+    return readSpans(told);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'no spans' });
+    return z.NEVER;
+  }
+});
 
 /** The argument of the `runSlice` activity. Ordinals and names only: what they mean is in the stored plan. */
 export const SliceInput = z.object({

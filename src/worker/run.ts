@@ -141,6 +141,13 @@ function commonOf({ options, connection, namespace }: Wiring): Omit<SdkOptions, 
   };
 }
 
+/**
+ * A step of a workflow is not broken off. All of them share a context, and after the SDK's usual 5 s what the broken one had left to do ran in the next
+ * workflow's step, a dataset's signal in its backfill's answer to a query, which ended the worker (SDK 1.24.0, on a machine at load 14). Nothing there
+ * loops, and what takes over 15 s the server gives to another worker. The SDK takes the option, and leaves it out of its types.
+ */
+const UNBROKEN = { isolateExecutionTimeout: '1h' } as const;
+
 /** Those of workflows, control and governors. */
 async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const { options, opened, connection, namespace, plugins } = wiring;
@@ -156,6 +163,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       workflowBundle: await bundle(plugins),
       maxCachedWorkflows: cachedWorkflowsOf(options.env),
       maxConcurrentWorkflowTaskExecutions: 40,
+      ...UNBROKEN,
     }),
     Worker.create({
       ...common,
