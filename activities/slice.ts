@@ -2,11 +2,12 @@ import { Context } from '@temporalio/activity';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { CallBegun } from '../src/contracts/call.js';
 import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
+import { stretchesWithout } from '../src/core/slice/stretches.js';
 import { faultOf } from '../src/postgres/error.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import { giveTurn } from '../src/warehouse/postgres/gate.js';
 import { ledgerOf, type BatchInLedger } from '../src/warehouse/postgres/ledger.js';
-import { FencedError } from '../src/warehouse/postgres/publish.js';
+import { FencedError, type Published } from '../src/warehouse/postgres/publish.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
 import { publishBatch, type Batch, type BatchStaging } from './batch.js';
 import { beginCall } from './call.js';
@@ -169,9 +170,11 @@ async function runBatch(
   const { who, dataset, session, deps } = slice;
   const partitions = intervalsOf(dataset, span);
   const log = logOf(slice).child({ start: partitions[0]?.start, end: partitions.at(-1)?.end });
-  if (partitions.every(({ start }) => ours.has(start))) {
+  const rowsOf = (): number => sum(partitions.map(({ start }) => ours.get(start) ?? 0));
+  const left = stretchesWithout(ours, partitions);
+  if (left.length === 0) {
     log.debug('published before');
-    return { span: [...span], rows: sum(partitions.map(({ start }) => ours.get(start) ?? 0)), ms: 0, skipped: true };
+    return { span: [...span], rows: rowsOf(), ms: 0, skipped: true };
   }
   let began = performance.now();
   let waited = 0;
@@ -180,28 +183,15 @@ async function runBatch(
     const staging = await slice.stagingOf(span);
     // What was read for all partitions is not what this batch costs.
     if (staging?.shared === true) began = performance.now();
-    waited = await waitForTurn(slice, limits);
-    const warehouse = await session.warehouse();
-    const source = dataset.spec.kind === 'extract' && !staging ? await session.source(dataset.spec.connection) : null;
-    const alternate = source && session.alternate();
-    if (alternate) limits.instead = alternate.words;
-    const published = await publishBatch(
-      {
-        who: alternate ? { ...who, readFrom: alternate.connection } : who,
-        dataset,
-        lo: span[0],
-        partitions,
-        known,
-        overwrite: slice.overwrite,
-        staged,
-        staging,
-      },
-      warehouse,
-      source,
-    );
-    const rows = sum(published.map((one) => one.rows));
-    deps.metrics.published(scopeOf(slice), { partitions: published.length, rows, seconds: ms() / 1000 });
-    log.debug({ rows, ms: ms() }, 'published');
+    for (const stretch of left) {
+      waited += await waitForTurn(slice, limits);
+      const published = await publishStretch(slice, { span, known, staged, staging }, stretch, limits);
+      for (const { start, rows } of published) ours.set(start, rows);
+      const rows = sum(published.map((one) => one.rows));
+      deps.metrics.published(scopeOf(slice), { partitions: published.length, rows, seconds: ms() / 1000 });
+      log.debug({ rows, ms: ms() }, 'published');
+    }
+    const rows = rowsOf();
     return { span: [...span], rows, ms: ms(), skipped: false };
   } catch (error) {
     if (error instanceof YieldError) throw error;
@@ -220,6 +210,22 @@ async function runBatch(
     await keepFailure(deps, who, dataset, partitions, fault, error);
     return { span: [...span], ...fault, ...failedInterval(dataset, span) };
   }
+}
+
+/** Publishes adjacent partitions of a batch, with the turn taken. */
+async function publishStretch(
+  { who, dataset, session, overwrite }: Slice,
+  { span, ...batch }: Pick<Batch, 'known' | 'staged' | 'staging'> & { readonly span: readonly [number, number] },
+  partitions: Batch['partitions'],
+  limits: Limits,
+): Promise<readonly Published[]> {
+  const warehouse = await session.warehouse();
+  const source =
+    dataset.spec.kind === 'extract' && !batch.staging ? await session.source(dataset.spec.connection) : null;
+  const alternate = source && session.alternate();
+  if (alternate) limits.instead = alternate.words;
+  const reader = alternate ? { ...who, readFrom: alternate.connection } : who;
+  return publishBatch({ ...batch, who: reader, dataset, lo: span[0], partitions, overwrite }, warehouse, source);
 }
 
 function readsItself({ name, edges }: StoredDataset): boolean {

@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'COMMIT is done again when its answer is lost',
     part: 'merges',
-    edits: [[SLICE, 'partitions.every(({ start }) => ours.has(start))', 'partitions.every(() => ours.size < 0)']],
+    edits: [[SLICE, 'stretchesWithout(ours, partitions)', '[[...partitions]]']],
     faults: LOST,
   },
   {

@@ -156,6 +156,31 @@ test('pause holds within a batch, resume goes on, --max-parallel takes effect', 
 
 const parts = { select: ['parts', 'sums'], ...tenDays };
 
+test('what a lost answer left published is not published again, in whatever batches it comes back', async () => {
+  await steps.start({ select: ['brisk'], from: '2024-03-01', to: '2024-04-10', rebuild: 'all' }, { id: 'l1' });
+  const mine = `SELECT count(*) AS n FROM sluice.partitions WHERE backfill_id = 'l1'`;
+  await eventually('it gets on', async () => (await numberOf(warehouse, mine)) >= 4);
+  await steps.pause('l1');
+  await eventually('nothing is under way', async () => (await numberOf(warehouse, UNDER_WAY)) === 0);
+  // As if batches of these days had come to their COMMIT, and nobody had heard of it. Batches of two that begin a day later or earlier hold each of them beside another.
+  const { rows: lost } = await warehouse.query<{ publish_id: string }>(
+    `INSERT INTO sluice.partitions
+     SELECT (jsonb_populate_record(NULL::sluice.partitions, to_jsonb(p) || jsonb_build_object('starts_at', d, 'ends_at', d + interval '1 day', 'rows', 7, 'publish_id', gen_random_uuid()))).*
+     FROM (SELECT * FROM sluice.partitions WHERE backfill_id = 'l1' LIMIT 1) p,
+       unnest('{2024-04-02Z, 2024-04-05Z, 2024-04-08Z}'::timestamptz[]) d RETURNING publish_id`,
+  );
+  assert.equal(lost.length, 3);
+  await steps.resume('l1');
+  const done = await reaches(steps, 'l1', 'completed');
+  assert.deepEqual([done.partitions.done, done.rows], [40, 37 + 3 * 7]);
+  const ids = lost.map((row) => row.publish_id);
+  const kept = 'SELECT count(*) AS n FROM sluice.partitions WHERE publish_id = ANY ($1)';
+  assert.equal(await numberOf(warehouse, kept, [ids]), 3);
+  // Nothing was written there, and everything beside it was.
+  const days = `SELECT count(*) AS n FROM steps.brisk WHERE day >= '2024-03-01Z' AND day < '2024-04-10Z'`;
+  assert.equal(await numberOf(warehouse, days), 37);
+});
+
 test('a held backfill: a pause is refused; retry builds only what failed and was blocked, of one dataset too', async () => {
   await steps.start(parts, { id: 'h1' });
   const held = await reaches(steps, 'h1', 'held');

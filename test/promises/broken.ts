@@ -46,13 +46,7 @@ export const BROKEN: readonly Broken[] = [
   {
     promise: LOST,
     what: 'a later attempt does again what an earlier one has published',
-    edits: [
-      [
-        'activities/slice.ts',
-        'if (partitions.every(({ start }) => ours.has(start)))',
-        'if (partitions.every(() => ours.size < 0))',
-      ],
-    ],
+    edits: [['activities/slice.ts', 'stretchesWithout(ours, partitions)', '[[...partitions]]']],
     test: `${E2E}/reliability-kill.test.ts`,
     names: ['an attempt that wakes up after its successor'],
   },

@@ -84,8 +84,8 @@ export function rowsLeftOf(dataset: Pick<StoredDataset, 'time' | 'spec' | 'zone'
 
 /** What the ledger holds of a batch's partitions, by their starts. */
 export interface BatchInLedger {
-  /** Rows of those that this very execution has published already: what a retry need not redo. */
-  readonly ours: ReadonlyMap<string, number>;
+  /** Rows of those that this very execution has published already: what a retry need not redo. Grows with what is published from here on. */
+  readonly ours: Map<string, number>;
   /** Those that anybody has published, as they are: what only begins alike may have rows of others in it. */
   readonly known: ReadonlySet<string>;
 }
