@@ -71,10 +71,6 @@ async function bench(stack: Stack, words: readonly string[]): Promise<void> {
   const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
   const temporal = new Client({ connection });
   for (const id of [ids[0], ids.at(-1)]) report('histories', { ...(await weigh(temporal, `backfill/size/${id}`)) });
-  for await (const { workflowId, historyLength } of temporal.workflow.list({
-    query: "WorkflowId STARTS_WITH 'governor'",
-  }))
-    report('governor', { workflowId, events: historyLength });
   await connection.close();
 }
 

@@ -21,7 +21,7 @@ export interface Conflict {
 
 /** Key of the advisory lock under which a scope's plans are reserved: one at a time, so that two cannot miss each other. */
 export async function lockScope(tx: Db, { project, environment }: Scope): Promise<void> {
-  // A worker that is frozen while it plans must not stop all planning for the ten minutes that any idle transaction has.
+  // Between two statements a plan is computed. But a worker that is frozen while it plans must not stop all planning for ever.
   await tx.raw(`SET LOCAL idle_in_transaction_session_timeout = '2min'`);
   await tx.raw(`SELECT pg_advisory_xact_lock(hashtextextended(?, 0))`, [`sluice reserve ${project}@${environment}`]);
 }

@@ -1,4 +1,5 @@
 import knexFactory, { type Knex } from 'knex';
+import type pg from 'pg';
 import { migrate } from './migrations.js';
 import { systemError } from '../postgres/error.js';
 import { connectOnce, withRetries, type UrlOf } from '../postgres/pool.js';
@@ -8,6 +9,12 @@ import { requireOwnSession } from '../postgres/pooler.js';
 export type Db = Knex;
 
 const RESOLVE_AGAIN_MS = 250;
+
+/**
+ * A worker that is frozen in the middle of a transaction keeps its locks, on a breaker or an order, no longer than this: by itself a database lets it have them for ever.
+ * Between two statements of ours there are milliseconds.
+ */
+const STILL_MAX = '30s';
 
 const drop = (): void => undefined;
 const SILENT = { warn: drop, error: drop, deprecate: drop, debug: drop };
@@ -41,7 +48,14 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
         expirationChecker: () => Date.now() - resolvedAt > RESOLVE_AGAIN_MS,
       };
     },
-    pool: { min: 0, max, idleTimeoutMillis: 10_000 },
+    pool: {
+      min: 0,
+      max,
+      idleTimeoutMillis: 10_000,
+      afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
+        client.query(`SET idle_in_transaction_session_timeout = '${STILL_MAX}'`, done);
+      },
+    },
     acquireConnectionTimeout: 15_000,
     // What knex says of itself it says on stdout, in the middle of a document or a display; what matters of it is thrown as well.
     log: SILENT,

@@ -148,6 +148,12 @@ function commonOf({ options, connection, namespace }: Wiring): Omit<SdkOptions, 
  */
 const UNBROKEN = { isolateExecutionTimeout: '1h' } as const;
 
+/**
+ * Each poll that a frozen worker has open swallows a task, which is given to another after 10 s, until the server ends the polls after a minute: with the SDK's
+ * five to a hundred, control stood still for all of that minute. It is short, and two polls a round trip are enough for a thousand datasets.
+ */
+const FEW_POLLS = { type: 'simple-maximum', maximum: 2 } as const;
+
 /** Those of workflows, control and governors. */
 async function createWorkers(wiring: Wiring): Promise<Worker[]> {
   const { options, opened, connection, namespace, plugins } = wiring;
@@ -170,6 +176,7 @@ async function createWorkers(wiring: Wiring): Promise<Worker[]> {
       taskQueue: `sluice.${scopeOf(project)}`,
       activities: control,
       maxConcurrentActivityTaskExecutions: 20,
+      activityTaskPollerBehavior: FEW_POLLS,
     }),
     Worker.create({
       ...common,

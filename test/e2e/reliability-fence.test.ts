@@ -75,6 +75,20 @@ async function blocked(): Promise<void> {
   });
 }
 
+test('a transaction of the store that stands still is ended, also on connections that come later', async () => {
+  const shown = await Promise.all(
+    [1, 2, 3].map(() =>
+      db.raw<{ rows: { still: string }[] }>(
+        `SELECT current_setting('idle_in_transaction_session_timeout') AS still, pg_sleep(0.1)`,
+      ),
+    ),
+  );
+  assert.deepEqual(
+    shown.map(({ rows }) => rows[0]?.still),
+    ['30s', '30s', '30s'],
+  );
+});
+
 test('overtaken before it publishes', async () => {
   await takeLease(old, attempt(1), DATASET, BATCHES);
   await takeLease(young, attempt(2), DATASET, BATCHES);
