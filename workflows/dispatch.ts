@@ -1,6 +1,6 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { Priority } from '@temporalio/common';
-import type { SliceFailure, SliceInput, SliceResult } from '../src/contracts/slice.js';
+import type { BatchDone, SliceFailure, SliceInput, SliceResult } from '../src/contracts/slice.js';
 import { counts, halt, markDone, release } from '../src/core/slice/board.js';
 import { priorityKey } from '../src/core/graph/urgency.js';
 import { carryOut, decideFailure } from '../src/core/slice/failing.js';
@@ -151,13 +151,10 @@ function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice, result
   state.rateLimited = result.rateLimited;
   // A rate makes slices wait by design, and the queue is where: enough of them that none of its partitions is empty.
   state.width = result.rateLimited ? RATED_WIDTH : adaptWidth(state.width, slotsOf(state), result);
-  for (const { span, rows, ms, skipped } of result.done) {
-    markDone(state.board, [span]);
-    state.rows += rows;
-    state.streak = NO_STREAK;
-    if (!skipped) state.profile = observe(state.profile, { partitions: span[1] - span[0], ms });
+  for (const outcome of inOrder(slice, result)) {
+    if ('code' in outcome) fail(state, slice, outcome);
+    else succeed(state, outcome);
   }
-  for (const failure of result.failed) fail(state, slice, failure);
   giveBack(state, slice);
   if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
   // A call without a worker has its own words.
@@ -171,6 +168,20 @@ function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice, result
     state.width = 1;
   }
   if (result.yielded === 'fenced') fenced(state, slice);
+}
+
+/** What became of its batches as they came: told apart, a success between two failures would be none, and every second bad hour a streak. */
+function inOrder({ batches }: Slice, { done, failed }: SliceResult): (BatchDone | SliceFailure)[] {
+  const place = new Map(batches.map(({ span }, i) => [span[0], i] as const));
+  const placeOf = ({ span }: BatchDone | SliceFailure): number => place.get(span[0]) ?? batches.length;
+  return [...done, ...failed].sort((a, b) => placeOf(a) - placeOf(b));
+}
+
+function succeed(state: DatasetState, { span, rows, ms, skipped }: BatchDone): void {
+  markDone(state.board, [span]);
+  state.rows += rows;
+  state.streak = NO_STREAK;
+  if (!skipped) state.profile = observe(state.profile, { partitions: span[1] - span[0], ms });
 }
 
 /** Somebody took over what the backfill held. It must not go on, and must not look as if it had done what it did not do. */

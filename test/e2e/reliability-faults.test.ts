@@ -121,6 +121,29 @@ test('partitions that all fail alike: the dataset is held after twenty, a retry 
   await kill9(worker);
 });
 
+test('bad partitions with good ones between them are no streak, however many of them come back together', async () => {
+  await ops.query(`CREATE TABLE public.every_other AS
+    SELECT at, CASE WHEN n % 2 = 0 THEN 'x' ELSE '1' END AS value
+    FROM generate_series('2024-01-01Z'::timestamptz, '2024-01-10 23:00Z', interval '1 hour') WITH ORDINALITY AS h(at, n)`);
+  stack.project('scattered', {
+    'sluice.yaml': projectYaml('scattered', { budget: '{ slots: 2 }' }),
+    'datasets/numbers.yaml': `grain: hour
+extract:
+  from: ops
+  query: SELECT at, value::int AS value FROM every_other WHERE at >= :start AND at < :end
+  time: at
+`,
+  });
+  const worker = await stack.worker(`${stack.dir}/scattered`);
+  const client = await clientOf(stack, 'scattered');
+  await client.start({ from: '2024-01-01', to: '2024-01-11' }, { id: 's' });
+  const held = await reaches(client, 's', 'held');
+  assert.deepEqual(held.partitions, { total: 240, done: 120, failed: 120, blocked: 0, skipped: 0 });
+  await client.cancel('s');
+  await client.close();
+  await kill9(worker);
+});
+
 test('a backend that is ended under a batch, of the warehouse or of the source, is tried again', async () => {
   stack.project('ended', {
     'sluice.yaml': projectYaml('ended', { budget: '{ slots: 2 }' }),
