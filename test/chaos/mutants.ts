@@ -116,7 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a partition that failed counts as done',
     part: 'fails',
-    edits: [['workflows/dispatch.js', 'fail(state, slice, failure);', 'markDone(state.board, [failure.span]);']],
+    edits: [['workflows/dispatch.js', 'fail(state, slice, outcome);', 'markDone(state.board, [outcome.span]);']],
     faults: [],
   },
   {

@@ -16,7 +16,8 @@ export function dataDirFor(context: { after: (end: () => Promise<void>) => void 
   chmodSync(folder, 0o755);
   context.after(async () => {
     await stopDev(folder);
-    rmSync(folder, { recursive: true, force: true });
+    // An initdb whose starter was killed writes on until it is done.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   });
   return folder;
 }
