@@ -191,8 +191,7 @@ async function runBatch(
       deps.metrics.published(scopeOf(slice), { partitions: published.length, rows, seconds: ms() / 1000 });
       log.debug({ rows, ms: ms() }, 'published');
     }
-    const rows = rowsOf();
-    return { span: [...span], rows, ms: ms(), skipped: false };
+    return { span: [...span], rows: rowsOf(), ms: ms(), skipped: false };
   } catch (error) {
     if (error instanceof YieldError) throw error;
     session.abandon();

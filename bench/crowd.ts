@@ -5,13 +5,11 @@
  */
 import { pathToFileURL } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
-import { ENDED } from '../src/contracts/status.js';
+import { isAtRest } from '../src/contracts/status.js';
 import { clientOf } from '../test/support/backfills.js';
 import type { Stack } from '../test/support/stack.js';
 import { peakMb, withStack } from './lib/engine.js';
-import { weigh } from './lib/histories.js';
-import { LOOK_MS, queryFigures, report, timed } from './lib/watch.js';
+import { histories, LOOK_MS, queryFigures, report, sizeYaml, timed } from './lib/watch.js';
 
 const FROM = '2020-01-01';
 const name = (index: number): string => `d${String(index).padStart(3, '0')}`;
@@ -19,13 +17,7 @@ const name = (index: number): string => `d${String(index).padStart(3, '0')}`;
 function projectOf(backfills: number): Record<string, string> {
   const sql = "SELECT d AS at, 1 AS n FROM generate_series(:start, :end - interval '1 day', interval '1 day') d";
   return {
-    'sluice.yaml': `project: size
-connections:
-  warehouse: { type: postgres, url: "embedded:size", budget: { slots: 4 } }
-warehouse: warehouse
-schema: size
-defaults: { grain: day, start: ${FROM} }
-`,
+    'sluice.yaml': sizeYaml('day', FROM),
     ...Object.fromEntries(
       Array.from({ length: backfills }, (_, i) => [`datasets/${name(i)}.sql`, `/*\ntime: at\n*/\n${sql}\n`]),
     ),
@@ -53,7 +45,7 @@ async function bench(stack: Stack, words: readonly string[]): Promise<void> {
       const { value, ms } = await timed(() => client.status(id).catch(() => undefined));
       queries.push(ms);
       if (!value) unanswered++;
-      else if (ENDED.includes(value.state) || value.state === 'held') {
+      else if (isAtRest(value)) {
         open.delete(id);
         if (value.state !== 'completed') console.log(`${id}: ${value.state}, ${value.reason}`);
       } else if (value.state === 'running') running++;
@@ -68,10 +60,7 @@ async function bench(stack: Stack, words: readonly string[]): Promise<void> {
     unanswered,
   });
   await client.close();
-  const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
-  const temporal = new Client({ connection });
-  for (const id of [ids[0], ids.at(-1)]) report('histories', { ...(await weigh(temporal, `backfill/size/${id}`)) });
-  await connection.close();
+  for (const id of [ids[0], ids.at(-1)]) if (id !== undefined) await histories(stack, id);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)

@@ -8,18 +8,11 @@ import { pathToFileURL } from 'node:url';
 import { clientOf } from '../test/support/backfills.js';
 import type { Stack } from '../test/support/stack.js';
 import { peakMb, withStack } from './lib/engine.js';
-import { demand, histories, queryFigures, report, timed, watch } from './lib/watch.js';
+import { demand, histories, queryFigures, report, sizeYaml, timed, watch } from './lib/watch.js';
 
 const FROM = '2014-01-01';
 const FILES = {
-  'sluice.yaml': `project: size
-connections:
-  ops: { type: postgres, url: "embedded:ops", budget: { slots: 4 } }
-  warehouse: { type: postgres, url: "embedded:size", budget: { slots: 4 } }
-warehouse: warehouse
-schema: size
-defaults: { grain: hour, start: ${FROM} }
-`,
+  'sluice.yaml': sizeYaml('hour', FROM, '  ops: { type: postgres, url: "embedded:ops", budget: { slots: 4 } }\n'),
   'datasets/numbers.yaml': `extract:
   from: ops
   query: SELECT at, word::int AS n FROM words WHERE at >= :start AND at < :end

@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { clientOf } from '../test/support/backfills.js';
 import type { Stack } from '../test/support/stack.js';
 import { peakMb, withStack } from './lib/engine.js';
-import { demand, histories, queryFigures, report, timed, watch } from './lib/watch.js';
+import { demand, histories, queryFigures, report, sizeYaml, timed, watch } from './lib/watch.js';
 
 const FROM = Date.parse('2014-01-01T00:00:00Z');
 const HOUR = 3_600_000;
@@ -26,13 +26,7 @@ function projectOf(datasets: number): Record<string, string> {
       ? `SELECT d AS at, 1 AS n FROM generate_series(:start, :end - interval '1 hour', interval '1 hour') d`
       : `SELECT at, n FROM ${name(index - 1)} WHERE at >= :start AND at < :end`;
   return {
-    'sluice.yaml': `project: size
-connections:
-  warehouse: { type: postgres, url: "embedded:size", budget: { slots: 4 } }
-warehouse: warehouse
-schema: size
-defaults: { grain: hour, start: 2014-01-01 }
-`,
+    'sluice.yaml': sizeYaml('hour', '2014-01-01'),
     ...Object.fromEntries(
       Array.from({ length: datasets }, (_, i) => [`datasets/${name(i)}.sql`, `/*\ntime: at\n*/\n${sql(i)}\n`]),
     ),

@@ -1,7 +1,7 @@
 import { ApplicationFailure, setHandler } from '@temporalio/workflow';
 import { MESSAGES, Report, StatusQuery, type MessageName, type MessageOf } from '../src/contracts/messages.js';
 import { few, partOf, shortened } from '../src/contracts/parts.js';
-import { ENDED } from '../src/contracts/status.js';
+import { ENDED, isAtRest } from '../src/contracts/status.js';
 import { toDatasets } from './children.js';
 import * as messages from './messages.js';
 import { controlOf } from './proxies.js';
@@ -80,7 +80,8 @@ const pause: Act<'pause'> = async (run, message) => {
   // The gate first: if it cannot be told, nothing has changed.
   await order(run, 'pause', message, { paused: true });
   run.paused = true;
-  if (run.opened && !isOver(run)) goOn(run, message.reason ?? 'paused');
+  // Ended, or held for a person: it is not for a pause to say otherwise.
+  if (run.opened && !isAtRest(run)) goOn(run, message.reason ?? 'paused');
   await toDatasets(run, { kind: 'pause' });
 };
 
@@ -128,11 +129,6 @@ const adjust: Act<'adjust'> = async (run, message) => {
   });
   await toDatasets(run, { kind: 'adjust', maxParallel: run.maxParallel, priority: run.priority });
 };
-
-/** Ended, or held for a person: it is not for a pause to say otherwise. */
-function isOver({ state }: Run): boolean {
-  return state === 'held' || ENDED.includes(state);
-}
 
 interface Written {
   readonly paused?: boolean;

@@ -2,11 +2,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import type { BackfillClient } from '../../src/client/index.js';
-import { ENDED, type BackfillStatus } from '../../src/contracts/status.js';
+import { isAtRest, type BackfillStatus } from '../../src/contracts/status.js';
+import { quantile } from '../../src/core/throttle/quantile.js';
 import type { Stack } from '../../test/support/stack.js';
 import { residentMb } from './engine.js';
 import { median } from './figures.js';
 import { weigh } from './histories.js';
+
+/** The `sluice.yaml` of these benches. @param more - other connections */
+export function sizeYaml(grain: 'hour' | 'day', start: string, more = ''): string {
+  return `project: size
+connections:
+${more}  warehouse: { type: postgres, url: "embedded:size", budget: { slots: 4 } }
+warehouse: warehouse
+schema: size
+defaults: { grain: ${grain}, start: ${start} }
+`;
+}
 
 /** Between two questions. */
 export const LOOK_MS = 200;
@@ -41,9 +53,8 @@ export async function watch(
   const from = performance.now();
   const samples: Sample[] = [];
   for (;;) {
-    const began = performance.now();
-    const answer = await client.status(id).catch((error: unknown) => error);
-    queries.push(performance.now() - began);
+    const { value: answer, ms } = await timed(() => client.status(id).catch((error: unknown) => error));
+    queries.push(ms);
     if (!isStatus(answer)) {
       unanswered++;
       if (performance.now() > from + giveUpMs) throw answer;
@@ -53,7 +64,7 @@ export async function watch(
     documentBytes = Math.max(documentBytes, Buffer.byteLength(JSON.stringify(status)));
     const { done, total } = status.partitions;
     samples.push({ seconds: (performance.now() - from) / 1000, done, mb: residentMb(pid) });
-    if (ENDED.includes(status.state) || status.state === 'held' || performance.now() > from + giveUpMs)
+    if (isAtRest(status) || performance.now() > from + giveUpMs)
       return { status, queries, unanswered, documentBytes, samples };
     if (status.state === 'running' && paused < pauses && done >= (total * (paused + 1)) / (pauses + 2)) {
       paused++;
@@ -68,7 +79,7 @@ export async function watch(
 export function queryFigures(queries: readonly number[]): Record<string, number> {
   return {
     queryMs: median(queries),
-    queryMs95: [...queries].sort((a, b) => a - b)[Math.floor(queries.length * 0.95)] ?? 0,
+    queryMs95: quantile(queries, 0.95),
     queryMsMost: queries.reduce((most, one) => Math.max(most, one), 0),
   };
 }

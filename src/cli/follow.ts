@@ -1,4 +1,4 @@
-import { ENDED, type BackfillStatus } from '../contracts/status.js';
+import { isAtRest, type BackfillStatus } from '../contracts/status.js';
 import type { Io } from './io.js';
 import { sluice } from './render/command.js';
 import { NOTHING_TOLD, plainLines } from './render/plain.js';
@@ -55,7 +55,7 @@ export async function follow(
       said = false;
       seen = status;
       show.next(status);
-      if (ENDED.includes(status.state) || status.state === 'held') {
+      if (isAtRest(status)) {
         show.last(status);
         return status;
       }

@@ -6,7 +6,7 @@ import {
   type ConnectionOptions,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { BackfillStatus, ENDED } from '../contracts/status.js';
+import { BackfillStatus, ENDED, isAtRest } from '../contracts/status.js';
 import { wholeOf } from '../contracts/parts.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
@@ -137,7 +137,7 @@ export class BackfillClient {
       const text = JSON.stringify(status);
       if (text !== last) yield status;
       last = text;
-      if (ENDED.includes(status.state) || status.state === 'held' || signal?.aborted === true) return;
+      if (isAtRest(status) || signal?.aborted === true) return;
       await new Promise((done) => setTimeout(done, everyMs));
     }
   }

@@ -61,12 +61,14 @@ export async function wholeOf(
   ask: (from: number) => Promise<BackfillStatus>,
 ): Promise<BackfillStatus> {
   if (first.leftOut === undefined) return first;
-  const { leftOut = 0, ...oldest } = await ask(0);
+  const { leftOut, ...oldest } = await ask(0);
   const datasets = [...oldest.datasets];
-  for (let left = leftOut; left > 0;) {
+  for (let count = datasets.length + (leftOut ?? 0); datasets.length < count;) {
     const part = await ask(datasets.length);
+    if (part.datasets.length === 0) break;
     datasets.push(...part.datasets);
-    left = part.datasets.length === 0 ? 0 : (part.leftOut ?? 0) - (datasets.length - part.datasets.length);
+    // A new plan may have fewer.
+    count = part.datasets.length + (part.leftOut ?? 0);
   }
   return { ...oldest, ...totalsOf(datasets), datasets };
 }

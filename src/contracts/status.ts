@@ -16,6 +16,11 @@ export type BackfillState = z.infer<typeof BackfillState>;
 /** States in which a backfill has ended. */
 export const ENDED: readonly BackfillState[] = ['completed', 'failed', 'cancelled'];
 
+/** Ended, or held for a person: nothing goes on by itself. */
+export function isAtRest({ state }: { readonly state: BackfillState }): boolean {
+  return state === 'held' || ENDED.includes(state);
+}
+
 /** `waiting`: for its inputs · `running` · `held`: stopped by a fatal error or by failures · `done` · `failed`: nothing more can run. */
 export const DatasetState = z.enum(['waiting', 'running', 'paused', 'held', 'done', 'failed', 'cancelled']);
 export type DatasetState = z.infer<typeof DatasetState>;

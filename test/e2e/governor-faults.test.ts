@@ -4,7 +4,7 @@ import type pg from 'pg';
 import type { BackfillClient } from '../../src/client/index.js';
 import { clientOf, numberOf, projectYaml, sleeper } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
-import { governorStands, type GovernorRow } from '../support/governed.js';
+import { gateCloses, governorStands, type GovernorRow } from '../support/governed.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 /** `law: adaptive` on a real PostgreSQL, and faults of it: each is what the governor says, tick after tick, until it is mended. */
@@ -91,9 +91,7 @@ test('a warehouse that refuses connections: nothing fails, nothing passes, and w
   await admin.query('ALTER DATABASE warehouse ALLOW_CONNECTIONS false');
   const sessions = `FROM pg_stat_activity WHERE datname = 'warehouse' AND pid <> $1`;
   await admin.query(`SELECT pg_terminate_backend(pid) ${sessions}`, [self]);
-  await eventually('the gate is closed', async () => {
-    return (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.in_force WHERE silent')) === 1;
-  });
+  await gateCloses(warehouse);
   const before = await published();
   await admin.query('ALTER DATABASE warehouse ALLOW_CONNECTIONS true');
   await eventually('it is back', async () => (await published()) > before, 30_000);

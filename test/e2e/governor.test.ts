@@ -8,7 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { BackfillClient } from '../../src/client/index.js';
 import { clientOf, kill9, numberOf, OVERLAP, projectYaml, SLEEPING, sleeper } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
-import { governorStands, type GovernorRow } from '../support/governed.js';
+import { gateCloses, governorStands, type GovernorRow } from '../support/governed.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 /** The governor on a real PostgreSQL and a real Temporal: what it senses, what it does about it, and what happens when it is gone. */
@@ -120,9 +120,7 @@ test('a frozen worker governs no longer: another one goes on; a governor that wa
   await goesOn('work goes on');
   frozen.kill('SIGCONT');
   await handle.terminate('test');
-  await eventually('the gate is closed', async () => {
-    return (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.in_force WHERE silent')) === 1;
-  });
+  await gateCloses(warehouse);
   const last = await stands('its last word', () => true);
   const back = await stands('it is back', ({ epoch }) => Number(epoch) > Number(next.epoch), 20_000);
   assert.equal(await begunBetween(last, back), 0, 'a batch began while nobody governed');
@@ -135,9 +133,7 @@ test('a governor that cannot say a word lets nothing through, however long it la
   await goesOn('it runs');
   const mute = await stack.connect('warehouse');
   await mute.query('BEGIN; LOCK TABLE sluice.governors IN SHARE ROW EXCLUSIVE MODE');
-  await eventually('the gate is closed', async () => {
-    return (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.in_force WHERE silent')) === 1;
-  });
+  await gateCloses(warehouse);
   await eventually('nothing runs', async () => (await numberOf(warehouse, SLEEPING)) === 0, 2_000);
   let looks = 0;
   await eventually('it stays so', async () => {

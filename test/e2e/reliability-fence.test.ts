@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import pg from 'pg';
 import { madeSince, reserve, release } from '../../src/store/reservations.js';
-import { openStore, type Db } from '../../src/store/store.js';
+import { openStore, rowsOf, type Db } from '../../src/store/store.js';
 import { backendName, dropLease, takeLease } from '../../src/warehouse/postgres/lease.js';
 import { BEGIN, requireHeld, FencedError, type Publisher } from '../../src/warehouse/postgres/publish.js';
 import { ledgerOf, writeLedger } from '../../src/warehouse/postgres/ledger.js';
@@ -76,15 +76,13 @@ async function blocked(): Promise<void> {
 }
 
 test('a transaction of the store that stands still is ended, also on connections that come later', async () => {
-  const shown = await Promise.all(
-    [1, 2, 3].map(() =>
-      db.raw<{ rows: { still: string }[] }>(
-        `SELECT current_setting('idle_in_transaction_session_timeout') AS still, pg_sleep(0.1)`,
-      ),
-    ),
-  );
+  // Open at once, each is on a connection of its own.
+  const open = await Promise.all([1, 2, 3].map(() => db.transaction()));
+  const sql = `SELECT current_setting('idle_in_transaction_session_timeout') AS still`;
+  const shown = await Promise.all(open.map((tx) => rowsOf<{ still: string }>(tx, sql)));
+  await Promise.all(open.map((tx) => tx.rollback()));
   assert.deepEqual(
-    shown.map(({ rows }) => rows[0]?.still),
+    shown.map(([row]) => row?.still),
     ['30s', '30s', '30s'],
   );
 });

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { numberOf } from './backfills.js';
 import { eventually } from './eventually.js';
 
 /** What stands for a governed database. */
@@ -26,5 +27,13 @@ export function governorStands(
       return rows[0] !== undefined && is(rows[0]) && rows[0];
     },
     withinMs,
+  );
+}
+
+/** Waits until its governor has been silent for so long that nothing passes. */
+export function gateCloses(warehouse: pg.Client): Promise<boolean> {
+  return eventually(
+    'the gate is closed',
+    async () => (await numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.in_force WHERE silent')) === 1,
   );
 }

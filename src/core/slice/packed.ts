@@ -14,9 +14,7 @@ const MORE = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const LAST = 'abcdefghijklmnopqrstuvwxyz!$%&*+';
 const BASE = 32;
 /** By code of a character: its value, and {@link BASE} more where it is the last digit; -1 where it is none. */
-const DIGITS = Int8Array.from({ length: 128 }, (_, code) => (LAST + MORE).indexOf(String.fromCharCode(code))).map(
-  (at) => (at < 0 ? at : (at + BASE) % (2 * BASE)),
-);
+const DIGITS = Int8Array.from({ length: 128 }, (_, code) => (MORE + LAST).indexOf(String.fromCharCode(code)));
 
 /** Ascending spans, for a message. */
 export function packSpans(spans: readonly Span[]): Packed {

@@ -1,4 +1,5 @@
 /** Statuses that the tests of the screens render. */
+import { totalsOf } from '../../../src/contracts/parts.js';
 import type { BackfillStatus, DatasetStatus } from '../../../src/contracts/status.js';
 import type { Screen } from '../../../src/cli/render/text.js';
 
@@ -28,8 +29,6 @@ export function dataset(name: string, fields: Partial<DatasetStatus> = {}): Data
 
 /** A status whose totals are the sums of its datasets. */
 export function backfill(datasets: readonly DatasetStatus[], fields: Partial<BackfillStatus> = {}): BackfillStatus {
-  const sum = (key: 'total' | 'done' | 'failed' | 'blocked' | 'skipped' | 'rows'): number =>
-    datasets.reduce((total, one) => total + one[key], 0);
   return {
     id: '2026-03-01-k3x9',
     project: 'flights',
@@ -38,14 +37,7 @@ export function backfill(datasets: readonly DatasetStatus[], fields: Partial<Bac
     reason: '',
     startedAt: '2026-03-01T12:02:55Z',
     endedAt: null,
-    partitions: {
-      total: sum('total'),
-      done: sum('done'),
-      failed: sum('failed'),
-      blocked: sum('blocked'),
-      skipped: sum('skipped'),
-    },
-    rows: sum('rows'),
+    ...totalsOf(datasets),
     waiting: null,
     warnings: [],
     datasets: [...datasets],
