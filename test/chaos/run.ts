@@ -11,6 +11,7 @@ import { makeSource, mendWords, PARTS, projectFiles, rangeOf, setSource, type Pa
 import type { Lane } from './servers.js';
 import { sightings, type Sightings } from './sightings.js';
 import { withTemporal } from './temporal.js';
+import { watchStandstill } from './standstill.js';
 import { startWorkers, type Workers } from './workers.js';
 
 /** What came of one build. */
@@ -114,7 +115,8 @@ async function carryOut(course: Course): Promise<Ran> {
       lane.on('warehouse', (warehouse) => publishedBy(warehouse, name, id)).catch(() => -1);
     const ending = toItsEnd(course, id, withinMs);
     const scene = { lane, workers, project: name, workflowId: client.workflowId(id), isOver: ending.isOver };
-    const [, happened] = await Promise.all([ending.done, happen(scene, faults, next, progress)]);
+    const standing = watchStandstill({ ...scene, progress }, (text) => void process.stderr.write(`${text}\n`));
+    const [, happened] = await Promise.all([ending.done, happen(scene, faults, next, progress), standing]);
     lane.proxy.heal();
     await workers.endLeft();
     const outcome = await lane.quietly(async () => ({

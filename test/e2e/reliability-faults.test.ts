@@ -189,14 +189,14 @@ test('a backend that is ended under a batch, of the warehouse or of the source, 
 
 test('two workers keep the rate together, and follow it within 5 s when it is halved', async () => {
   const yaml = (rate: number): string => projectYaml('rated', { budget: `{ slots: 16, rate: ${rate} }` });
-  // Two of them take longer than a batch aims at: a batch each, most of the time.
-  stack.project('rated', { 'sluice.yaml': yaml(20), ...sleeper('tick', '0.3') });
+  // Two of them take longer than a batch aims at: a batch each, most of the time. With no rate two cores build 24 a second: far more than is allowed.
+  stack.project('rated', { 'sluice.yaml': yaml(10), ...sleeper('tick', '0.3') });
   const workers = [
     await stack.worker(`${stack.dir}/rated`, ['--watch']),
     await stack.worker(`${stack.dir}/rated`, ['--watch']),
   ];
   const client = await clientOf(stack, 'rated');
-  await client.start({ from: '2024-01-01', to: '2025-10-10' }, { id: 'r' });
+  await client.start({ from: '2024-01-01', to: '2025-06-01' }, { id: 'r' });
   const perSecond = (from: number, to: number): Promise<number> =>
     numberOf(
       warehouse,
@@ -209,14 +209,15 @@ test('two workers keep the rate together, and follow it within 5 s when it is ha
       warehouse,
       `SELECT extract(epoch FROM clock_timestamp() - min(published_at)) AS n FROM sluice.partitions WHERE dataset = 'tick'`,
     );
-  await eventually('six seconds at 20', async () => (await age()) > 6);
-  const fast = await perSecond(1, 6);
-  writeFileSync(join(stack.dir, 'rated/sluice.yaml'), yaml(10));
+  // A second's worth may come at once in the beginning, and a slow machine publishes it later than it began it: neither is counted.
+  await eventually('ten seconds at 10', async () => (await age()) > 10);
+  const fast = await perSecond(2, 10);
+  writeFileSync(join(stack.dir, 'rated/sluice.yaml'), yaml(5));
   const edited = await age();
-  await eventually('eleven seconds more', async () => (await age()) > edited + 11);
-  const slow = await perSecond(edited + 5, edited + 11);
-  assert.ok(fast > 15 && fast < 23, `${fast} a second at 20`);
-  assert.ok(slow > 7.5 && slow < 11.5, `${slow} a second at 10`);
+  await eventually('thirteen seconds more', async () => (await age()) > edited + 13);
+  const slow = await perSecond(edited + 5, edited + 13);
+  assert.ok(fast > 7.5 && fast < 12.5, `${fast} a second at 10`);
+  assert.ok(slow > 3.7 && slow < 6.5, `${slow} a second at 5`);
   await client.cancel('r');
   for (const worker of workers) await kill9(worker);
   await client.close();
