@@ -5,6 +5,7 @@
 import type pg from 'pg';
 import { BackfillClient } from '../../src/client/index.js';
 import { onLanes, openCampaign, type Campaign } from './campaign.js';
+import { COMPARED_DIGEST } from './oracle.js';
 import { FROM, setSource, TO } from './project.js';
 import { openTrack } from './run.js';
 import type { Passing, Verdict } from './proxy.js';
@@ -163,7 +164,7 @@ async function rebuild({ lane, client, name }: Lab, kind: string, round: number)
   const { rows } = await lane.on('warehouse', (warehouse) =>
     warehouse.query<{ text: string }>(
       `SELECT concat_ws(' ', ${table},
-         (SELECT md5(string_agg(concat_ws(' ', starts_at, ends_at, rows, CASE WHEN dataset NOT IN ('seen', 'told', 'big') THEN digest END, moved), E'\\n'
+         (SELECT md5(string_agg(concat_ws(' ', starts_at, ends_at, rows, ${COMPARED_DIGEST}, moved), E'\\n'
             ORDER BY starts_at)) FROM sluice.partitions WHERE project = $1 AND dataset = $2),
          (SELECT count(*) FROM (SELECT FROM audit.published WHERE project = $1 AND dataset = $2 GROUP BY starts_at, epoch HAVING count(*) > 1) x)
            || ' published twice', (SELECT count(*) FROM audit.published WHERE project = $1 AND backfill_id = $3) || ' published') AS text`,

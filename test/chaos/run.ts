@@ -180,6 +180,13 @@ async function happen(
   return happened;
 }
 
+/** What Temporal refuses says why in its cause only. */
+function withCause(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error
+    ? `${String(error)}: ${error.cause.message}`
+    : String(error);
+}
+
 /** Waits for the end. A person mends what is wrong with the data when the backfill is held, and tries again. */
 function toItsEnd(
   { lane, client, name }: Course,
@@ -217,7 +224,7 @@ function toItsEnd(
       );
     })
     .catch(async (error: unknown) => {
-      const status = await client.status(id).catch(String);
+      const status = await client.status(id).catch(withCause);
       throw new Error(`${String(error)} ${last} ${JSON.stringify(status)}`, { cause: error });
     })
     .finally(() => {
