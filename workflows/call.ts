@@ -5,7 +5,8 @@ import type { SliceInput, SliceResult } from '../src/contracts/slice.js';
 import { MESSAGE_MAX } from '../src/core/fault.js';
 import type { DatasetInput } from './carry.js';
 import { callOf, lastingControlOf, sliceOf } from './proxies.js';
-import { lackWorker, type DatasetState } from './state.js';
+import { lackWorker } from './lacks.js';
+import type { DatasetState } from './state.js';
 
 /**
  * A slice that is a call: asks for its turn, has the user's activity run, and writes down what came of it. What the activity returns is

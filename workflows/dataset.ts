@@ -14,10 +14,12 @@ import { followSelf } from '../src/core/slice/self.js';
 import { tryAgain } from '../src/core/slice/streak.js';
 import { applyUpstream, beginRound } from '../src/core/slice/upstream.js';
 import type { DatasetInput } from './carry.js';
-import { dispatch, drained, mayDispatch, widensAt } from './dispatch.js';
+import { statusOf } from './dataset-status.js';
+import { dispatch, drained } from './dispatch.js';
 import * as messages from './messages.js';
 import { lastingControlOf } from './proxies.js';
-import { carryOf, loadState, statusOf, type DatasetState } from './state.js';
+import { mayDispatch, widensAt } from './room.js';
+import { carryOf, loadState, type DatasetState } from './state.js';
 import { reportOf, showDetails, tellParent, tellReaders } from './tell.js';
 
 /** Events after which a dataset starts a fresh history: the server suggests it at 4,096, and drained slices still add theirs. */

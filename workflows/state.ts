@@ -1,19 +1,15 @@
-import { few } from '../src/contracts/parts.js';
-import { typedIn } from '../src/contracts/typed.js';
 import { LoadedDataset } from '../src/contracts/messages.js';
-import type { SliceResult } from '../src/contracts/slice.js';
-import { FAILURES_MAX, type BackfillStatus, type DatasetStatus } from '../src/contracts/status.js';
-import { formatInstant } from '../src/core/interval/interval.js';
-import { countRuns, partitionAt, runEnd, type Run } from '../src/core/interval/runs.js';
+import { countRuns, runEnd, type Run } from '../src/core/interval/runs.js';
 import { expandAll } from '../src/core/plan/decode.js';
-import { counts, createBoard, markDone, settled, type Board, NO_VERSION } from '../src/core/slice/board.js';
+import { counts, createBoard, markDone, type Board, NO_VERSION } from '../src/core/slice/board.js';
 import { fromCarry, toCarry } from '../src/core/slice/carry.js';
-import { listFailures, type FailureRun } from '../src/core/slice/failures.js';
+import type { FailureRun } from '../src/core/slice/failures.js';
 import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
 import { NO_STREAK, type Streak } from '../src/core/slice/streak.js';
 import type { Requeue } from '../src/core/slice/requeue.js';
 import { applyUpstream } from '../src/core/slice/upstream.js';
 import type { DatasetCarry, DatasetInput, Halted } from './carry.js';
+import { waitsAtGate, type Lack } from './lacks.js';
 import { controlOf } from './proxies.js';
 
 /** What a dataset workflow knows while it runs. Changed in place by the files beside this one. */
@@ -77,39 +73,6 @@ export interface DatasetState {
     ready: number;
     total: number;
   };
-}
-
-type Lack = NonNullable<BackfillStatus['waiting']>;
-
-/** Somebody must start a worker for its calls; or, with null, one is there. */
-export function lackWorker(
-  state: DatasetState,
-  called: { readonly activity: string; readonly taskQueue: string } | null,
-): void {
-  const { lacks } = state;
-  state.lacks = called && {
-    for: `a worker on task queue ${called.taskQueue} that takes calls of activity ${called.activity}`,
-    since: lacks?.since ?? new Date().toISOString(),
-    next: `start a worker for activity ${called.activity} on task queue ${called.taskQueue}`,
-  };
-  state.wake = true;
-}
-
-function waitsAtGate(environment: string, why: string, next: string, since = new Date().toISOString()): Lack {
-  return { for: why, since, next: typedIn(environment, next) };
-}
-
-/** Nobody passes the gate or connects, or something else is read in a source's place; or neither: said while it lasts. */
-export function sayWhatLacks(
-  state: DatasetState,
-  environment: string,
-  { held, instead, restMs }: Pick<SliceResult, 'held' | 'instead' | 'restMs'>,
-): void {
-  const { lacks } = state;
-  const why = held ?? instead;
-  const next = held !== undefined && restMs === undefined ? 'sluice warehouse' : 'sluice doctor';
-  state.lacks = why === undefined ? null : waitsAtGate(environment, why, next, lacks?.since);
-  state.wake = true;
 }
 
 /** The board as the ledger has it by now, or as the execution before left it. */
@@ -206,77 +169,4 @@ export function carryOf(state: DatasetState): DatasetCarry {
     round: state.round,
     ...(state.haltedBy ? { haltedBy: state.haltedBy } : {}),
   };
-}
-
-export function statusOf(input: DatasetInput, state: DatasetState | undefined): DatasetStatus {
-  const { dataset: name, needs } = input;
-  if (!state) {
-    return {
-      name,
-      needs: [...needs],
-      state: 'waiting',
-      total: 0,
-      done: 0,
-      failed: 0,
-      blocked: 0,
-      skipped: 0,
-      running: 0,
-      rows: 0,
-      failureCount: 0,
-      failures: [],
-    };
-  }
-  const { ready, ...count } = state.count();
-  const listed = listFailures(state.failures, state.board);
-  const waitingFor = waitsFor(input, state, ready);
-  return {
-    name,
-    needs: [...needs],
-    state: wordFor(state),
-    rows: state.rows,
-    total: count.total,
-    done: count.done,
-    failed: count.failed,
-    blocked: count.blocked,
-    skipped: count.skipped,
-    running: count.running,
-    failureCount: listed.total + (state.board.halted ? 1 : 0),
-    failures: [...haltedRun(state), ...listed.failures]
-      .slice(0, FAILURES_MAX)
-      .map(({ lo, hi, code, message, attempts }) => ({
-        start: formatInstant(partitionAt(state.runs, lo)?.start ?? -Infinity),
-        end: formatInstant(partitionAt(state.runs, hi - 1)?.end ?? Infinity),
-        code,
-        message,
-        attempts,
-      })),
-    ...(waitingFor === undefined ? {} : { waitingFor }),
-  };
-}
-
-/** What holds the dataset comes first. */
-function haltedRun({ board, haltedBy }: DatasetState): FailureRun[] {
-  if (!board.halted || !haltedBy) return [];
-  const { span, code, message } = haltedBy;
-  return [{ lo: span[0], hi: span[1], code, message, attempts: 1 }];
-}
-
-function wordFor(state: DatasetState): DatasetStatus['state'] {
-  const { done, skipped, failed, blocked, total, running } = state.count();
-  if (done + skipped === total) return 'done';
-  if (state.cancelled) return 'cancelled';
-  if (state.board.halted) return 'held';
-  if (settled(state.board) && running === 0) return 'failed';
-  if (state.paused) return 'paused';
-  return running + done + failed + blocked > 0 ? 'running' : 'waiting';
-}
-
-function waitsFor(input: DatasetInput, state: DatasetState, ready: number): string | undefined {
-  const { running, done, skipped, failed, blocked, total } = state.count();
-  if (done + skipped + failed + blocked === total) return undefined;
-  if (state.lacks && !state.paused) return state.lacks.for;
-  if (running > 0) return undefined;
-  if (state.paused) return 'resume';
-  if (ready > 0) return state.requeue.length > 0 ? 'its pause before another try' : 'its turn';
-  return few(input.needs);
 }

@@ -3,6 +3,7 @@ import type { Planned } from './faults.js';
 import type { Mutant } from './plant.js';
 
 const SLICE = 'activities/slice.js';
+const BATCHES = 'activities/run-batch.js';
 const BATCH = 'activities/batch.js';
 const PUBLISH = 'src/warehouse/postgres/publish.js';
 const LEASE = 'src/warehouse/postgres/lease.js';
@@ -50,7 +51,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'COMMIT is done again when its answer is lost',
     part: 'merges',
-    edits: [[SLICE, 'stretchesWithout(ours, partitions)', '[[...partitions]]']],
+    edits: [[BATCHES, 'stretchesWithout(ours, partitions)', '[[...partitions]]']],
     faults: LOST,
   },
   {
@@ -116,7 +117,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a partition that failed counts as done',
     part: 'fails',
-    edits: [['workflows/dispatch.js', 'fail(state, slice, outcome);', 'markDone(state.board, [outcome.span]);']],
+    edits: [['workflows/outcome.js', 'fail(state, slice, outcome);', 'markDone(state.board, [outcome.span]);']],
     faults: [],
   },
   {
@@ -264,7 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
     part: 'merges',
     edits: [
       [
-        SLICE,
+        BATCHES,
         'const fault = faultOfBatch(error, dataset);',
         `const fault = faultOfBatch(error, dataset);
         if (['connection_lost', 'server_shutdown'].includes(fault.code)) return { span: [...span], rows: 0, ms: 0, skipped: true };`,

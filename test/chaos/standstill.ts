@@ -1,7 +1,7 @@
 /** What is known of a run that comes no further, looked up while it stands: afterwards there is nothing left to see. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import { eventually } from '../support/eventually.js';
 import type { Lane } from './servers.js';
 import { withTemporal } from './temporal.js';
 
@@ -9,8 +9,6 @@ import { withTemporal } from './temporal.js';
 const STILL_MS = 90_000;
 const LOOK_EVERY_MS = 3_000;
 const EVENTS_SHOWN = 12;
-/** Over which the processor time of the workers is measured. */
-const CPU_MS = 1_000;
 
 export interface Watched {
   readonly lane: Lane;
@@ -21,21 +19,25 @@ export interface Watched {
 
 /** Says once what there is to see when nothing was published for a long time; ends when the run is over. */
 export async function watchStandstill(watched: Watched, say: (text: string) => void): Promise<void> {
+  const { lane, workflowId, progress, isOver } = watched;
   let [last, since] = [-1, Date.now()];
-  while (!watched.isOver()) {
-    const now = await watched.progress();
+  let threads = threadsOf(lane);
+  const look = async (): Promise<boolean> => {
+    const now = await progress();
     if (now !== last) [last, since] = [now, Date.now()];
     if (Date.now() - since > STILL_MS) {
-      say(`STANDS STILL: ${watched.workflowId}, ${now} published\n${await lookedUp(watched)}`);
-      return;
+      const busy = workersSince(lane, threads);
+      say(`STANDS STILL: ${workflowId}, ${now} published\n${[...busy, ...(await lookedUp(watched))].join('\n')}`);
+      return true;
     }
-    await wait(LOOK_EVERY_MS);
-  }
+    threads = threadsOf(lane);
+    return isOver();
+  };
+  await eventually('it is over, or stands still', look, Infinity, LOOK_EVERY_MS);
 }
 
-async function lookedUp({ lane, workflowId }: Watched): Promise<string> {
+async function lookedUp({ lane, workflowId }: Watched): Promise<string[]> {
   const parts = [
-    workersOf(lane),
     lane.on('warehouse', async (db) => {
       const { rows } = await db.query<{ line: string }>(
         `SELECT concat_ws(' | ', datname, application_name, state, wait_event, now() - xact_start, left(query, 60)) AS line
@@ -47,7 +49,7 @@ async function lookedUp({ lane, workflowId }: Watched): Promise<string> {
     withTemporal(lane, pollers),
   ];
   const lines = await Promise.all(parts.map((part) => part.catch((error: unknown) => [String(error)])));
-  return lines.flat().join('\n');
+  return lines.flat();
 }
 
 /** A backfill and its children: what they wait for, and the last that happened to them. */
@@ -86,35 +88,43 @@ async function pollers({ workflowService, options: { namespace } }: Client): Pro
   return found.map(({ identity, lastAccessTime }) => `poller ${identity} at ${String(lastAccessTime?.seconds)}`);
 }
 
-/** Each worker's threads that work, or all that it has where none does: T is stopped, and ticks are hundredths of a second. */
-async function workersOf({ workers }: Lane): Promise<string[]> {
-  const pids = [...workers].flatMap(({ pid, exitCode, signalCode }) =>
-    pid !== undefined && exitCode === null && signalCode === null ? [pid] : [],
-  );
-  const before = new Map(pids.map((pid) => [pid, threadsOf(pid)]));
-  await wait(CPU_MS);
-  return pids.map((pid) => {
-    const busy = threadsOf(pid).flatMap(({ name, state, ticks }, i) => {
+interface Thread {
+  readonly name: string;
+  /** R runs, S sleeps, T is stopped. */
+  readonly state: string;
+  /** Of processor time, in hundredths of a second. */
+  readonly ticks: number;
+}
+
+/** Each worker's threads that had processor time since then. */
+function workersSince(lane: Lane, before: ReadonlyMap<number, readonly Thread[]>): string[] {
+  return [...threadsOf(lane)].map(([pid, threads]) => {
+    const busy = threads.flatMap(({ name, state, ticks }, i) => {
       const spent = ticks - (before.get(pid)?.[i]?.ticks ?? ticks);
       return spent > 0 ? [`${name} ${state} ${spent}`] : [];
     });
-    return `worker ${pid} ${threadsOf(pid)[0]?.state ?? 'gone'}: ${busy.join(', ') || 'idle'}`;
+    return `worker ${pid} ${threads[0]?.state ?? 'gone'}: ${busy.join(', ') || 'idle'}`;
   });
 }
 
-function threadsOf(pid: number): { readonly name: string; readonly state: string; readonly ticks: number }[] {
+function threadsOf({ workers }: Lane): Map<number, Thread[]> {
+  const live = [...workers].flatMap(({ pid, exitCode, signalCode }) =>
+    pid !== undefined && exitCode === null && signalCode === null ? [pid] : [],
+  );
+  return new Map(live.map((pid) => [pid, threadsOfProcess(pid)]));
+}
+
+function threadsOfProcess(pid: number): Thread[] {
   try {
     return readdirSync(`/proc/${pid}/task`).map((thread) => {
       const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
       const end = text.lastIndexOf(')');
       const fields = text.slice(end + 2).split(' ');
-      return {
-        name: text.slice(text.indexOf('(') + 1, end),
-        state: fields[0] ?? '',
-        ticks: Number(fields[11]) + Number(fields[12]),
-      };
+      const ticks = Number(fields[11]) + Number(fields[12]);
+      return { name: text.slice(text.indexOf('(') + 1, end), state: fields[0] ?? '', ticks };
     });
   } catch {
+    // It ended while it was looked at, or there is no /proc here.
     return [];
   }
 }

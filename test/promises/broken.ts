@@ -46,7 +46,7 @@ export const BROKEN: readonly Broken[] = [
   {
     promise: LOST,
     what: 'a later attempt does again what an earlier one has published',
-    edits: [['activities/slice.ts', 'stretchesWithout(ours, partitions)', '[[...partitions]]']],
+    edits: [['activities/run-batch.ts', 'stretchesWithout(ours, partitions)', '[[...partitions]]']],
     test: `${E2E}/reliability-kill.test.ts`,
     names: ['an attempt that wakes up after its successor'],
   },
