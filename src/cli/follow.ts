@@ -6,16 +6,13 @@ import { progressLines } from './render/progress.js';
 import { metered, NO_RATE } from './render/rate.js';
 import { statusLines } from './render/status.js';
 import type { Session } from './session.js';
-import { answerOf } from './wait.js';
+import { answerOf, SILENT_MS, silenceLine } from './wait.js';
 import { limitsShown, type LimitShown } from './warehouse.js';
 
 export const EXIT = { done: 0, failed: 3, cancelled: 4, timeout: 5, interrupted: 130 } as const;
 
 /** Between two looks at a backfill: each costs its worker and the server 20 ms, which a machine that nobody watches keeps for the work. */
 const LOOK_MS = { live: 400, otherwise: 1_000 } as const;
-
-/** Silence that is worth a word. A look waits 2 s for its answer, and workers on a machine at ten times its load took that long, again and again. */
-const SILENT_MS = 10_000;
 
 export interface FollowOptions {
   /** `lines`: one document a line, as it changes; `last`: only the final one. */
@@ -45,9 +42,7 @@ export async function follow(
   for (;;) {
     const status = await answerOf(session, id);
     if (status === undefined && !said && io.now() - answeredAt > SILENT_MS) {
-      io.err(
-        `no worker has answered for ${SILENT_MS / 1000} s: if none runs, start one with \`${sluice(['worker'], environment)}\`; if they are busy, this goes on by itself\n`,
-      );
+      io.err(silenceLine(session));
       said = true;
     }
     if (status !== undefined) {

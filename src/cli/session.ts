@@ -126,6 +126,7 @@ export async function asked<T>(call: () => Promise<T>): Promise<T> {
       throw new SystemError(error.code, error.message, error.remedy, { cause: error });
     // By name: their classes are Temporal's, which only a client that is connected has loaded.
     if (error instanceof Error && /^(NamespaceNotFoundError|ServiceError)$/.test(error.name)) {
+      if (isNobody(error)) throw noWorker('no worker answers', error);
       const why = error.cause instanceof Error ? `: ${error.cause.message}` : '';
       throw new SystemError(
         'temporal_refused',
@@ -136,4 +137,16 @@ export async function asked<T>(call: () => Promise<T>): Promise<T> {
     }
     throw error;
   }
+}
+
+/** No worker polls the workflow queue, or none of them gets an answer through: the query waits in vain. */
+export function isNobody(error: unknown): boolean {
+  const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
+  return /no poller|DEADLINE_EXCEEDED|deadline exceeded|FAILED_PRECONDITION|Timeout expired|Unexpected error.*query/i.test(
+    text,
+  );
+}
+
+export function noWorker(message: string, cause?: unknown): SystemError {
+  return new SystemError('no_worker', message, 'start one: `sluice worker`; one that is busy answers later', { cause });
 }

@@ -2,8 +2,9 @@ import { RequestError, SystemError } from '../contracts/errors.js';
 import { typedIn } from '../contracts/typed.js';
 import type { BackfillStatus } from '../contracts/status.js';
 import { scopeOf } from '../project/project.js';
+import { keptStatus } from '../store/kept-status.js';
 import type { Io } from './io.js';
-import type { Session } from './session.js';
+import { isNobody, noWorker, type Session } from './session.js';
 
 /** How long nobody may answer before it is said, and before the command gives up. */
 const SAY_MS = 5_000;
@@ -11,6 +12,8 @@ const GIVE_UP_MS = 60_000;
 const LOOK_MS = 100;
 /** How long one look waits for an answer. */
 const ANSWER_MS = 2_000;
+/** Silence that is worth a word: workers on a machine at ten times its load took 2 s for an answer, again and again. */
+export const SILENT_MS = 10_000;
 
 /**
  * Waits until a backfill that was just started is planned. A refusal is thrown as what it is; a worker that is not there is said
@@ -46,9 +49,13 @@ export async function untilPlanned(io: Io, session: Session, id: string): Promis
 }
 
 /** Where a backfill stands; undefined when nobody answers, because no worker polls. */
-export async function answerOf(session: Session, id: string): Promise<BackfillStatus | undefined> {
+export async function answerOf(
+  session: Session,
+  id: string,
+  withinMs = ANSWER_MS,
+): Promise<BackfillStatus | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<undefined>((done) => (timer = setTimeout(done, ANSWER_MS, undefined)));
+  const silence = new Promise<undefined>((done) => (timer = setTimeout(done, withinMs, undefined)));
   try {
     return await Promise.race([session.status(id), silence]);
   } catch (error) {
@@ -66,15 +73,35 @@ async function refused(session: Session, id: string, status: BackfillStatus): Pr
   throw new RequestError('refused', status.reason);
 }
 
+/** Where a backfill stands; when nobody answers, as the warehouse and Temporal know it without a worker. */
+export async function standingOf(session: Session, id: string, withinMs: number): Promise<BackfillStatus> {
+  const answer = await answerOf(session, id, withinMs);
+  if (answer !== undefined) return answer;
+  const db = await session.opened.db();
+  const waiting = {
+    for: 'a worker: none answers',
+    next: typedIn(session.opened.project().environment, 'sluice worker'),
+  };
+  const kept = (await keptStatus(db, session.workflowId(id), waiting)) ?? (await keptStatus(db, id, waiting));
+  // Not even its start was heard of.
+  if (kept === undefined) throw noWorker(`no worker answers for ${id}`);
+  return { ...kept, ...(await (await session.client()).endOf(id)) };
+}
+
+/** Says it once when what was asked is not answered for long; it goes on waiting. */
+export async function sayingSilence<T>(io: Io, session: Session, asked: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => io.err(silenceLine(session)), SILENT_MS);
+  return asked.finally(() => {
+    clearTimeout(timer);
+  });
+}
+
+export function silenceLine({ opened }: Session): string {
+  const start = typedIn(opened.project().environment, 'sluice worker');
+  return `no worker has answered for ${SILENT_MS / 1000} s: if none runs, start one with \`${start}\`; if they are busy, this goes on by itself\n`;
+}
+
 function scopeName(session: Session): string {
   const { name, environment } = session.opened.project();
   return scopeOf({ name, environment });
-}
-
-/** No worker polls the workflow queue: the query waits in vain. */
-function isNobody(error: unknown): boolean {
-  const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
-  return /no poller|DEADLINE_EXCEEDED|deadline exceeded|FAILED_PRECONDITION|Timeout expired|Unexpected error.*query/i.test(
-    text,
-  );
 }

@@ -111,19 +111,21 @@ export class BackfillClient {
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
-    const [document, { status, closeTime }] = await this.#ask(id, (handle) =>
-      Promise.all([handle.query('status'), handle.describe()]),
-    );
+    const [document, end] = await Promise.all([this.#ask(id, (handle) => handle.query('status')), this.endOf(id)]);
     const answer = await this.#whole(id, BackfillStatus.parse(document));
-    if (isOpen(status.name) || ENDED.includes(answer.state)) return answer;
-    // Terminated, or timed out: it had no time to say so itself.
-    return {
-      ...answer,
-      waiting: null,
-      state: 'failed',
-      reason: `its workflow was ${status.name.toLowerCase().replace('_', ' ')}`,
-      endedAt: closeTime?.toISOString() ?? null,
-    };
+    return ENDED.includes(answer.state) ? answer : { ...answer, ...end };
+  }
+
+  /**
+   * What a status has otherwise once the workflow is over that it was of: terminated, or timed out, it had no time to say so itself. Nobody need
+   * answer for that.
+   * @returns undefined while it is open
+   */
+  async endOf(id: string): Promise<Pick<BackfillStatus, 'state' | 'reason' | 'endedAt' | 'waiting'> | undefined> {
+    const { status, closeTime } = await this.#ask(id, (handle) => handle.describe());
+    if (isOpen(status.name)) return undefined;
+    const reason = `its workflow was ${status.name.toLowerCase().replace('_', ' ')}`;
+    return { waiting: null, state: 'failed', reason, endedAt: closeTime?.toISOString() ?? null };
   }
 
   /** The status, whenever it has changed, until the backfill has ended or is held. @throws BackfillNotFoundError */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -9,9 +9,9 @@ import { z } from 'zod';
 import { PlanDocument } from '../../src/contracts/plan.js';
 import { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from '../support/eventually.js';
-import { startStack, type Stack } from '../support/stack.js';
+import { spawnSluice, type Spawned } from '../support/spawned.js';
+import { SLUICE, startStack, type Stack } from '../support/stack.js';
 
-const SLUICE = fileURLToPath(new URL('../../dist/src/cli/sluice.js', import.meta.url));
 const DAY = `date_trunc('day', v.at)`;
 const COUNTED = (from: string, day = DAY, more = ''): string => `/*
 time: day
@@ -198,22 +198,7 @@ describe('one bad partition: exit 3, it fails alone, its readers are blocked, al
   });
 });
 
-interface Child {
-  readonly child: ChildProcess;
-  readonly ended: Promise<{ code: number | null; out: string; err: string }>;
-}
-
-function start(args: readonly string[]): Child {
-  const child = spawn(process.execPath, [SLUICE, ...args], {
-    env: stack.env,
-    cwd: stack.dir,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const text = { out: '', err: '' };
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text.out += chunk));
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (text.err += chunk));
-  return { child, ended: once(child, 'close').then(() => ({ code: child.exitCode, ...text })) };
-}
+const start = (args: readonly string[]): Spawned => spawnSluice(stack, args);
 
 describe('leaving a backfill that takes long', () => {
   const sleeping = (count: boolean): Promise<unknown> =>

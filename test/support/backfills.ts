@@ -1,13 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { BackfillClient } from '../../src/client/index.js';
 import type { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from './eventually.js';
-import type { Stack } from './stack.js';
-
-const SLUICE = fileURLToPath(new URL('../../dist/src/cli/sluice.js', import.meta.url));
+import { SLUICE, type Stack } from './stack.js';
 
 /** `sluice.yaml` of a test's project: a source and a warehouse on the stack's PostgreSQL. */
 export function projectYaml(project: string, { warehouse = 'warehouse', budget = '{ slots: 4 }' } = {}): string {

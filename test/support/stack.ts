@@ -10,7 +10,8 @@ import { ensureDatabase } from '../../src/dev/postgres-server.js';
 import type { ProductionServer } from './production-server.js';
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
-const SLUICE = join(DIST, 'src/cli/sluice.js');
+/** The command, as it is built. */
+export const SLUICE = join(DIST, 'src/cli/sluice.js');
 
 /** What a `sluice` command came to. */
 export interface Ran {

@@ -17,6 +17,7 @@ import {
 import { statusLines } from '../render/status.js';
 import { asked, withProject } from '../session.js';
 import type { Verb } from '../verb.js';
+import { sayingSilence } from '../wait.js';
 
 type Control = CommonOptions & { readonly reason?: string };
 
@@ -43,9 +44,9 @@ async function send(
   options: Control,
   act: (client: BackfillClient, id: string) => Promise<BackfillStatus>,
 ): Promise<BackfillStatus> {
-  return withProject(io, options, async ({ client }) => {
-    const connected = await client();
-    const document = await asked(() => act(connected, id));
+  return withProject(io, options, async (session) => {
+    const connected = await session.client();
+    const document = await asked(() => sayingSilence(io, session, act(connected, id)));
     print(io, options.json, document, () => statusLines(document, io.screen()));
     return document;
   });

@@ -1,7 +1,9 @@
 import { Command } from 'commander';
-import { RequestError } from '../../contracts/errors.js';
+import { RequestError, SystemError } from '../../contracts/errors.js';
 import { ENDED, type BackfillStatus } from '../../contracts/status.js';
+import { typedIn } from '../../contracts/typed.js';
 import { listBackfills } from '../../store/backfills.js';
+import { keptStatus } from '../../store/kept-status.js';
 import { print, type Io } from '../io.js';
 import { addCommon, addTimeout, type CommonOptions } from '../options.js';
 import { listLines } from '../render/list.js';
@@ -9,6 +11,10 @@ import { statusLines } from '../render/status.js';
 import { asked, withProject, type Session } from '../session.js';
 import { exitCodeOf, follow } from '../follow.js';
 import type { Verb } from '../verb.js';
+import { SILENT_MS, standingOf } from '../wait.js';
+
+/** How long each of a list may take to answer. */
+const ANSWERED_MS = 5_000;
 
 /** `sluice list`: the project's backfills, newest first. */
 export const list: Verb = {
@@ -30,7 +36,7 @@ export const status: Verb = {
       new Command('status').description('where a backfill stands; without an id, the newest').argument('[id]'),
     ).action(async (id: string | undefined, options: CommonOptions) => {
       await withProject(io, options, async (session) => {
-        const document = await asked(async () => session.status(id ?? (await newest(session))));
+        const document = await asked(async () => standingOf(session, id ?? (await newest(session)), SILENT_MS));
         print(io, options.json, document, () => statusLines(document, io.screen()));
       });
     }),
@@ -69,12 +75,14 @@ async function allStatuses(session: Session): Promise<BackfillStatus[]> {
   return statuses.filter((one) => one !== undefined);
 }
 
-/** One that Temporal does not know any more, or that nobody answers for, is left out of the list. */
+/** One that Temporal does not know any more is left out of the list; with a server that is down nobody is asked. */
 async function running(session: Session, workflowId: string): Promise<BackfillStatus | undefined> {
   try {
-    return await session.status(workflowId);
-  } catch {
-    return undefined;
+    return await asked(() => standingOf(session, workflowId, ANSWERED_MS));
+  } catch (error) {
+    if (!(error instanceof SystemError)) return undefined;
+    const next = typedIn(session.opened.project().environment, 'sluice doctor');
+    return keptStatus(await session.opened.db(), workflowId, { for: error.message, next });
   }
 }
 

@@ -15,6 +15,7 @@ import { addCommon, type CommonOptions } from '../options.js';
 import { coalesceLines, whyLines } from '../render/why.js';
 import { withProject, type Session } from '../session.js';
 import type { Verb } from '../verb.js';
+import { answerOf } from '../wait.js';
 
 /** How long a backfill may take to say how it stands; without it the ledger alone is explained. */
 const STATUS_MS = 5_000;
@@ -61,15 +62,5 @@ function askedPartition({ timezone }: Project, { name, axis }: Dataset, text: st
 
 /** An ended backfill answers from the warehouse, a running one through Temporal; neither must keep the answer waiting. */
 async function statusOf(session: Session, workflowId: string): Promise<BackfillStatus | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<undefined>((done) => {
-    timer = setTimeout(done, STATUS_MS, undefined);
-  });
-  try {
-    return await Promise.race([session.status(workflowId), tooLate]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
+  return answerOf(session, workflowId, STATUS_MS).catch(() => undefined);
 }

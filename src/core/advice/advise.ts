@@ -174,7 +174,8 @@ function limitOf(facts: Facts, { code, dataset }: Bound): Advised['limit'] {
   const { slots, others, atWork, maxParallel, rate } = facts;
   const of = dataset === undefined ? {} : { dataset };
   const words: Readonly<Record<string, string>> = {
-    slots: `its slots: ${shown(atWork + others)} of ${slots} were at work (${facts.cause})`,
+    // Of a limit that has just shrunk more are still at work.
+    slots: `its slots: ${shown(Math.min(atWork + others, slots ?? Infinity))} of ${slots} were at work (${facts.cause})`,
     max_parallel: `--max-parallel ${maxParallel}`,
     cpu: `the database's cores: ${shown(facts.cpu.ours + facts.cpu.others)} backends are on a CPU`,
     rate: `the rate of ${rate} batches a second`,
