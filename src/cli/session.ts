@@ -141,6 +141,8 @@ export async function asked<T>(call: () => Promise<T>): Promise<T> {
 
 /** No worker polls the workflow queue, or none of them gets an answer through: the query waits in vain. */
 export function isNobody(error: unknown): boolean {
+  // A server that is not there is another matter.
+  if (error instanceof SluiceError) return false;
   const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
   return /no poller|DEADLINE_EXCEEDED|deadline exceeded|FAILED_PRECONDITION|Timeout expired|Unexpected error.*query/i.test(
     text,
