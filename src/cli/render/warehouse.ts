@@ -1,4 +1,5 @@
 /** `warehouse`: what stands on each connection and why, and its history. */
+import { SENSES } from '../../core/throttle/types.js';
 import type { HistoryRow } from '../../store/standing.js';
 import type { LimitShown, Standing } from '../warehouse.js';
 import { formatDuration, formatMoment, plural } from './format.js';
@@ -65,8 +66,18 @@ function blockOf(one: Standing, screen: Screen): string[] {
   ];
 }
 
-function readingLines({ readings, reading }: Standing, screen: Screen): string[] {
-  const rows = Object.entries(readings).map(([name, one]): Line[] => [
+/** That which limits comes first, then who works there; what a project declares comes last. PostgreSQL keeps them by the lengths of their names. */
+function inOrder({ readings, reading }: Standing): [string, Standing['readings'][string]][] {
+  const rank = (name: string): number => {
+    const sense = SENSES.findIndex((one) => one === name);
+    return name === reading ? -1 : sense < 0 ? SENSES.length : sense;
+  };
+  return Object.entries(readings).sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+function readingLines(standing: Standing, screen: Screen): string[] {
+  const { reading } = standing;
+  const rows = inOrder(standing).map(([name, one]): Line[] => [
     [span(name, name === reading ? 'bad' : undefined)],
     [span(one.value === null ? 'unknown' : numberText(one.value), one.value === null ? 'warn' : undefined)],
     [span(formatDuration(one.ageMs), 'faint')],
