@@ -1,6 +1,6 @@
 import { RequestError, SystemError } from '../contracts/errors.js';
 import { typedIn } from '../contracts/typed.js';
-import type { BackfillStatus } from '../contracts/status.js';
+import { ENDED, type BackfillStatus } from '../contracts/status.js';
 import { scopeOf } from '../project/project.js';
 import { keptStatus } from '../store/kept-status.js';
 import type { Io } from './io.js';
@@ -82,10 +82,12 @@ export async function standingOf(session: Session, id: string, withinMs: number)
     for: 'a worker: none answers',
     next: typedIn(session.opened.project().environment, 'sluice worker'),
   };
+  // Asked first: whoever had ended by then has left its last word, if it had one.
+  const end = await (await session.client()).endOf(id);
   const kept = (await keptStatus(db, session.workflowId(id), waiting)) ?? (await keptStatus(db, id, waiting));
   // Not even its start was heard of.
   if (kept === undefined) throw noWorker(`no worker answers for ${id}`);
-  return { ...kept, ...(await (await session.client()).endOf(id)) };
+  return ENDED.includes(kept.state) ? kept : { ...kept, ...end };
 }
 
 /** Says it once when what was asked is not answered for long; it goes on waiting. */

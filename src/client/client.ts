@@ -111,9 +111,15 @@ export class BackfillClient {
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
-    const [document, end] = await Promise.all([this.#ask(id, (handle) => handle.query('status')), this.endOf(id)]);
-    const answer = await this.#whole(id, BackfillStatus.parse(document));
-    return ENDED.includes(answer.state) ? answer : { ...answer, ...end };
+    const [answer, end] = await Promise.all([this.#answer(id), this.endOf(id)]);
+    if (end === undefined || ENDED.includes(answer.state)) return answer;
+    // It may have ended after it answered: what it says now is the last word.
+    const last = await this.#answer(id);
+    return ENDED.includes(last.state) ? last : { ...last, ...end };
+  }
+
+  async #answer(id: string): Promise<BackfillStatus> {
+    return this.#whole(id, BackfillStatus.parse(await this.#ask<unknown>(id, (handle) => handle.query('status'))));
   }
 
   /**

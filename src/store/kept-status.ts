@@ -1,10 +1,9 @@
-import type { BackfillStatus, DatasetStatus } from '../contracts/status.js';
-import { BackfillState } from '../contracts/status.js';
+import { BackfillState, BackfillStatus, type DatasetStatus } from '../contracts/status.js';
 import { rowsOf, type Db } from './store.js';
 
 /**
- * Where a backfill that has not ended stands, by the plan and the ledger alone: for when nobody answers for its workflow. What failed and what runs is not
- * in it, for only the workflow knows what of that still counts.
+ * Where a backfill stands by what the warehouse keeps, for when nobody answers for its workflow: the final document of one that has ended, else its plan and the
+ * ledger. What failed and what runs is not in those, for only the workflow knows what of that still counts.
  * @param waiting - what it waits for, and what to type
  * @returns undefined for one that the warehouse does not know
  */
@@ -15,12 +14,13 @@ export async function keptStatus(
 ): Promise<BackfillStatus | undefined> {
   const [row] = await rowsOf<HeadRow>(
     db,
-    `SELECT b.backfill_id AS id, b.project, b.environment, b.state, b.plan, b.started_at, c.priority, c.max_parallel,
+    `SELECT b.backfill_id AS id, b.project, b.environment, b.state, b.status, b.plan, b.started_at, c.priority, c.max_parallel,
        coalesce(c.heartbeat_at, b.started_at) AS heard_at
      FROM sluice.backfills b LEFT JOIN sluice.control c USING (workflow_id) WHERE b.workflow_id = ?`,
     [workflowId],
   );
   if (!row) return undefined;
+  if (row.status !== null) return BackfillStatus.parse(row.status);
   const datasets = row.plan === null ? [] : await datasetsOf(db, row, row.plan);
   const sum = (of: (one: DatasetStatus) => number): number => datasets.reduce((total, one) => total + of(one), 0);
   return {
@@ -47,6 +47,8 @@ interface HeadRow {
   readonly project: string;
   readonly environment: string;
   readonly state: string;
+  /** The final document. */
+  readonly status: unknown;
   readonly plan: string | null;
   readonly started_at: Date;
   readonly heard_at: Date;

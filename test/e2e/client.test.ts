@@ -1,6 +1,7 @@
 /** `sluice/client` against a real stack: every method, and every error that it throws on purpose. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Client, Connection, type WorkflowClientInterceptor } from '@temporalio/client';
 import type pg from 'pg';
 import {
   BackfillCancelledError,
@@ -12,6 +13,7 @@ import {
   RequestRefusedError,
   type Request,
 } from '../../src/client/index.js';
+import { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
 
@@ -99,6 +101,33 @@ test('start, watch and result follow a backfill to its end', async () => {
   assert.deepEqual(last, result);
   // Its whole workflow id names it too.
   assert.equal((await backfills.status(workflowId)).id, 'first');
+});
+
+test('a status that is asked for as it ends is never that of a broken one', async () => {
+  await switches(0.3, null);
+  const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
+  // The query is answered while it runs, and what the server knows of it is read once it is over.
+  let answered: BackfillStatus | undefined;
+  const late: WorkflowClientInterceptor = {
+    query: async (input, next) => {
+      const answer = await next(input);
+      answered ??= BackfillStatus.parse(answer);
+      return answer;
+    },
+    describe: async (input, next) => {
+      await backfills.result('ends');
+      return next(input);
+    },
+  };
+  const client = new Client({ connection, interceptors: { workflow: [late] } });
+  const asking = new BackfillClient({ client, project: 'shop' });
+  await backfills.start({ from: '2024-01-01', to: '2024-01-11', rebuild: 'all' }, { id: 'ends' });
+  await eventually('it works', async () => (await done('ends')) > 0);
+  const { state, reason } = await asking.status('ends');
+  assert.equal(answered?.state, 'running');
+  assert.deepEqual([state, reason], ['completed', 'all is published']);
+  await connection.close();
+  await switches(0, null);
 });
 
 test('an id is never used twice', async () => {
