@@ -122,6 +122,7 @@ async function carryOut(course: Course): Promise<Ran> {
     const outcome = await lane.quietly(async () => ({
       ...(await outcomeOf(lane, client, { project: name, id, select })),
       calls: callee.keysOf(id),
+      'failed workflow tasks': failedTasks(said()),
     }));
     const seen = await lane.quietly(() =>
       sightings(lane, client, { project: name, id, said: said(), holds: ending.holds() }),
@@ -178,6 +179,12 @@ async function happen(
   }
   await Promise.all(under);
   return happened;
+}
+
+/** A workflow's code is at fault, whatever else happens; workers take one another's workflows, so it need not be of this very run. */
+function failedTasks(said: string): string {
+  const lines = said.split('\n').filter((line) => /nondetermin|TMPRL11|Failing workflow task/i.test(line));
+  return lines.slice(0, 3).join('\n');
 }
 
 /** What Temporal refuses says why in its cause only. */

@@ -74,8 +74,12 @@ async function executions(client: Client, workflowId: string): Promise<string[]>
       lines.push(`    activity ${activityType?.name} ${JSON.stringify(what)}`);
     }
     const { events } = await handle.fetchHistory();
-    for (const { eventId, eventTime, eventType } of (events ?? []).slice(-EVENTS_SHOWN))
-      lines.push(`    event ${String(eventId)} type ${eventType} at ${String(eventTime?.seconds)}`);
+    for (const { eventId, eventTime, eventType, workflowTaskFailedEventAttributes: why } of (events ?? []).slice(
+      -EVENTS_SHOWN,
+    ))
+      lines.push(
+        `    event ${String(eventId)} type ${eventType} at ${String(eventTime?.seconds)} ${why?.failure?.message ?? ''}`.trimEnd(),
+      );
   }
   return lines;
 }

@@ -34,6 +34,8 @@ export async function startWorkers(lane: Lane, project: string, dist = DIST): Pr
   const pipes: Pipe[] = [];
   const keepers: DevWorker[] = [];
   let current: ChildProcess | undefined;
+  /** Whether those that were left behind are to sleep, whoever else would wake them. */
+  let asleep = false;
   const start = (): ChildProcess => {
     const args = [`${dist}/src/cli/sluice.js`, 'worker', '-p', project, '--log-level', 'debug'];
     const child = spawn(process.execPath, args, {
@@ -89,7 +91,10 @@ export async function startWorkers(lane: Lane, project: string, dist = DIST): Pr
       inTurn(async () => {
         const stopped = current;
         await replace((child) => child?.kill('SIGSTOP'));
-        return () => stopped?.kill('SIGCONT');
+        return () => {
+          // Else it would keep alive what was stalled in it, for ever: that fault waits for the end of the backfill.
+          if (!asleep) stopped?.kill('SIGCONT');
+        };
       }),
     cutOff: () =>
       inTurn(async () => {
@@ -100,9 +105,11 @@ export async function startWorkers(lane: Lane, project: string, dist = DIST): Pr
         return () => pipe?.heal();
       }),
     freezeLeft: () => {
+      asleep = true;
       for (const child of left) child.kill('SIGSTOP');
     },
     wakeLeft: () => {
+      asleep = false;
       for (const child of left) child.kill('SIGCONT');
     },
     endLeft: () => inTurn(endLeft),
