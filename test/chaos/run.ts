@@ -183,7 +183,7 @@ async function happen(
 
 /** A workflow's code is at fault, whatever else happens; workers take one another's workflows, so it need not be of this very run. */
 function failedTasks(said: string): string {
-  const lines = said.split('\n').filter((line) => /nondetermin|TMPRL11|Failing workflow task/i.test(line));
+  const lines = said.split('\n').filter((line) => /nondetermin|TMPRL1100|Failing workflow task/i.test(line));
   return lines.slice(0, 3).join('\n');
 }
 
