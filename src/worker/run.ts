@@ -142,11 +142,12 @@ function commonOf({ options, connection, namespace }: Wiring): Omit<SdkOptions, 
 }
 
 /**
- * A step of a workflow is not broken off before a minute is over. All of them share a context, and after the SDK's usual 5 s what the broken one had left to do ran in the next
- * workflow's step, a dataset's signal in its backfill's answer to a query, which ended the worker (SDK 1.24.0, on a machine at load 14). What takes
- * over 15 s the server gives to another worker. The SDK takes the option, and leaves it out of its types.
+ * A step of a workflow is not broken off before ten minutes are over. All of them share a context, and after the SDK's usual 5 s what the broken one had left to do ran in the next
+ * workflow's step, a dataset's signal in its backfill's answer to a query, which ended the worker (SDK 1.24.0, on a machine at load 14). Time in which the process is frozen counts:
+ * one that woke up in mid-step after more than that ended at once, "async hook stack has become corrupted" (Node 20; with a limit of 1 s at the third freeze of 1.6 s).
+ * What takes long the server gives to another worker. The SDK takes the option, and leaves it out of its types.
  */
-const UNBROKEN = { isolateExecutionTimeout: '60s' } as const;
+const UNBROKEN = { isolateExecutionTimeout: '10m' } as const;
 
 /**
  * Each poll that a frozen worker has open swallows a task, which is given to another after 10 s, until the server ends the polls after a minute: with the SDK's
