@@ -1,5 +1,5 @@
 import { sleep } from '@temporalio/activity';
-import type { StoredDataset } from '../src/contracts/plan.js';
+import { readsItself, type StoredDataset } from '../src/contracts/plan.js';
 import type { LoadedDataset } from '../src/contracts/messages.js';
 import { packSpans } from '../src/core/slice/packed.js';
 import { countRuns, ordinalsCovered } from '../src/core/interval/runs.js';
@@ -64,8 +64,8 @@ export function slotsFor({ enforcesKey }: StoredDataset, slots: number | null): 
 }
 
 /** Its partitions wait for one another in the table itself, which is filled from staging at the end of a batch. */
-function stagesItself({ name, edges, publish, enforcesKey }: StoredDataset): boolean {
-  return (publish === 'merge' || enforcesKey === true) && edges.some(({ upstream }) => upstream === name);
+function stagesItself(dataset: StoredDataset): boolean {
+  return (dataset.publish === 'merge' || dataset.enforcesKey === true) && readsItself(dataset);
 }
 
 /** Ordinals that this execution has published under the plan's version, and their rows. A row of the answer is a stretch without a gap: mostly one. */

@@ -1,4 +1,4 @@
-import type { StoredDataset } from '../src/contracts/plan.js';
+import { readsItself, type StoredDataset } from '../src/contracts/plan.js';
 import type { BatchDone, SliceFailure, SliceInput, SliceResult } from '../src/contracts/slice.js';
 import { stretchesWithout } from '../src/core/slice/stretches.js';
 import type { BatchInLedger } from '../src/warehouse/postgres/ledger.js';
@@ -114,10 +114,6 @@ async function publishStretch(
   if (alternate) limits.instead = alternate.words;
   const reader = alternate ? { ...who, readFrom: alternate.connection } : who;
   return publishBatch({ ...batch, who: reader, dataset, lo: span[0], partitions, overwrite }, warehouse, source);
-}
-
-export function readsItself({ name, edges }: StoredDataset): boolean {
-  return edges.some(({ upstream }) => upstream === name);
 }
 
 export function logOf({ deps, who, dataset }: Slice): SliceDeps['log'] {

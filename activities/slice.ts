@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { CallBegun } from '../src/contracts/call.js';
+import { readsItself } from '../src/contracts/plan.js';
 import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
 import { faultOf } from '../src/postgres/error.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
@@ -11,7 +12,7 @@ import { beginCall } from './call.js';
 import { UnansweredError, waitsFor } from './connecting.js';
 import type { SliceDeps } from './deps.js';
 import { failedInterval, intervalsOf } from './ordinals.js';
-import { logOf, readsItself, runBatch, scopeOf, type Limits, type Outcome, type Slice } from './run-batch.js';
+import { logOf, runBatch, scopeOf, type Limits, type Outcome, type Slice } from './run-batch.js';
 import { openSession } from './session.js';
 import { createStager } from './stager.js';
 import { YieldError } from './turn.js';

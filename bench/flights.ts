@@ -13,10 +13,11 @@ import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import pg from 'pg';
 import { BackfillStatus } from '../src/contracts/status.js';
+import { SLUICE } from '../test/support/spawned.js';
 import { markdownTable, median } from './lib/figures.js';
 import { FIVE_DATASETS, FLIGHTS_SCHEMA, FLIGHTS_TIMEZONE, flightStatements, localDays } from './lib/flights.js';
 import { createTargets, psqlLoop } from './lib/loop.js';
@@ -63,7 +64,6 @@ export async function flightsEngine(
   return { seconds, partitions: status.partitions.total };
 }
 
-const SLUICE = fileURLToPath(new URL('../dist/src/cli/sluice.js', import.meta.url));
 const RUNS = 5;
 
 /** The example as a project of its own, all of its datasets with that setting. */

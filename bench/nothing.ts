@@ -4,11 +4,11 @@
  *     npm run demo -- --keep && node --import tsx bench/nothing.ts DATA_DIR [RUNS]
  */
 import { execFile } from 'node:child_process';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { SLUICE } from '../test/support/spawned.js';
 import { markdownTable, median } from './lib/figures.js';
 
-const SLUICE = fileURLToPath(new URL('../dist/src/cli/sluice.js', import.meta.url));
 const WORDS = ['backfill', '-p', 'examples/flights', '--from', '2013-01-01', '--to', '2014-01-01', '--wait', '--json'];
 
 async function main([dataDir, runs = '5']: readonly string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { few } from '../src/contracts/parts.js';
-import { FAILURES_MAX, type DatasetStatus } from '../src/contracts/status.js';
+import { FAILURES_MAX, unheardOf, type DatasetStatus } from '../src/contracts/status.js';
 import { formatInstant } from '../src/core/interval/interval.js';
 import { partitionAt } from '../src/core/interval/runs.js';
 import { settled } from '../src/core/slice/board.js';
@@ -10,22 +10,7 @@ import type { DatasetState } from './state.js';
 /** A dataset as `status` shows it; one without a state has not begun. */
 export function statusOf(input: DatasetInput, state: DatasetState | undefined): DatasetStatus {
   const { dataset: name, needs } = input;
-  if (!state) {
-    return {
-      name,
-      needs: [...needs],
-      state: 'waiting',
-      total: 0,
-      done: 0,
-      failed: 0,
-      blocked: 0,
-      skipped: 0,
-      running: 0,
-      rows: 0,
-      failureCount: 0,
-      failures: [],
-    };
-  }
+  if (!state) return unheardOf(name, needs);
   const { ready, ...count } = state.count();
   const listed = listFailures(state.failures, state.board);
   const waitingFor = waitsFor(input, state, ready);

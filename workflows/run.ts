@@ -3,7 +3,13 @@ import { typedIn } from '../src/contracts/typed.js';
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { OpenPlan, Report } from '../src/contracts/messages.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
-import type { BackfillState, BackfillStatus, DatasetStatus, PlanWarning } from '../src/contracts/status.js';
+import {
+  unheardOf,
+  type BackfillState,
+  type BackfillStatus,
+  type DatasetStatus,
+  type PlanWarning,
+} from '../src/contracts/status.js';
 import type { ExecutionRef } from '../activities/control.js';
 import { attributesOf, memoOf } from './attributes.js';
 import { backfillDetails } from './details.js';
@@ -103,20 +109,7 @@ function fresh(
   { name, needs, done, rows }: Pick<DatasetStatus, 'name' | 'needs' | 'done' | 'rows'>,
   total: number,
 ): DatasetStatus {
-  return {
-    name,
-    needs,
-    state: total === 0 ? 'done' : 'waiting',
-    total: total + done,
-    done,
-    rows,
-    failed: 0,
-    blocked: 0,
-    skipped: 0,
-    running: 0,
-    failureCount: 0,
-    failures: [],
-  };
+  return { ...unheardOf(name, needs), state: total === 0 ? 'done' : 'waiting', total: total + done, done, rows };
 }
 
 export function takeReport(run: Run, { status, settled, serial, round, waiting }: Report): void {

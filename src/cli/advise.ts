@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import type { StoredDataset } from '../contracts/plan.js';
+import { readsItself, type StoredDataset } from '../contracts/plan.js';
 import type { BackfillStatus, DatasetStatus } from '../contracts/status.js';
 import { advise } from '../core/advice/advise.js';
 import type { Advised, DatasetFacts, Facts, KeptUnique } from '../core/advice/types.js';
@@ -68,7 +68,7 @@ async function factsOf(
   const [costs, [standing]] = [await partitionCosts(db, scope), await standings(opened, [connection], now)];
   const mean = (of: (look: Look) => number): number => looks.reduce((sum, look) => sum + of(look), 0) / looks.length;
   const rows = datasets.map(async (dataset): Promise<DatasetFacts> => {
-    const { name, edges, pool } = dataset;
+    const { name, pool } = dataset;
     const shown = status.datasets.find((one) => one.name === name);
     const [was, is] = [before.partitions.get(name) ?? 0, after.partitions.get(name) ?? 0];
     const slotMs = mean(({ held }) => heldBy(held, name)) * seconds * 1000;
@@ -78,7 +78,7 @@ async function factsOf(
       remaining: remainingOf(shown, is),
       partitionMs: is > was && slotMs > 0 ? slotMs / (is - was) : (costs.get(name) ?? null),
       gapMs: is > was ? Math.max(0, (1000 * seconds - slotMs) / (is - was)) : 0,
-      inOrder: edges.some(({ upstream }) => upstream === name) ? 'reads_itself' : keptUnique(dataset),
+      inOrder: readsItself(dataset) ? 'reads_itself' : keptUnique(dataset),
       pool: pool === undefined || slots === undefined ? null : { name: pool, slots },
       ...{ joining: null, index: null },
     };

@@ -74,16 +74,16 @@ async function refused(session: Session, id: string, status: BackfillStatus): Pr
 }
 
 /** Where a backfill stands; when nobody answers, as the warehouse and Temporal know it without a worker. */
-export async function standingOf(session: Session, id: string, withinMs: number): Promise<BackfillStatus> {
+export async function knownStatus(session: Session, id: string, withinMs: number): Promise<BackfillStatus> {
   const answer = await answerOf(session, id, withinMs);
   if (answer !== undefined) return answer;
   const db = await session.opened.db();
   const waiting = {
     for: 'a worker: none answers',
-    next: typedIn(session.opened.project().environment, 'sluice worker'),
+    next: workerStart(session),
   };
   // Asked first: whoever had ended by then has left its last word, if it had one.
-  const end = await (await session.client()).endOf(id);
+  const end = await (await session.client()).closedAs(id);
   const kept = (await keptStatus(db, session.workflowId(id), waiting)) ?? (await keptStatus(db, id, waiting));
   // Not even its start was heard of.
   if (kept === undefined) throw noWorker(`no worker answers for ${id}`);
@@ -98,9 +98,12 @@ export async function sayingSilence<T>(io: Io, session: Session, asked: Promise<
   });
 }
 
-export function silenceLine({ opened }: Session): string {
-  const start = typedIn(opened.project().environment, 'sluice worker');
-  return `no worker has answered for ${SILENT_MS / 1000} s: if none runs, start one with \`${start}\`; if they are busy, this goes on by itself\n`;
+export function silenceLine(session: Session): string {
+  return `no worker has answered for ${SILENT_MS / 1000} s: if none runs, start one with \`${workerStart(session)}\`; if they are busy, this goes on by itself\n`;
+}
+
+function workerStart({ opened }: Session): string {
+  return typedIn(opened.project().environment, 'sluice worker');
 }
 
 function scopeName(session: Session): string {

@@ -111,7 +111,7 @@ export class BackfillClient {
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
-    const [answer, end] = await Promise.all([this.#answer(id), this.endOf(id)]);
+    const [answer, end] = await Promise.all([this.#answer(id), this.closedAs(id)]);
     if (end === undefined || ENDED.includes(answer.state)) return answer;
     // It may have ended after it answered: what it says now is the last word.
     const last = await this.#answer(id);
@@ -127,7 +127,7 @@ export class BackfillClient {
    * answer for that.
    * @returns undefined while it is open
    */
-  async endOf(id: string): Promise<Pick<BackfillStatus, 'state' | 'reason' | 'endedAt' | 'waiting'> | undefined> {
+  async closedAs(id: string): Promise<Pick<BackfillStatus, 'state' | 'reason' | 'endedAt' | 'waiting'> | undefined> {
     const { status, closeTime } = await this.#ask(id, (handle) => handle.describe());
     if (isOpen(status.name)) return undefined;
     const reason = `its workflow was ${status.name.toLowerCase().replace('_', ' ')}`;

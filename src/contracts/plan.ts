@@ -120,6 +120,10 @@ export const StoredDataset = z.object({
 });
 export type StoredDataset = z.infer<typeof StoredDataset>;
 
+export function readsItself({ name, edges }: Pick<StoredDataset, 'name' | 'edges'>): boolean {
+  return edges.some(({ upstream }) => upstream === name);
+}
+
 export const LeavesStale = z.object({
   dataset: z.string(),
   intervals: z.array(z.object({ start: z.string(), end: z.string() })),

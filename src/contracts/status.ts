@@ -59,6 +59,24 @@ export const DatasetStatus = z.object({
 });
 export type DatasetStatus = z.infer<typeof DatasetStatus>;
 
+/** A dataset of which nothing is known yet. */
+export function unheardOf(name: string, needs: readonly string[]): DatasetStatus {
+  return {
+    name,
+    needs: [...needs],
+    state: 'waiting',
+    total: 0,
+    done: 0,
+    failed: 0,
+    blocked: 0,
+    skipped: 0,
+    running: 0,
+    rows: 0,
+    failureCount: 0,
+    failures: [],
+  };
+}
+
 export const PlanWarning = z.object({
   dataset: z.string(),
   code: z.string(),

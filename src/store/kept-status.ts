@@ -1,4 +1,5 @@
-import { BackfillState, BackfillStatus, type DatasetStatus } from '../contracts/status.js';
+import { totalsOf } from '../contracts/parts.js';
+import { BackfillState, BackfillStatus, unheardOf, type DatasetStatus } from '../contracts/status.js';
 import { rowsOf, type Db } from './store.js';
 
 /**
@@ -22,7 +23,6 @@ export async function keptStatus(
   if (!row) return undefined;
   if (row.status !== null) return BackfillStatus.parse(row.status);
   const datasets = row.plan === null ? [] : await datasetsOf(db, row, row.plan);
-  const sum = (of: (one: DatasetStatus) => number): number => datasets.reduce((total, one) => total + of(one), 0);
   return {
     id: row.id,
     project: row.project,
@@ -31,8 +31,7 @@ export async function keptStatus(
     reason: 'nobody answers for it: this is what the ledger has of its plan',
     startedAt: row.started_at.toISOString(),
     endedAt: null,
-    partitions: { total: sum(({ total }) => total), done: sum(({ done }) => done), failed: 0, blocked: 0, skipped: 0 },
-    rows: sum(({ rows }) => rows),
+    ...totalsOf(datasets),
     waiting: { ...waiting, since: row.heard_at.toISOString() },
     warnings: [],
     datasets,
@@ -69,18 +68,14 @@ async function datasetsOf(db: Db, { id, project, environment }: HeadRow, plan: s
   );
   const names = new Set(rows.map(({ name }) => name));
   return rows.map(({ name, needs, total, rows: count, done }) => ({
-    name,
+    ...unheardOf(
+      name,
+      needs.filter((one) => names.has(one)),
+    ),
     state: done >= total ? 'done' : done > 0 ? 'running' : 'waiting',
     total,
     // What a re-plan left out was published before it.
     done: Math.min(done, total),
-    failed: 0,
-    blocked: 0,
-    skipped: 0,
-    running: 0,
     rows: count,
-    failureCount: 0,
-    failures: [],
-    needs: needs.filter((one) => names.has(one)),
   }));
 }

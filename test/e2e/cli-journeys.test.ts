@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { PlanDocument } from '../../src/contracts/plan.js';
 import { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from '../support/eventually.js';
-import { spawnSluice, type Spawned } from '../support/spawned.js';
-import { SLUICE, startStack, type Stack } from '../support/stack.js';
+import { SLUICE, spawnSluice, type Spawned } from '../support/spawned.js';
+import { startStack, type Stack } from '../support/stack.js';
 
 const DAY = `date_trunc('day', v.at)`;
 const COUNTED = (from: string, day = DAY, more = ''): string => `/*

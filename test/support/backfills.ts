@@ -4,7 +4,8 @@ import type pg from 'pg';
 import { BackfillClient } from '../../src/client/index.js';
 import type { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from './eventually.js';
-import { SLUICE, type Stack } from './stack.js';
+import { SLUICE } from './spawned.js';
+import type { Stack } from './stack.js';
 
 /** `sluice.yaml` of a test's project: a source and a warehouse on the stack's PostgreSQL. */
 export function projectYaml(project: string, { warehouse = 'warehouse', budget = '{ slots: 4 }' } = {}): string {

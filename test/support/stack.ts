@@ -8,10 +8,9 @@ import pg from 'pg';
 import { startDev, type Dev } from '../../src/dev/dev.js';
 import { ensureDatabase } from '../../src/dev/postgres-server.js';
 import type { ProductionServer } from './production-server.js';
+import { spawnSluice } from './spawned.js';
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
-/** The command, as it is built. */
-export const SLUICE = join(DIST, 'src/cli/sluice.js');
 
 /** What a `sluice` command came to. */
 export interface Ran {
@@ -132,16 +131,7 @@ async function ended(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-async function run(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): Promise<Ran> {
-  const child = spawn(process.execPath, [SLUICE, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [out, err] = [collect(child.stdout), collect(child.stderr)];
-  const [code] = await once(child, 'close');
-  return { code: Number(code), out: out(), err: err(), json: () => JSON.parse(out()) as unknown };
-}
-
-function collect(stream: NodeJS.ReadableStream): () => string {
-  let text = '';
-  stream.setEncoding('utf8');
-  stream.on('data', (chunk: string) => (text += chunk));
-  return () => text;
+async function run(args: readonly string[], env: NodeJS.ProcessEnv, dir: string): Promise<Ran> {
+  const { code, out, err } = await spawnSluice({ env, dir }, args).ended;
+  return { code: Number(code), out, err, json: () => JSON.parse(out) as unknown };
 }

@@ -11,7 +11,7 @@ import { statusLines } from '../render/status.js';
 import { asked, withProject, type Session } from '../session.js';
 import { exitCodeOf, follow } from '../follow.js';
 import type { Verb } from '../verb.js';
-import { SILENT_MS, standingOf } from '../wait.js';
+import { SILENT_MS, knownStatus } from '../wait.js';
 
 /** How long each of a list may take to answer. */
 const ANSWERED_MS = 5_000;
@@ -36,7 +36,7 @@ export const status: Verb = {
       new Command('status').description('where a backfill stands; without an id, the newest').argument('[id]'),
     ).action(async (id: string | undefined, options: CommonOptions) => {
       await withProject(io, options, async (session) => {
-        const document = await asked(async () => standingOf(session, id ?? (await newest(session)), SILENT_MS));
+        const document = await asked(async () => knownStatus(session, id ?? (await newest(session)), SILENT_MS));
         print(io, options.json, document, () => statusLines(document, io.screen()));
       });
     }),
@@ -78,7 +78,7 @@ async function allStatuses(session: Session): Promise<BackfillStatus[]> {
 /** One that Temporal does not know any more is left out of the list; with a server that is down nobody is asked. */
 async function running(session: Session, workflowId: string): Promise<BackfillStatus | undefined> {
   try {
-    return await asked(() => standingOf(session, workflowId, ANSWERED_MS));
+    return await asked(() => knownStatus(session, workflowId, ANSWERED_MS));
   } catch (error) {
     if (!(error instanceof SystemError)) return undefined;
     const next = typedIn(session.opened.project().environment, 'sluice doctor');

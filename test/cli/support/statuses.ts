@@ -1,6 +1,6 @@
 /** Statuses that the tests of the screens render. */
 import { totalsOf } from '../../../src/contracts/parts.js';
-import type { BackfillStatus, DatasetStatus } from '../../../src/contracts/status.js';
+import { unheardOf, type BackfillStatus, type DatasetStatus } from '../../../src/contracts/status.js';
 import type { Screen } from '../../../src/cli/render/text.js';
 
 export const NOW = Date.parse('2026-03-01T12:05:00Z');
@@ -10,21 +10,7 @@ export function screen(width: number, height = 24): Screen {
 }
 
 export function dataset(name: string, fields: Partial<DatasetStatus> = {}): DatasetStatus {
-  return {
-    name,
-    state: 'waiting',
-    total: 365,
-    done: 0,
-    failed: 0,
-    blocked: 0,
-    skipped: 0,
-    running: 0,
-    rows: 0,
-    failureCount: 0,
-    failures: [],
-    needs: [],
-    ...fields,
-  };
+  return { ...unheardOf(name, []), total: 365, ...fields };
 }
 
 /** A status whose totals are the sums of its datasets. */
