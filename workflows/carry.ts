@@ -23,6 +23,8 @@ export interface DatasetInput {
   readonly urgency: Urgency;
   /** Progress reports that it may send. */
   readonly reports: number;
+  /** Datasets that the backfill builds. */
+  readonly crowd?: number;
   readonly paused: boolean;
   /** Rounds of orders before it began. */
   readonly round: number;

@@ -12,10 +12,17 @@ import { lastVersionOf } from '../src/core/slice/upstream.js';
 import { reportBudget } from '../src/core/slice/budget.js';
 import { attributesOf, memoOf } from './attributes.js';
 import { childId, type DatasetInput } from './carry.js';
+import { changed } from './changes.js';
 import { dataset } from './dataset.js';
 import * as messages from './messages.js';
 import { lastingControlOf } from './proxies.js';
 import { takeReport, type Run } from './run.js';
+
+/**
+ * Starts under way at once: each start writes to this workflow, and those of 1,000 children that were asked for together kept each other, and every
+ * query, off its lock.
+ */
+const STARTS_AT_ONCE = 50;
 
 /** Starts a child per dataset of the plan, readers first, so that whoever signals finds its reader there. */
 export async function startDatasets(run: Run): Promise<void> {
@@ -24,7 +31,11 @@ export async function startDatasets(run: Run): Promise<void> {
   run.starting = true;
   run.ending = false;
   const urgency = urgencies(opened.datasets.map(rankedOf));
-  const starts = [...opened.datasets].reverse().map(async (planned) => {
+  const left = [...opened.datasets].reverse().values();
+  const startRest = async (): Promise<void> => {
+    for (const planned of left) await start(planned);
+  };
+  const start = async (planned: OpenPlan['datasets'][number]): Promise<void> => {
     const input = inputOf(run, opened, planned, urgency.get(planned.name) ?? USUAL);
     const values = {
       dataset: planned.name,
@@ -44,8 +55,10 @@ export async function startDatasets(run: Run): Promise<void> {
         : { memo: memoOf(run.ref, values) }),
     });
     run.children.set(planned.name, ended(run, planned.name, handle.result()));
-  });
-  await Promise.all(starts).finally(() => {
+    await catchUp(run, planned.name, input);
+  };
+  const atOnce = changed('very-many-datasets') ? STARTS_AT_ONCE : opened.datasets.length;
+  await Promise.all(Array.from({ length: atOnce }, startRest)).finally(() => {
     run.starting = false;
   });
 }
@@ -69,6 +82,7 @@ function inputOf(
     priority: run.priority,
     urgency,
     reports: reportBudget(opened.datasets.length),
+    crowd: opened.datasets.length,
     paused: run.paused,
     round: run.round,
     searchAttributes: opened.searchAttributes,
@@ -145,9 +159,10 @@ async function speakFor(run: Run, name: string): Promise<void> {
 
 /** Sends an order to the datasets that still run. */
 export async function toDatasets(run: Run, wanted: DatasetOrder): Promise<void> {
-  await condition(() => !run.starting);
+  if ('round' in wanted || !changed('very-many-datasets')) await condition(() => !run.starting);
   if (wanted.kind === 'finish') run.ending = true;
-  const names = run.names.filter(
+  // Who is not there yet begins with what is wanted, or catches up. A pause that waited for all of 1,000 left those that were there asking at a closed gate, over and over.
+  const names = (run.starting ? [...run.children.keys()] : run.names).filter(
     (name) => run.told.get(name)?.serial !== Infinity && !(wanted.kind === 'finish' && ends(run, name)),
   );
   if ('round' in wanted) {
@@ -159,11 +174,23 @@ export async function toDatasets(run: Run, wanted: DatasetOrder): Promise<void> 
       });
   }
   if (names.length === 0 && !('round' in wanted)) return;
-  // One order after the other: a resume must not overtake the pause before it.
-  const mine = run.ordered.then(() => lastingControlOf(run.ref).tellDatasets({ ref: run.ref, names, order: wanted }));
+  await tell(run, names, wanted);
+  if ('round' in wanted) await Promise.all([...run.dead].map((name) => speakFor(run, name)));
+}
+
+/** One order after the other: a resume must not overtake the pause before it. */
+async function tell(run: Run, names: readonly string[], order: DatasetOrder): Promise<void> {
+  const mine = run.ordered.then(() => lastingControlOf(run.ref).tellDatasets({ ref: run.ref, names, order }));
   run.ordered = mine.catch(() => undefined);
   await mine;
-  if ('round' in wanted) await Promise.all([...run.dead].map((name) => speakFor(run, name)));
+}
+
+/** What was ordered between its being asked for and its being there. */
+async function catchUp(run: Run, name: string, { paused, maxParallel, priority }: DatasetInput): Promise<void> {
+  if (!changed('very-many-datasets')) return;
+  if (run.maxParallel !== maxParallel || run.priority !== priority)
+    await tell(run, [name], { kind: 'adjust', maxParallel: run.maxParallel, priority: run.priority });
+  if (run.paused !== paused) await tell(run, [name], { kind: run.paused ? 'pause' : 'resume' });
 }
 
 /** A dataset with nothing left to do ends by itself. To tell it so while it tells us cost 1.5 s: the server lets neither message wait for the other. */

@@ -28,7 +28,7 @@ export interface Run {
   replan: boolean;
   /** Orders that began a round: see `beginRound`. */
   round: number;
-  /** Children are being started: orders wait until all of them are there to hear. */
+  /** Children are being started: what begins a round waits until all of them are there to hear. */
   starting: boolean;
   /** Children were told to end, or are being cancelled: what they leave undone is meant. */
   ending: boolean;

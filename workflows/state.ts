@@ -7,8 +7,10 @@ import type { FailureRun } from '../src/core/slice/failures.js';
 import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
 import { NO_STREAK, type Streak } from '../src/core/slice/streak.js';
 import type { Requeue } from '../src/core/slice/requeue.js';
+import { isCrowd } from '../src/core/slice/width.js';
 import { applyUpstream } from '../src/core/slice/upstream.js';
 import type { DatasetCarry, DatasetInput, Halted } from './carry.js';
+import { changed } from './changes.js';
 import { waitsAtGate, type Lack } from './lacks.js';
 import { controlOf } from './proxies.js';
 
@@ -35,6 +37,8 @@ export interface DatasetState {
   slots: number | null;
   /** Slices in flight at once, see `core/slice/width.ts`. */
   width: number;
+  /** Its slices wait for those of very many other datasets: one at a time is enough. */
+  crowded: boolean;
   /** When a slice last began or ended, or the width last grew for want of that. */
   heardAt: number;
   toldAt: number;
@@ -88,6 +92,8 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
   const own = loaded.edges.find(({ upstream }) => upstream === dataset);
   const self = own ? expandAll(own.mapping) : null;
   const others = loaded.edges.filter((edge) => edge !== own);
+  const slots = loaded.slots ?? 1;
+  const crowded = changed('very-many-datasets') && !loaded.rateLimited && isCrowd(input.crowd ?? 1, slots);
   const board = carry ? fromCarry(carry.board, total, others, self) : createBoard(total, others, self);
   for (const { upstream, done } of loaded.upstreamDone)
     applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
@@ -108,7 +114,8 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     profile: carry?.profile ?? loaded.profile ?? NO_PROFILE,
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
-    width: loaded.slots ?? 1,
+    crowded,
+    width: crowded ? 1 : slots,
     heardAt: Date.now(),
     toldAt: 0,
     slots: loaded.slots,

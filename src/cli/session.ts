@@ -43,13 +43,13 @@ export async function withProject<T>(
       opened,
       client,
       workflowId,
-      status: async (id) => {
+      status: joined(async (id) => {
         const db = await opened.db();
         const row = (await findBackfill(db, workflowId(id))) ?? (await findBackfill(db, id));
         // One that has just ended may still be on its way here.
         if (row?.status && row.status.leftOut === undefined) return row.status;
         return (await client()).status(id);
-      },
+      }),
     });
   } catch (error) {
     throw databaseError(error, opened.project().warehouse);
@@ -57,6 +57,21 @@ export async function withProject<T>(
     await (await connected?.catch(() => undefined))?.close();
     await opened.close();
   }
+}
+
+/**
+ * Whoever asks for what is being asked for waits with the first: the server keeps a single query of a workflow that is busy and refuses the others, so that one who
+ * asks again before he is answered is never answered.
+ */
+function joined<T>(ask: (id: string) => Promise<T>): (id: string) => Promise<T> {
+  const open = new Map<string, Promise<T>>();
+  return (id) => {
+    const before = open.get(id);
+    if (before) return before;
+    const mine = ask(id).finally(() => open.delete(id));
+    open.set(id, mine);
+    return mine;
+  };
 }
 
 /** What the store's database refused or broke off is the system's, unless the statement itself, which is ours, was at fault. */

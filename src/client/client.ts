@@ -119,7 +119,7 @@ export class BackfillClient {
   }
 
   async #answer(id: string): Promise<BackfillStatus> {
-    return this.#whole(id, BackfillStatus.parse(await this.#ask<unknown>(id, (handle) => handle.query('status'))));
+    return wholeOf((from) => this.#part(id, from));
   }
 
   /**
@@ -209,10 +209,8 @@ export class BackfillClient {
   }
 
   /** A status of very many datasets comes in parts: no payload is over 100 KB. */
-  #whole(id: string, status: BackfillStatus): Promise<BackfillStatus> {
-    return wholeOf(status, async (from) =>
-      BackfillStatus.parse(await this.#ask<unknown>(id, (handle) => handle.query('status', { from }))),
-    );
+  async #part(id: string, from: number): Promise<BackfillStatus> {
+    return BackfillStatus.parse(await this.#ask<unknown>(id, (handle) => handle.query('status', { from })));
   }
 
   /** One that was started by hand may have any workflow id: where `backfill/<scope>/<id>` is not known, `<id>` itself is asked. */
@@ -239,7 +237,8 @@ export class BackfillClient {
         throw new MessageRefusedError(`backfill ${id} has ended: ${status.name.toLowerCase()}`, { cause: error });
       }
     };
-    return this.#whole(id, BackfillStatus.parse(await this.#ask(id, call)));
+    const status = BackfillStatus.parse(await this.#ask(id, call));
+    return status.leftOut === undefined ? status : this.#answer(id);
   }
 }
 

@@ -56,11 +56,7 @@ export function partOf(status: BackfillStatus, from: number): BackfillStatus {
  * that one that is `held` has no dataset that was still at work; what it counts is of the datasets that it shows.
  * @param ask - the part that begins with dataset number `from`
  */
-export async function wholeOf(
-  first: BackfillStatus,
-  ask: (from: number) => Promise<BackfillStatus>,
-): Promise<BackfillStatus> {
-  if (first.leftOut === undefined) return first;
+export async function wholeOf(ask: (from: number) => Promise<BackfillStatus>): Promise<BackfillStatus> {
   const { leftOut, ...oldest } = await ask(0);
   const datasets = [...oldest.datasets];
   for (let count = datasets.length + (leftOut ?? 0); datasets.length < count;) {

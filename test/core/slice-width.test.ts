@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createBoard } from '../../src/core/slice/board.js';
 import { NO_PROFILE, observe } from '../../src/core/slice/profile.js';
-import { adaptWidth, isLast } from '../../src/core/slice/width.js';
+import { adaptWidth, inCrowd, isCrowd, isLast } from '../../src/core/slice/width.js';
 import { identity } from './slice-kit.js';
 
 test('a slice that waited longer than half of its run narrows, one that did not widens', () => {
@@ -28,6 +28,17 @@ test('the width stays between two and the slots', () => {
       },
     ),
   );
+});
+
+test('very many datasets are a crowd, and so is a long queue; a dataset is out of it by a slice that was worth its price and did not wait', () => {
+  assert.equal(isCrowd(32, 4), false);
+  assert.equal(isCrowd(33, 4), true);
+  assert.equal(inCrowd(false, { waitedMs: 1_100, ranMs: 100 }), true);
+  assert.equal(inCrowd(false, { waitedMs: 1_100, ranMs: 300 }), false, 'as long as it waited it nearly ran');
+  assert.equal(inCrowd(false, { waitedMs: 900, ranMs: 10 }), false, 'a few others');
+  assert.equal(inCrowd(true, { waitedMs: 10, ranMs: 599 }), true, 'more of it had better come together');
+  assert.equal(inCrowd(true, { waitedMs: 101, ranMs: 5_000 }), true, 'somebody was before it');
+  assert.equal(inCrowd(true, { waitedMs: 100, ranMs: 600 }), false);
 });
 
 test('the last of a dataset is what nothing waits behind, and what the slots do in one slice each', () => {
