@@ -18,10 +18,7 @@ import * as messages from './messages.js';
 import { lastingControlOf } from './proxies.js';
 import { takeReport, type Run } from './run.js';
 
-/**
- * Starts under way at once: each start writes to this workflow, and those of 1,000 children that were asked for together kept each other, and every
- * query, off its lock.
- */
+/** Starts under way at once. Who is not asked for yet begins with what is wanted by then, so that after a pause only these have to be told. */
 const STARTS_AT_ONCE = 50;
 
 /** Starts a child per dataset of the plan, readers first, so that whoever signals finds its reader there. */
