@@ -17,8 +17,13 @@ export const KINDS = [
   ...['big', 'told', 'week', 'codes', 'whole'],
 ];
 
-/** Slices of one backfill that are cut, by their numbers: of what fails again and again a person would have to hear. */
+/** Slices of one backfill that are cut, by their numbers, … */
 const SLICES_CUT = 8;
+/** … where each may be another try of the same partition: of what fails five times a person has to hear. */
+const TRIES_CUT = 4;
+const IN_TURN = ['total', 'big', 'told', 'week', 'codes', 'whole'];
+
+const cutsOf = (kind: string): number => (IN_TURN.includes(kind) ? TRIES_CUT : SLICES_CUT);
 /** Slices that must have ended before a message of this number, for there to be none. */
 const MISSES_MAX = 3;
 
@@ -104,7 +109,7 @@ async function exhaustKind(
     /** How often a slice ended before it; Infinity: it was cut there. */
     const misses: number[] = [];
     const open = (): number[] =>
-      Array.from({ length: misses.length + SLICES_CUT }, (_, i) => i).filter((i) => (misses[i] ?? 0) < MISSES_MAX);
+      Array.from({ length: misses.length + cutsOf(kind) }, (_, i) => i).filter((i) => (misses[i] ?? 0) < MISSES_MAX);
     while (misses.filter((count) => count === MISSES_MAX).length < MISSES_MAX) {
       if (Date.now() > until) return { places, backfills: round + 1, wrong, ended: false };
       round++;
@@ -132,7 +137,7 @@ function aim(
   const judge = (passing: Passing): Verdict => {
     const { slice } = passing;
     const [, , number, attempt, dataset] = slice?.split('/') ?? [];
-    if (slice === undefined || dataset !== kind || attempt !== '1' || Number(number) > SLICES_CUT) return 'pass';
+    if (slice === undefined || dataset !== kind || attempt !== '1' || Number(number) > cutsOf(kind)) return 'pass';
     const target = targets.get(slice) ?? open[targets.size];
     if (target === undefined) return 'pass';
     targets.set(slice, target);
