@@ -14,7 +14,6 @@ import type { BackfillInput } from '../src/contracts/request.js';
 import { Opened, PlannedRow, type OpenPlan } from '../src/contracts/messages.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
 import { partOf, shortened } from '../src/contracts/parts.js';
-import { changed } from './changes.js';
 import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
 import { controlOf, lastingControlOf } from './proxies.js';
@@ -84,10 +83,9 @@ async function carryOut(run: Run): Promise<void> {
     run.accept(opened);
     if (run.names.length === 0)
       return end(run, 'completed', first ? 'nothing to do: all is up to date' : 'all is published');
-    const runs = changed('very-many-datasets');
-    if (runs) goOn(run, 'carrying out the plan');
+    if (run.crowds) goOn(run, 'carrying out the plan');
     await startDatasets(run);
-    if (!runs) goOn(run, 'carrying out the plan');
+    if (!run.crowds) goOn(run, 'carrying out the plan');
     opened = await untilSettled(run);
   }
 }

@@ -12,7 +12,9 @@ export const CHANGES = {
   },
 } as const satisfies Readonly<Record<string, { why: string; since: string; removableAfter: string }>>;
 
-/** Whether this execution takes the new path; a history that was begun without it stays on the old one. */
+/**
+ * Whether this execution takes the new path. To be asked once, where it begins, and kept: an execution that was begun by older code is told no while it replays, and yes from then on.
+ */
 export function changed(id: keyof typeof CHANGES): boolean {
   return patched(id);
 }

@@ -12,7 +12,6 @@ import { lastVersionOf } from '../src/core/slice/upstream.js';
 import { reportBudget } from '../src/core/slice/budget.js';
 import { attributesOf, memoOf } from './attributes.js';
 import { childId, type DatasetInput } from './carry.js';
-import { changed } from './changes.js';
 import { dataset } from './dataset.js';
 import * as messages from './messages.js';
 import { lastingControlOf } from './proxies.js';
@@ -28,12 +27,14 @@ export async function startDatasets(run: Run): Promise<void> {
   run.starting = true;
   run.ending = false;
   const urgency = urgencies(opened.datasets.map(rankedOf));
+  // An order that begins another one waits until all are there: none of them is to have heard of it before.
+  const { round } = run;
   const left = [...opened.datasets].reverse().values();
   const startRest = async (): Promise<void> => {
     for (const planned of left) await start(planned);
   };
   const start = async (planned: OpenPlan['datasets'][number]): Promise<void> => {
-    const input = inputOf(run, opened, planned, urgency.get(planned.name) ?? USUAL);
+    const input = { ...inputOf(run, opened, planned, urgency.get(planned.name) ?? USUAL), round };
     const values = {
       dataset: planned.name,
       ...(planned.owner === undefined ? {} : { owner: planned.owner }),
@@ -54,7 +55,7 @@ export async function startDatasets(run: Run): Promise<void> {
     run.children.set(planned.name, ended(run, planned.name, handle.result()));
     await catchUp(run, planned.name, input);
   };
-  const atOnce = changed('very-many-datasets') ? STARTS_AT_ONCE : opened.datasets.length;
+  const atOnce = run.crowds ? STARTS_AT_ONCE : opened.datasets.length;
   await Promise.all(Array.from({ length: atOnce }, startRest)).finally(() => {
     run.starting = false;
   });
@@ -65,7 +66,7 @@ function inputOf(
   opened: NonNullable<Run['opened']>,
   planned: NonNullable<Run['opened']>['datasets'][number],
   urgency: Urgency,
-): DatasetInput {
+): Omit<DatasetInput, 'round'> {
   return {
     ref: run.ref,
     plan: opened.plan,
@@ -81,7 +82,6 @@ function inputOf(
     reports: reportBudget(opened.datasets.length),
     crowd: opened.datasets.length,
     paused: run.paused,
-    round: run.round,
     searchAttributes: opened.searchAttributes,
   };
 }
@@ -156,7 +156,7 @@ async function speakFor(run: Run, name: string): Promise<void> {
 
 /** Sends an order to the datasets that still run. */
 export async function toDatasets(run: Run, wanted: DatasetOrder): Promise<void> {
-  if ('round' in wanted || !changed('very-many-datasets')) await condition(() => !run.starting);
+  if ('round' in wanted || !run.crowds) await condition(() => !run.starting);
   if (wanted.kind === 'finish') run.ending = true;
   // Who is not there yet begins with what is wanted, or catches up. A pause that waited for all of 1,000 left those that were there asking at a closed gate, over and over.
   const names = (run.starting ? [...run.children.keys()] : run.names).filter(
@@ -184,7 +184,7 @@ async function tell(run: Run, names: readonly string[], order: DatasetOrder): Pr
 
 /** What was ordered between its being asked for and its being there. */
 async function catchUp(run: Run, name: string, { paused, maxParallel, priority }: DatasetInput): Promise<void> {
-  if (!changed('very-many-datasets')) return;
+  if (!run.crowds) return;
   if (run.maxParallel !== maxParallel || run.priority !== priority)
     await tell(run, [name], { kind: 'adjust', maxParallel: run.maxParallel, priority: run.priority });
   if (run.paused !== paused) await tell(run, [name], { kind: run.paused ? 'pause' : 'resume' });

@@ -20,7 +20,7 @@ import * as messages from './messages.js';
 import { lastingControlOf } from './proxies.js';
 import { mayDispatch, widensAt } from './room.js';
 import { carryOf, loadState, type DatasetState } from './state.js';
-import { reportOf, showDetails, tellParent, tellReaders } from './tell.js';
+import { heldUntil, reportOf, showDetails, tellParent, tellReaders } from './tell.js';
 
 /** Events after which a dataset starts a fresh history: the server suggests it at 4,096, and drained slices still add theirs. */
 const HISTORY_MAX = 3_000;
@@ -127,7 +127,9 @@ function tooLong(): boolean {
 /** Until something happened, or a pause is over and there is a slot for what it held back: a slot that is freed wakes us by itself. */
 async function wakeUp(state: DatasetState): Promise<void> {
   const resting = state.restUntil > Date.now() ? state.restUntil : undefined;
-  const due = mayDispatch(state) ? (resting ?? nextDue(state.requeue) ?? Infinity) : widensAt(state);
+  const work = mayDispatch(state) ? (resting ?? nextDue(state.requeue) ?? Infinity) : widensAt(state);
+  const news = state.crowds && state.newsDue && state.telling === 0 ? heldUntil(state) : Infinity;
+  const due = Math.min(work, news);
   const woken = (): boolean => state.wake;
   if (due === Infinity) await condition(woken);
   else await condition(woken, Math.max(1, due - Date.now()));

@@ -10,7 +10,6 @@ import { countSpans, ordinalsOf } from '../src/core/slice/spans.js';
 import { isTooLong, lengthen, NO_STREAK, streakWords } from '../src/core/slice/streak.js';
 import { adaptWidth, inCrowd } from '../src/core/slice/width.js';
 import type { DatasetInput } from './carry.js';
-import { changed } from './changes.js';
 import { sayWhatLacks } from './lacks.js';
 import { slotsOf } from './room.js';
 import type { DatasetState } from './state.js';
@@ -20,8 +19,6 @@ const RATED_WIDTH = 20;
 
 /** The gate closes before the message that says so arrives, or without one. */
 const REST_MS = 1_000;
-/** … which to very many takes longer. */
-const REST_CROWDED_MS = 10_000;
 
 /** A call without a worker asks for one again, two calls at a time: some ten events in the history each time, a fresh history every half hour. */
 const LOOK_AGAIN_MS = 5_000;
@@ -31,7 +28,7 @@ export function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice,
   state.slots = result.slots ?? state.slots;
   state.rateLimited = result.rateLimited;
   // A rate makes slices wait by design, and the queue is where: enough of them that none of its partitions is empty.
-  state.crowded = changed('very-many-datasets') && !result.rateLimited && inCrowd(state.crowded, result);
+  state.crowded = state.crowds && !result.rateLimited && inCrowd(state.crowded, result);
   if (state.crowded) state.width = 1;
   else state.width = result.rateLimited ? RATED_WIDTH : adaptWidth(state.width, slotsOf(state), result);
   for (const outcome of inOrder(slice, result)) {
@@ -39,8 +36,7 @@ export function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice,
     else succeed(state, outcome);
   }
   giveBack(state, slice);
-  if (result.yielded === 'paused' || result.yielded === 'cancelled')
-    state.restUntil = Date.now() + (state.crowded ? REST_CROWDED_MS : REST_MS);
+  if (result.yielded === 'paused' || result.yielded === 'cancelled') state.restUntil = Date.now() + REST_MS;
   // A call without a worker has its own words.
   if (result.held !== undefined || result.yielded !== 'no_worker') sayWhatLacks(state, ref.environment, result);
   // Whatever it rests for, what got through shows that there is a way.

@@ -12,6 +12,7 @@ import {
 } from '../src/contracts/status.js';
 import type { ExecutionRef } from '../activities/control.js';
 import { attributesOf, memoOf } from './attributes.js';
+import { changed } from './changes.js';
 import { backfillDetails } from './details.js';
 import { scopeOf } from './proxies.js';
 
@@ -28,6 +29,8 @@ export interface Run {
   replan: boolean;
   /** Orders that began a round: see `beginRound`. */
   round: number;
+  /** See `very-many-datasets` in changes.ts. */
+  readonly crowds: boolean;
   /** Children are being started: what begins a round waits until all of them are there to hear. */
   starting: boolean;
   /** Children were told to end, or are being cancelled: what they leave undone is meant. */
@@ -68,6 +71,7 @@ export function createRun(request: BackfillRequest): Run {
     cancelledBy: 'temporal',
     replan: false,
     round: 0,
+    crowds: changed('very-many-datasets'),
     starting: false,
     ending: false,
     paused: false,

@@ -37,6 +37,8 @@ export interface DatasetState {
   slots: number | null;
   /** Slices in flight at once, see `core/slice/width.ts`. */
   width: number;
+  /** Whether it minds crowds: not where a slice is one call, nor in a history from before (`changes.ts`). */
+  readonly crowds: boolean;
   /** Its slices wait for those of very many other datasets: one at a time is enough. */
   crowded: boolean;
   /** When a slice last began or ended, or the width last grew for want of that. */
@@ -92,8 +94,8 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
   const own = loaded.edges.find(({ upstream }) => upstream === dataset);
   const self = own ? expandAll(own.mapping) : null;
   const others = loaded.edges.filter((edge) => edge !== own);
-  const slots = loaded.slots ?? 1;
-  const crowded = changed('very-many-datasets') && !loaded.rateLimited && isCrowd(input.crowd ?? 1, slots);
+  const crowds = changed('very-many-datasets') && loaded.kind !== 'call';
+  const crowded = crowds && !loaded.rateLimited && isCrowd(input.crowd ?? 1, loaded.slots ?? Infinity);
   const board = carry ? fromCarry(carry.board, total, others, self) : createBoard(total, others, self);
   for (const { upstream, done } of loaded.upstreamDone)
     applyUpstream(board, upstream, { version: NO_VERSION, done, failed: [], skipped: [] });
@@ -114,8 +116,9 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     profile: carry?.profile ?? loaded.profile ?? NO_PROFILE,
     rows: carry?.rows ?? loaded.rows,
     slices: carry?.slices ?? 0,
+    crowds,
     crowded,
-    width: crowded ? 1 : slots,
+    width: crowded ? 1 : (loaded.slots ?? 1),
     heardAt: Date.now(),
     toldAt: 0,
     slots: loaded.slots,

@@ -5,7 +5,6 @@ import type { DatasetStatus } from '../src/contracts/status.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
 import { REPORTS_FEW, shouldReport } from '../src/core/slice/budget.js';
 import { childId, type DatasetInput } from './carry.js';
-import { changed } from './changes.js';
 import { datasetDetails } from './details.js';
 import * as messages from './messages.js';
 import type { DatasetState } from './state.js';
@@ -26,7 +25,7 @@ const TELL_TRIES = 120;
 export function tellReaders(input: DatasetInput, state: DatasetState): void {
   if (!state.newsDue || state.telling > 0) return;
   // Held back while more is coming: the slice that ends next wakes us, and tells of both.
-  if (state.inflight.size > 0 && Date.now() - state.toldAt < (state.crowded ? TELL_CROWDED_MS : TELL_MS)) return;
+  if (input.readers.length > 0 && Date.now() < heldUntil(state)) return;
   state.newsDue = false;
   state.toldAt = Date.now();
   const { version, done, failed, skipped } = newsOf(state.board);
@@ -44,6 +43,11 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
       state.wake = true;
     });
   }
+}
+
+/** When what readers do not know yet is told them, also if the slice that runs takes an hour. */
+export function heldUntil({ inflight, toldAt, crowded }: DatasetState): number {
+  return inflight.size > 0 ? toldAt + (crowded ? TELL_CROWDED_MS : TELL_MS) : 0;
 }
 
 async function tell(input: DatasetInput, state: DatasetState, reader: string, told: NewsMessage): Promise<void> {
@@ -112,9 +116,9 @@ export function tellParent(input: DatasetInput, state: DatasetState, status: Dat
 }
 
 /** Of very many, none reports that it is paused, nor that a slice was turned away at the gate: 1,000 did, again and again, 4,400 times in five minutes. */
-function wordOf({ reports }: DatasetInput, { slices }: DatasetState, { state }: DatasetStatus): string {
+function wordOf({ reports }: DatasetInput, { slices, crowds }: DatasetState, { state }: DatasetStatus): string {
   const few = reports < REPORTS_FEW;
-  const turnedAway = few && state === 'waiting' && slices > 0 && changed('very-many-datasets');
+  const turnedAway = few && state === 'waiting' && slices > 0 && crowds;
   return turnedAway || (few && state === 'paused') ? 'running' : state;
 }
 

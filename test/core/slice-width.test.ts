@@ -33,11 +33,15 @@ test('the width stays between two and the slots', () => {
 test('very many datasets are a crowd, and so is a long queue; a dataset is out of it by a slice that was worth its price and did not wait', () => {
   assert.equal(isCrowd(32, 4), false);
   assert.equal(isCrowd(33, 4), true);
+  assert.equal(isCrowd(33, 1), true);
+  assert.equal(isCrowd(20, 0), false, 'one that has no slot of its own says nothing of the others');
+  assert.equal(isCrowd(1_000, Infinity), false, 'there is room for all');
   assert.equal(inCrowd(false, { waitedMs: 1_100, ranMs: 100 }), true);
   assert.equal(inCrowd(false, { waitedMs: 1_100, ranMs: 300 }), false, 'as long as it waited it nearly ran');
   assert.equal(inCrowd(false, { waitedMs: 900, ranMs: 10 }), false, 'a few others');
   assert.equal(inCrowd(true, { waitedMs: 10, ranMs: 599 }), true, 'more of it had better come together');
-  assert.equal(inCrowd(true, { waitedMs: 101, ranMs: 5_000 }), true, 'somebody was before it');
+  assert.equal(inCrowd(true, { waitedMs: 2_501, ranMs: 5_000 }), true, 'somebody was before it');
+  assert.equal(inCrowd(true, { waitedMs: 2_499, ranMs: 5_000 }), false);
   assert.equal(inCrowd(true, { waitedMs: 100, ranMs: 600 }), false);
 });
 

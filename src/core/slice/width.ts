@@ -25,8 +25,14 @@ export const WIDEN_AFTER_MS = 2_000;
  */
 export const WIDTH_MIN = 2;
 
+function hadToWait({ waitedMs, ranMs }: { waitedMs: number; ranMs: number }): boolean {
+  return waitedMs > Math.max(WAITED_MIN_MS, WAITED_PART * ranMs);
+}
+
 /** Datasets to a slot from which a backfill is a crowd: whatever a dataset leaves room for is used by another. */
 const CROWD_PER_SLOT = 8;
+/** … of at least so many slots: a dataset may have fewer for itself than there are. */
+const CROWD_SLOTS_MIN = 4;
 /** A slice that waited this long, … */
 const CROWDED_MS = 1_000;
 /** … and so many times its own run, waited for the slices of very many others. */
@@ -39,13 +45,13 @@ export const WIDEN_CROWDED_MS = 15_000;
  * sooner, but in smaller slices: 24 partitions in 13, and 1,000 such datasets in twelve minutes.
  */
 export function isCrowd(datasets: number, slots: number): boolean {
-  return datasets > CROWD_PER_SLOT * slots;
+  return datasets > CROWD_PER_SLOT * Math.max(CROWD_SLOTS_MIN, slots);
 }
 
 /** Whether a slice found such a crowd before it; whoever was in one is out of it by a slice that was worth its price and did not wait. */
 export function inCrowd(before: boolean, { waitedMs, ranMs }: { waitedMs: number; ranMs: number }): boolean {
   if (waitedMs > Math.max(CROWDED_MS, CROWDED_TIMES * ranMs)) return true;
-  return before && (waitedMs > WAITED_MIN_MS || ranMs < SLICE_WORTH_MS);
+  return before && (hadToWait({ waitedMs, ranMs }) || ranMs < SLICE_WORTH_MS);
 }
 
 /**
@@ -63,6 +69,6 @@ export function adaptWidth(
   slots: number,
   { waitedMs, ranMs }: { waitedMs: number; ranMs: number },
 ): number {
-  const next = waitedMs > Math.max(WAITED_MIN_MS, WAITED_PART * ranMs) ? width - 1 : width + 1;
+  const next = hadToWait({ waitedMs, ranMs }) ? width - 1 : width + 1;
   return Math.max(WIDTH_MIN, Math.min(slots, next));
 }
