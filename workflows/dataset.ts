@@ -20,7 +20,7 @@ import * as messages from './messages.js';
 import { lastingControlOf } from './proxies.js';
 import { mayDispatch, widensAt } from './room.js';
 import { carryOf, loadState, type DatasetState } from './state.js';
-import { heldUntil, reportOf, showDetails, tellParent, tellReaders } from './tell.js';
+import { reportOf, showDetails, tellParent, tellReaders, tellsAt } from './tell.js';
 
 /** Events after which a dataset starts a fresh history: the server suggests it at 4,096, and drained slices still add theirs. */
 const HISTORY_MAX = 3_000;
@@ -93,7 +93,7 @@ async function work(input: DatasetInput, state: DatasetState): Promise<void> {
         await continueAsNew<typeof dataset>({ ...input, carry: carryOf(state) });
       }
     }
-    await wakeUp(state);
+    await wakeUp(input, state);
   }
   await condition(() => state.telling === 0);
   await state.saved;
@@ -125,10 +125,10 @@ function tooLong(): boolean {
 }
 
 /** Until something happened, or a pause is over and there is a slot for what it held back: a slot that is freed wakes us by itself. */
-async function wakeUp(state: DatasetState): Promise<void> {
+async function wakeUp(input: DatasetInput, state: DatasetState): Promise<void> {
   const resting = state.restUntil > Date.now() ? state.restUntil : undefined;
   const work = mayDispatch(state) ? (resting ?? nextDue(state.requeue) ?? Infinity) : widensAt(state);
-  const news = state.crowds && state.newsDue && state.telling === 0 ? heldUntil(state) : Infinity;
+  const news = state.crowds ? tellsAt(input, state) : Infinity;
   const due = Math.min(work, news);
   const woken = (): boolean => state.wake;
   if (due === Infinity) await condition(woken);

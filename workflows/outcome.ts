@@ -27,8 +27,8 @@ const LOOK_AGAIN_MS = 5_000;
 export function settle({ ref }: DatasetInput, state: DatasetState, slice: Slice, result: SliceResult): void {
   state.slots = result.slots ?? state.slots;
   state.rateLimited = result.rateLimited;
-  // A rate makes slices wait by design, and the queue is where: enough of them that none of its partitions is empty.
   state.crowded = state.crowds && !result.rateLimited && inCrowd(state.crowded, result);
+  // A rate makes slices wait by design, and the queue is where: enough of them that none of its partitions is empty.
   if (state.crowded) state.width = 1;
   else state.width = result.rateLimited ? RATED_WIDTH : adaptWidth(state.width, slotsOf(state), result);
   for (const outcome of inOrder(slice, result)) {

@@ -23,9 +23,7 @@ const TELL_TRIES = 120;
  * 50 signals a second, so they are joined rather than queued.
  */
 export function tellReaders(input: DatasetInput, state: DatasetState): void {
-  if (!state.newsDue || state.telling > 0) return;
-  // Held back while more is coming: the slice that ends next wakes us, and tells of both.
-  if (input.readers.length > 0 && Date.now() < heldUntil(state)) return;
+  if (Date.now() < tellsAt(input, state)) return;
   state.newsDue = false;
   state.toldAt = Date.now();
   const { version, done, failed, skipped } = newsOf(state.board);
@@ -45,9 +43,11 @@ export function tellReaders(input: DatasetInput, state: DatasetState): void {
   }
 }
 
-/** When what readers do not know yet is told them, also if the slice that runs takes an hour. */
-export function heldUntil({ inflight, toldAt, crowded }: DatasetState): number {
-  return inflight.size > 0 ? toldAt + (crowded ? TELL_CROWDED_MS : TELL_MS) : 0;
+/** When what readers do not know yet is told them: held back while more is coming, for a slice that ends next tells of both. Infinity where nothing is to be told, or something is. */
+export function tellsAt({ readers }: DatasetInput, state: DatasetState): number {
+  const { newsDue, telling, inflight, toldAt, crowded } = state;
+  if (!newsDue || telling > 0) return Infinity;
+  return readers.length > 0 && inflight.size > 0 ? toldAt + (crowded ? TELL_CROWDED_MS : TELL_MS) : 0;
 }
 
 async function tell(input: DatasetInput, state: DatasetState, reader: string, told: NewsMessage): Promise<void> {

@@ -11,21 +11,22 @@ import { openTrack } from './run.js';
 import type { Passing, Verdict } from './proxy.js';
 import type { Lane } from './servers.js';
 
-/** Ways of writing, by the dataset that stands for them: those with one slice only come last. */
+const WITH_ONE_SLICE = ['big', 'told', 'week', 'codes', 'whole'];
+/** Ways of writing, by the dataset that stands for them. */
 export const KINDS = [
   ...['events', 'moving', 'daily', 'apart', 'merged', 'total', 'seen', 'lines', 'numbers', 'through', 'ticks'],
-  ...['big', 'told', 'week', 'codes', 'whole'],
+  ...WITH_ONE_SLICE,
 ];
 
 /** Slices of one backfill that are cut, by their numbers, … */
 const SLICES_CUT = 8;
 /** … where each may be another try of the same partition: of what fails five times a person has to hear. */
 const TRIES_CUT = 4;
-const IN_TURN = ['total', 'big', 'told', 'week', 'codes', 'whole'];
-
-const cutsOf = (kind: string): number => (IN_TURN.includes(kind) ? TRIES_CUT : SLICES_CUT);
+const IN_TURN = ['total', ...WITH_ONE_SLICE];
 /** Slices that must have ended before a message of this number, for there to be none. */
 const MISSES_MAX = 3;
+
+const cutsOf = (kind: string): number => (IN_TURN.includes(kind) ? TRIES_CUT : SLICES_CUT);
 
 interface Sort {
   readonly database: string;

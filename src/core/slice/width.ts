@@ -25,7 +25,13 @@ export const WIDEN_AFTER_MS = 2_000;
  */
 export const WIDTH_MIN = 2;
 
-function hadToWait({ waitedMs, ranMs }: { waitedMs: number; ranMs: number }): boolean {
+/** How long a slice waited for a worker, and ran then. */
+interface Times {
+  readonly waitedMs: number;
+  readonly ranMs: number;
+}
+
+function hadToWait({ waitedMs, ranMs }: Times): boolean {
   return waitedMs > Math.max(WAITED_MIN_MS, WAITED_PART * ranMs);
 }
 
@@ -49,9 +55,10 @@ export function isCrowd(datasets: number, slots: number): boolean {
 }
 
 /** Whether a slice found such a crowd before it; whoever was in one is out of it by a slice that was worth its price and did not wait. */
-export function inCrowd(before: boolean, { waitedMs, ranMs }: { waitedMs: number; ranMs: number }): boolean {
+export function inCrowd(before: boolean, times: Times): boolean {
+  const { waitedMs, ranMs } = times;
   if (waitedMs > Math.max(CROWDED_MS, CROWDED_TIMES * ranMs)) return true;
-  return before && (hadToWait({ waitedMs, ranMs }) || ranMs < SLICE_WORTH_MS);
+  return before && (hadToWait(times) || ranMs < SLICE_WORTH_MS);
 }
 
 /**
@@ -63,12 +70,8 @@ export function isLast(board: Board, profile: Profile, slots: number): boolean {
   return waiting === 0 && profile.samples > 0 && estimateMs(profile, ready) <= slots * SLICE_WORTH_MS;
 }
 
-/** The width after one more slice, which waited `waitedMs` for a worker and then ran `ranMs`; never over `slots`. */
-export function adaptWidth(
-  width: number,
-  slots: number,
-  { waitedMs, ranMs }: { waitedMs: number; ranMs: number },
-): number {
-  const next = hadToWait({ waitedMs, ranMs }) ? width - 1 : width + 1;
+/** The width after one more slice; never over `slots`. */
+export function adaptWidth(width: number, slots: number, times: Times): number {
+  const next = hadToWait(times) ? width - 1 : width + 1;
   return Math.max(WIDTH_MIN, Math.min(slots, next));
 }
