@@ -48,11 +48,11 @@ const published = (dataset: string): Promise<number> =>
   numberOf(warehouse, 'SELECT count(*) AS n FROM sluice.partitions WHERE dataset = $1', [dataset]);
 
 /** Waits until more is published than was. */
-async function goesOn(what: string, client = warehouse): Promise<void> {
+async function goesOn(what: string, client = warehouse, withinMs = 30_000): Promise<void> {
   const n = (): Promise<number> =>
     numberOf(client, `SELECT count(*) AS n FROM sluice.partitions WHERE dataset = 'brief'`);
   const before = await n();
-  await eventually(what, async () => (await n()) > before);
+  await eventually(what, async () => (await n()) > before, withinMs);
 }
 
 test('a declared query over its bound: no batch begins, the status says why, and work goes on when it is over', async () => {
@@ -117,7 +117,8 @@ test('a frozen worker governs no longer: another one goes on; a governor that wa
   assert.ok(frozen, identity);
   frozen.kill('SIGSTOP');
   const next = await stands('another one governs', ({ epoch }) => epoch !== row.epoch, 15_000);
-  await goesOn('work goes on');
+  // Its slice and its steps are given up after 10 s, and so is what the polls take that it has open.
+  await goesOn('work goes on', warehouse, 60_000);
   frozen.kill('SIGCONT');
   await handle.terminate('test');
   await gateCloses(warehouse);
