@@ -14,6 +14,7 @@ import type { BackfillInput } from '../src/contracts/request.js';
 import { Opened, PlannedRow, type OpenPlan } from '../src/contracts/messages.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
 import { partOf, shortened } from '../src/contracts/parts.js';
+import { formatCount, plural } from '../src/core/words.js';
 import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
 import { controlOf, lastingControlOf } from './proxies.js';
@@ -180,8 +181,8 @@ function hold(run: Run, refusal: string | undefined): void {
 function failureReason(run: Run): string {
   const { failed, blocked } = documentOf(run).partitions;
   // A dataset that stops as a whole, for a missing table, has no partition that failed by itself.
-  if (failed === 0) return `${blocked} ${blocked === 1 ? 'partition' : 'partitions'} blocked`;
-  return `${failed} ${failed === 1 ? 'partition' : 'partitions'} failed, ${blocked} blocked by them`;
+  if (failed === 0) return `${plural(blocked, 'partition')} blocked`;
+  return `${plural(failed, 'partition')} failed, ${formatCount(blocked)} blocked by them`;
 }
 
 async function finishDatasets(run: Run): Promise<void> {

@@ -89,7 +89,11 @@ function isStatus(answer: unknown): answer is BackfillStatus {
 }
 
 export async function histories(stack: Stack, id: string): Promise<void> {
-  const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
+  // A page of a history is larger than gRPC's usual 4 MB where very many partitions fail.
+  const connection = await Connection.connect({
+    address: stack.dev.info().temporalAddress,
+    channelArgs: { 'grpc.max_receive_message_length': -1 },
+  });
   report('histories', { ...(await weigh(new Client({ connection }), `backfill/size/${id}`)) });
   await connection.close();
 }
