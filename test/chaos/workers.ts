@@ -80,12 +80,12 @@ export async function startWorkers(lane: Lane, project: string, dist = DIST): Pr
   };
   await keep();
   return {
-    // Not left to its keeper, who waits longer each time.
+    // By its keeper, who would start another beside the one that takes its place, and wait longer each time.
     kill: () =>
       inTurn(async () => {
-        await replace((child) => child?.kill('SIGKILL'));
-        await keepers.splice(-2, 1)[0]?.stop(AbortSignal.abort());
-        pipes.splice(-2, 1)[0]?.close();
+        await keepers.pop()?.stop(AbortSignal.abort());
+        pipes.pop()?.close();
+        await keep();
       }),
     freeze: () =>
       inTurn(async () => {
