@@ -41,10 +41,25 @@ const SORTS: readonly Sort[] = ['warehouse', 'ops'].flatMap((database) =>
   ),
 );
 
+/** What a lane takes on at once. */
+interface Task {
+  readonly kind: string;
+  readonly sorts: readonly Sort[];
+}
+
 interface Lab {
   readonly lane: Lane;
   readonly client: BackfillClient;
   readonly name: string;
+  /** Of each kind: what builds without a cut left, one of even and one of odd rounds, and the last round. */
+  readonly kinds: Map<string, { readonly calm: readonly string[]; round: number }>;
+}
+
+/** A kind with one slice takes as long as all the others together: each sort of place by itself, on whatever lane is free. */
+function tasksOf(kinds: readonly string[]): Task[] {
+  return kinds.flatMap((kind) =>
+    IN_TURN.includes(kind) ? SORTS.map((sort) => ({ kind, sorts: [sort] })) : [{ kind, sorts: SORTS }],
+  );
 }
 
 export async function exhaust(
@@ -55,13 +70,15 @@ export async function exhaust(
   const campaign = await openCampaign(1);
   const sum = { places: 0, backfills: 0, wrong: 0, unfinished: 0 };
   try {
-    const left = kinds.values();
-    await onLanes(campaign, Math.min(lanes, kinds.length), [...Array(lanes).keys()].values(), (lane, number) =>
+    const tasks = tasksOf(kinds);
+    const left = tasks.values();
+    await onLanes(campaign, Math.min(lanes, tasks.length), [...Array(lanes).keys()].values(), (lane, number) =>
       onProject(campaign, lane, `exhaustive_${number}`, async (lab) => {
-        for (const kind of left) {
-          const done = await exhaustKind(lab, kind, until);
+        for (const task of left) {
+          const done = await exhaustTask(lab, task, until);
+          const what = task.sorts.length > 1 ? task.kind : [task.kind, ...task.sorts.flatMap(Object.values)].join(' ');
           const words = done.ended ? 'all' : 'some';
-          say(`${kind}: ${words} ${done.places} places in ${done.backfills} backfills, ${done.wrong.length} different`);
+          say(`${what}: ${words} ${done.places} places in ${done.backfills} backfills, ${done.wrong.length} different`);
           for (const line of done.wrong) say(`    ${line}`);
           sum.places += done.places;
           sum.backfills += done.backfills;
@@ -71,7 +88,7 @@ export async function exhaust(
       }),
     );
     say(
-      `${sum.places} places, ${sum.wrong} of ${sum.backfills} backfills different, ${sum.unfinished} kinds unfinished`,
+      `${sum.places} places, ${sum.wrong} of ${sum.backfills} backfills different, ${sum.unfinished} of ${tasks.length} tasks unfinished`,
     );
     return sum.wrong + sum.unfinished === 0;
   } finally {
@@ -89,31 +106,31 @@ async function onProject(
   const client = await BackfillClient.connect({ address: lane.stack.dev.info().temporalAddress, project: name });
   try {
     await track.run();
-    await work({ lane, client, name });
+    await work({ lane, client, name, kinds: new Map() });
   } finally {
     await client.close();
     await track.stop();
   }
 }
 
-async function exhaustKind(
+async function exhaustTask(
   lab: Lab,
-  kind: string,
+  { kind, sorts }: Task,
   until: number,
 ): Promise<{ places: number; backfills: number; wrong: string[]; ended: boolean }> {
-  // Two without a cut: rows move there and back again. Before them two more, for those of a month's last day move on to the first, and only once.
-  for (const round of [0, 1]) await rebuild(lab, kind, round);
-  const calm = [await rebuild(lab, kind, 2), await rebuild(lab, kind, 3)];
-  let [round, places] = [3, 0];
+  const before = lab.kinds.get(kind)?.round ?? -1;
+  const known = lab.kinds.get(kind) ?? (await buildCalmly(lab, kind));
+  const { calm } = known;
+  let places = 0;
   const wrong: string[] = [];
-  for (const sort of SORTS) {
+  for (const sort of sorts) {
     /** How often a slice ended before it; Infinity: it was cut there. */
     const misses: number[] = [];
     const open = (): number[] =>
       Array.from({ length: misses.length + cutsOf(kind) }, (_, i) => i).filter((i) => (misses[i] ?? 0) < MISSES_MAX);
     while (misses.filter((count) => count === MISSES_MAX).length < MISSES_MAX) {
-      if (Date.now() > until) return { places, backfills: round + 1, wrong, ended: false };
-      round++;
+      if (Date.now() > until) return { places, backfills: known.round - before, wrong, ended: false };
+      const round = ++known.round;
       const cuts = aim(lab, kind, sort, open());
       const found = await rebuild(lab, kind, round).catch(String);
       const { aimed, fired } = cuts.stop();
@@ -123,7 +140,15 @@ async function exhaustKind(
         wrong.push(`${JSON.stringify({ ...sort, at: [...fired] })}: ${found} instead of ${calm[round % 2]}`);
     }
   }
-  return { places, backfills: round + 1, wrong, ended: true };
+  return { places, backfills: known.round - before, wrong, ended: true };
+}
+
+/** Two without a cut: rows move there and back again. Before them two more, for those of a month's last day move on to the first, and only once. */
+async function buildCalmly(lab: Lab, kind: string): Promise<{ calm: readonly string[]; round: number }> {
+  for (const round of [0, 1]) await rebuild(lab, kind, round);
+  const known = { calm: [await rebuild(lab, kind, 2), await rebuild(lab, kind, 3)], round: 3 };
+  lab.kinds.set(kind, known);
+  return known;
 }
 
 /** Each of the first slices that come is cut at the next of these messages. */
