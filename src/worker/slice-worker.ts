@@ -45,8 +45,6 @@ export async function sliceRunnerOf(wiring: Wiring): Promise<SliceRunner> {
         taskQueue: queue,
         activities: { ...sliceActivitiesOf({ ...wiring, standAside }) },
         maxConcurrentActivityTaskExecutions: wiring.concurrency ?? slots + 1,
-        // A poll that is open in a frozen worker swallows a slice for 10 s. A slice lasts far longer than a round trip.
-        activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
       }),
     createBystander: (why) =>
       Worker.create({
