@@ -47,15 +47,20 @@ interface Task {
   readonly sorts: readonly Sort[];
 }
 
+/** A kind on one lane: what builds without a cut left, one of even and one of odd rounds, and the last round. */
+interface Known {
+  readonly calm: readonly string[];
+  round: number;
+}
+
 interface Lab {
   readonly lane: Lane;
   readonly client: BackfillClient;
   readonly name: string;
-  /** Of each kind: what builds without a cut left, one of even and one of odd rounds, and the last round. */
-  readonly kinds: Map<string, { readonly calm: readonly string[]; round: number }>;
+  readonly kinds: Map<string, Known>;
 }
 
-/** A kind with one slice takes as long as all the others together: each sort of place by itself, on whatever lane is free. */
+/** A kind whose slices come one at a time takes as long as all the others together: each sort of place by itself, on whatever lane is free. */
 function tasksOf(kinds: readonly string[]): Task[] {
   return kinds.flatMap((kind) =>
     IN_TURN.includes(kind) ? SORTS.map((sort) => ({ kind, sorts: [sort] })) : [{ kind, sorts: SORTS }],
@@ -118,8 +123,9 @@ async function exhaustTask(
   { kind, sorts }: Task,
   until: number,
 ): Promise<{ places: number; backfills: number; wrong: string[]; ended: boolean }> {
-  const before = lab.kinds.get(kind)?.round ?? -1;
-  const known = lab.kinds.get(kind) ?? (await buildCalmly(lab, kind));
+  const earlier = lab.kinds.get(kind);
+  const before = earlier?.round ?? -1;
+  const known = earlier ?? (await buildCalmly(lab, kind));
   const { calm } = known;
   let places = 0;
   const wrong: string[] = [];
@@ -144,7 +150,7 @@ async function exhaustTask(
 }
 
 /** Two without a cut: rows move there and back again. Before them two more, for those of a month's last day move on to the first, and only once. */
-async function buildCalmly(lab: Lab, kind: string): Promise<{ calm: readonly string[]; round: number }> {
+async function buildCalmly(lab: Lab, kind: string): Promise<Known> {
   for (const round of [0, 1]) await rebuild(lab, kind, round);
   const known = { calm: [await rebuild(lab, kind, 2), await rebuild(lab, kind, 3)], round: 3 };
   lab.kinds.set(kind, known);

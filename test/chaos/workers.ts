@@ -67,8 +67,8 @@ export async function startWorkers(lane: Lane, project: string, dist = DIST): Pr
     return done;
   };
   /** The one at work is left behind; another takes its place. */
-  const replace = async (leave: (child: ChildProcess | undefined, pipe: Pipe | undefined) => void): Promise<void> => {
-    leave(current, pipes.at(-1));
+  const replace = async (leave: (child: ChildProcess | undefined) => void): Promise<void> => {
+    leave(current);
     if (current) left.push(current);
     await keep();
   };
