@@ -53,7 +53,7 @@ export async function startDatasets(run: Run): Promise<void> {
         : { memo: memoOf(run.ref, values) }),
     });
     run.children.set(planned.name, ended(run, planned.name, handle.result()));
-    await catchUp(run, planned.name, input);
+    await catchUp(run, input);
   };
   const atOnce = run.crowds ? STARTS_AT_ONCE : opened.datasets.length;
   await Promise.all(Array.from({ length: atOnce }, startRest)).finally(() => {
@@ -182,12 +182,22 @@ async function tell(run: Run, names: readonly string[], order: DatasetOrder): Pr
   await mine;
 }
 
-/** What was ordered between its being asked for and its being there. */
-async function catchUp(run: Run, name: string, { paused, maxParallel, priority }: DatasetInput): Promise<void> {
-  if (!run.crowds) return;
-  if (run.maxParallel !== maxParallel || run.priority !== priority)
-    await tell(run, [name], { kind: 'adjust', maxParallel: run.maxParallel, priority: run.priority });
-  if (run.paused !== paused) await tell(run, [name], { kind: run.paused ? 'pause' : 'resume' });
+/** What was ordered between its being asked for and its being there. Whoever waits for the same turn is told with the others: one after another, the last of 50 heard of a pause 20 s late. */
+async function catchUp(run: Run, began: DatasetInput): Promise<void> {
+  if (!run.crowds || (run.paused === began.paused && !isAdjusted(run, began))) return;
+  run.late.push(began);
+  if (run.late.length > 1) return;
+  await run.ordered;
+  const late = run.late.splice(0);
+  const names = late.map(({ dataset }) => dataset);
+  if (late.some((one) => isAdjusted(run, one)))
+    await tell(run, names, { kind: 'adjust', maxParallel: run.maxParallel, priority: run.priority });
+  if (late.some(({ paused }) => run.paused !== paused))
+    await tell(run, names, { kind: run.paused ? 'pause' : 'resume' });
+}
+
+function isAdjusted(run: Run, { maxParallel, priority }: DatasetInput): boolean {
+  return run.maxParallel !== maxParallel || run.priority !== priority;
 }
 
 /** A dataset with nothing left to do ends by itself. To tell it so while it tells us cost 1.5 s: the server lets neither message wait for the other. */

@@ -12,6 +12,7 @@ import {
 } from '../src/contracts/status.js';
 import type { ExecutionRef } from '../activities/control.js';
 import { attributesOf, memoOf } from './attributes.js';
+import type { DatasetInput } from './carry.js';
 import { changed } from './changes.js';
 import { backfillDetails } from './details.js';
 import { scopeOf } from './proxies.js';
@@ -50,6 +51,8 @@ export interface Run {
   readonly children: Map<string, Promise<void>>;
   /** Datasets whose workflow is gone before its time. */
   readonly dead: Set<string>;
+  /** What datasets began with that were being started when something else was ordered, and have not been told. */
+  readonly late: DatasetInput[];
   /** The orders to its datasets so far have been sent. */
   ordered: Promise<void>;
   accept: (opened: OpenPlan) => void;
@@ -85,6 +88,7 @@ export function createRun(request: BackfillRequest): Run {
     told: new Map(),
     children: new Map(),
     dead: new Set(),
+    late: [],
     ordered: Promise.resolve(),
     accept: (opened) => {
       run.opened = opened;
