@@ -52,19 +52,26 @@ export function partOf(status: BackfillStatus, from: number): BackfillStatus {
 }
 
 /**
- * A whole status from its parts, of which each is a little younger than the one before. What it says of the backfill is from the first, so
- * that one that is `held` has no dataset that was still at work; what it counts is of the datasets that it shows.
+ * A whole status from its parts. What it says of the backfill is from the first, so that one that is `held` has no dataset that was still at work; the others are younger, asked for
+ * together as if all were as long, and what it counts is of the datasets that it shows.
  * @param ask - the part that begins with dataset number `from`
  */
 export async function wholeOf(ask: (from: number) => Promise<BackfillStatus>): Promise<BackfillStatus> {
   const { leftOut, ...oldest } = await ask(0);
   const datasets = [...oldest.datasets];
+  const size = Math.max(1, datasets.length);
   for (let count = datasets.length + (leftOut ?? 0); datasets.length < count;) {
-    const part = await ask(datasets.length);
-    if (part.datasets.length === 0) break;
-    datasets.push(...part.datasets);
-    // A new plan may have fewer.
-    count = part.datasets.length + (part.leftOut ?? 0);
+    const first = datasets.length;
+    const froms = Array.from({ length: Math.ceil((count - first) / size) }, (_, i) => first + i * size);
+    const parts = await Promise.all(froms.map(async (from) => ({ from, ...(await ask(from)) })));
+    for (const { from, ...part } of parts) {
+      // One before it was shorter: what lies between is asked for first.
+      if (from > datasets.length) break;
+      datasets.push(...part.datasets.slice(datasets.length - from));
+      // A new plan may have fewer.
+      count = part.datasets.length + (part.leftOut ?? 0);
+    }
+    if (datasets.length === first) break;
   }
   return { ...oldest, ...totalsOf(datasets), datasets };
 }

@@ -48,15 +48,18 @@ for (const [what, whole] of Object.entries(CASES)) {
     assert.equal(short.datasets.length + (short.leftOut ?? 0), whole.datasets.length);
     assert.deepEqual(short.partitions, whole.partitions);
     assert.deepEqual(BackfillStatus.parse(short), short);
-    let asked = 0;
-    const joined = await wholeOf((from) => {
+    let [asked, open, atOnce] = [0, 0, 0];
+    const joined = await wholeOf(async (from) => {
       asked++;
-      const part = partOf(whole, from);
+      atOnce = Math.max(atOnce, ++open);
+      const part = await Promise.resolve(partOf(whole, from));
+      open--;
       assert.ok(bytesOf(part) <= STATUS_BYTES_MAX, `${bytesOf(part)} bytes`);
-      return Promise.resolve(part);
+      return part;
     });
     assert.deepEqual(joined, whole);
-    assert.ok(asked > 1 && asked < 40, `${asked} parts`);
+    assert.ok(asked > 2 && asked < 40, `${asked} parts`);
+    assert.ok(atOnce > 1, 'all but the first are asked for together');
   });
 }
 
