@@ -6,7 +6,7 @@ import {
   ParentClosePolicy,
   startChild,
 } from '@temporalio/workflow';
-import { urgencies, type Ranked, type Urgency } from '../src/core/graph/urgency.js';
+import { STEPS_USUAL, urgencies, type Ranked, type Urgency } from '../src/core/graph/urgency.js';
 import type { DatasetOrder, OpenPlan, Report } from '../src/contracts/messages.js';
 import { lastVersionOf } from '../src/core/slice/upstream.js';
 import { reportBudget } from '../src/core/slice/budget.js';
@@ -46,6 +46,7 @@ export async function startDatasets(run: Run): Promise<void> {
       staticDetails: planned.what,
       // What a killed worker had begun is given to another after this.
       workflowTaskTimeout: '15 seconds',
+      priority: STEPS_USUAL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       parentClosePolicy: ParentClosePolicy.TERMINATE,
       ...(opened.searchAttributes

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import { BackfillStatus, ENDED, isAtRest } from '../contracts/status.js';
 import { wholeOf } from '../contracts/parts.js';
+import { STEPS_FIRST } from '../core/graph/urgency.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
 import type { BackfillInput } from '../contracts/request.js';
@@ -90,6 +91,7 @@ export class BackfillClient {
         // An id is never used twice, also not after a failure.
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         workflowTaskTimeout: '1 minute',
+        priority: STEPS_FIRST,
         staticSummary: summaryOf(request),
       }),
     );
@@ -103,6 +105,7 @@ export class BackfillClient {
       this.#client.workflow.execute('plan', {
         workflowId,
         taskQueue: 'sluice',
+        priority: STEPS_FIRST,
         args: [{ ...this.#scope, ...request }],
       }),
     );

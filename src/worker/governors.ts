@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { GovernedSite, GovernorInput } from '../contracts/warehouse.js';
+import { STEPS_FIRST } from '../core/graph/urgency.js';
 import type { Project } from '../project/project.js';
 import type { Db } from '../store/store.js';
 import { rowsOf } from '../store/store.js';
@@ -23,6 +24,7 @@ export function createGovernorStarter(client: Client, db: Db, log: Logger): Gove
     await client.workflow.signalWithStart('governor', {
       workflowId: `governor/${database}`,
       taskQueue: 'sluice',
+      priority: STEPS_FIRST,
       args: [input],
       signal: 'serve',
       signalArgs: [site],

@@ -63,6 +63,11 @@ test('paused while its datasets are started, each of many is paused, and ends on
   assert.deepEqual([state, partitions.done], ['completed', DATASETS * DAYS]);
 });
 
+test('steps of what a person asks about go before those of its datasets', async () => {
+  const [asked, built] = await Promise.all([parent().describe(), childOf('d000').describe()]);
+  assert.deepEqual([asked.priority?.priorityKey, built.priority?.priorityKey], [1, 3]);
+});
+
 test('who was being started when it was paused is told with the others', async () => {
   const { events } = await parent().fetchHistory();
   const orders = (events ?? []).filter(

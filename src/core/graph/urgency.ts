@@ -70,3 +70,11 @@ function meanPartitionMs(datasets: readonly Ranked[]): number {
 export function priorityKey(backfill: number, dataset: number): number {
   return Math.min(5, Math.max(1, backfill + dataset - 3));
 }
+
+/**
+ * Steps of a workflow that a person asks about, a backfill, a plan or a governor, go before those of datasets, which queue by the dozen while slices keep the cores busy: `status` of 50 datasets, beside
+ * other load, 1,300 ms in the median instead of 1,900 (`bench/size.ts 50 440`).
+ */
+export const STEPS_FIRST = { priorityKey: 1 } as const;
+/** Said, for a child has its parent's otherwise. */
+export const STEPS_USUAL = { priorityKey: 3 } as const;
