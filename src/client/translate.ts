@@ -1,4 +1,5 @@
 import {
+  isGrpcServiceError,
   QueryNotRegisteredError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
@@ -17,6 +18,8 @@ import {
   RequestRefusedError,
 } from './errors.js';
 
+const GRPC_CANCELLED = 1;
+
 /** Runs a call to Temporal and turns its errors into this client's own. */
 export async function translate<T>(id: string, call: () => Promise<T>): Promise<T> {
   try {
@@ -24,6 +27,11 @@ export async function translate<T>(id: string, call: () => Promise<T>): Promise<
   } catch (error) {
     throw translated(id, error);
   }
+}
+
+/** Broken off by the server, which says so of a question that was with a worker which ended just then. */
+export function isBrokenOff(error: unknown): boolean {
+  return error instanceof Error && isGrpcServiceError(error.cause) && Number(error.cause.code) === GRPC_CANCELLED;
 }
 
 function translated(id: string, error: unknown): unknown {
