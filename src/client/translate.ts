@@ -31,7 +31,9 @@ export async function translate<T>(id: string, call: () => Promise<T>): Promise<
 
 /** Broken off by the server, which says so of a question that was with a worker which ended just then. */
 export function isBrokenOff(error: unknown): boolean {
-  return error instanceof Error && isGrpcServiceError(error.cause) && Number(error.cause.code) === GRPC_CANCELLED;
+  if (!(error instanceof Error && isGrpcServiceError(error.cause))) return false;
+  const code: number = error.cause.code;
+  return code === GRPC_CANCELLED;
 }
 
 function translated(id: string, error: unknown): unknown {
