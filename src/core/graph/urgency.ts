@@ -72,8 +72,8 @@ export function priorityKey(backfill: number, dataset: number): number {
 }
 
 /**
- * Steps of a workflow that a person asks about, a backfill, a plan or a governor, go before those of datasets, which queue by the dozen while slices keep the cores busy: `status` of 50 datasets, beside
- * other load, 1,300 ms in the median instead of 1,900 (`bench/size.ts 50 440`).
+ * Steps of a workflow that a person asks about, a backfill, a plan or a governor, go before those of datasets, which queue by the dozen while slices keep the cores busy: `status` of 50 datasets
+ * 1,050 ms at the 95th percentile instead of 1,530 (`bench/size.ts 50 440`, five runs each).
  */
 export const STEPS_FIRST = { priorityKey: 1 } as const;
 /** Said, for a child has its parent's otherwise. */
