@@ -15,7 +15,7 @@ import type { BackfillInput } from '../contracts/request.js';
 import { scopeName } from '../contracts/scope.js';
 import { askAgain } from './ask-again.js';
 import { MessageRefusedError } from './errors.js';
-import { isBrokenOff, translate } from './translate.js';
+import { translate } from './translate.js';
 
 /** A request without what the client knows already. */
 export type Request = Omit<BackfillInput, 'project' | 'environment'>;
@@ -216,13 +216,8 @@ export class BackfillClient {
 
   /** A status of very many datasets comes in parts: no payload is over 100 KB. */
   async #part(id: string, from: number): Promise<BackfillStatus> {
-    const query = (over: AbortSignal): Promise<unknown> =>
-      this.#client.withAbortSignal(over, () => this.#ask(id, (handle) => handle.query('status', { from })));
     const ask = (over: AbortSignal): Promise<unknown> =>
-      query(over).catch((error: unknown) => {
-        if (!isBrokenOff(error) || over.aborted) throw error;
-        return query(over);
-      });
+      this.#client.withAbortSignal(over, () => this.#ask(id, (handle) => handle.query('status', { from })));
     return BackfillStatus.parse(await askAgain(ask, ASK_AGAIN_MS));
   }
 

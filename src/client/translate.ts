@@ -1,5 +1,4 @@
 import {
-  isGrpcServiceError,
   QueryNotRegisteredError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
@@ -18,8 +17,6 @@ import {
   RequestRefusedError,
 } from './errors.js';
 
-const GRPC_CANCELLED = 1;
-
 /** Runs a call to Temporal and turns its errors into this client's own. */
 export async function translate<T>(id: string, call: () => Promise<T>): Promise<T> {
   try {
@@ -27,13 +24,6 @@ export async function translate<T>(id: string, call: () => Promise<T>): Promise<
   } catch (error) {
     throw translated(id, error);
   }
-}
-
-/** Broken off by the server, which says so of a question that was with a worker which ended just then. */
-export function isBrokenOff(error: unknown): boolean {
-  if (!(error instanceof Error && isGrpcServiceError(error.cause))) return false;
-  const code: number = error.cause.code;
-  return code === GRPC_CANCELLED;
 }
 
 function translated(id: string, error: unknown): unknown {
