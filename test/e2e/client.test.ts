@@ -166,7 +166,7 @@ test('a request that is wrong is refused with its code, by plan and by result', 
 });
 
 test('pause stops it between two batches, adjust changes it meanwhile, resume goes on', async () => {
-  // Long enough that the pause is heard before all of it is done, also on a busy machine: with 0.2 s once in five runs it was not, and held nothing.
+  // Long enough that the pause is heard before all of it is done, also on a busy machine: with 0.2 s, most likely, once in five runs it was not, and held nothing.
   await switches(1, null);
   const { id } = await backfills.start({ from: '2024-01-11', to: '2024-01-21', maxParallel: 1 });
   await eventually('its first partitions are done', async () => (await done(id)) > 0);

@@ -22,7 +22,7 @@ let stack: Stack;
 let client: BackfillClient;
 let connection: Connection;
 let childOf: (name: string) => WorkflowHandle;
-let parent: () => WorkflowHandle;
+let parent: WorkflowHandle;
 
 before(async () => {
   stack = await startStack();
@@ -33,7 +33,7 @@ before(async () => {
   client = await clientOf(stack, 'many');
   connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
   const temporal = new Client({ connection });
-  parent = () => temporal.workflow.getHandle(`backfill/many/${ID}`);
+  parent = temporal.workflow.getHandle(`backfill/many/${ID}`);
   childOf = (name) => temporal.workflow.getHandle(`backfill/many/${ID}/${name}`);
 });
 
@@ -64,12 +64,12 @@ test('paused while its datasets are started, each of many is paused, and ends on
 });
 
 test('steps of what a person asks about go before those of its datasets', async () => {
-  const [asked, built] = await Promise.all([parent().describe(), childOf('d000').describe()]);
+  const [asked, built] = await Promise.all([parent.describe(), childOf('d000').describe()]);
   assert.deepEqual([asked.priority?.priorityKey, built.priority?.priorityKey], [1, 3]);
 });
 
 test('who was being started when it was paused is told with the others', async () => {
-  const { events } = await parent().fetchHistory();
+  const { events } = await parent.fetchHistory();
   const orders = (events ?? []).filter(
     ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name === 'tellDatasets',
   );
