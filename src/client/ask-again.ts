@@ -1,23 +1,20 @@
-import { isGrpcCancelledError } from '@temporalio/client';
+import { isGrpcCancelledError, isGrpcDeadlineError } from '@temporalio/client';
 
 /**
- * Asks again, once, what the server broke off, and what nobody has answered for `afterMs`: a question that a worker was given as it ended. The first answer
- * counts, or the first failure. The other question is told that it is over: left to itself, the SDK (1.24) tries it again on a connection
- * that is closed by then, which ends the process.
+ * Asks again, once, what the server broke off, and what nobody has answered within `afterMs`: a question that a worker was given as it ended. One after the
+ * other: of a workflow that is busy the server keeps one question and refuses the next, which the SDK (1.24) then tries again by itself. It is not to be told
+ * that this is over, and ends the process where its connection is closed by then.
+ * @param ask - has time until `deadline`, in ms since 1970; without one as long as the server gives it, 30 s
  */
-export async function askAgain<T>(ask: (over: AbortSignal) => Promise<T>, afterMs: number): Promise<T> {
-  const over = new AbortController();
-  const insist = (): Promise<T> =>
-    ask(over.signal).catch((error: unknown) => {
-      if (!isGrpcCancelledError(error) || over.signal.aborted) throw error;
-      return ask(over.signal);
+export async function askAgain<T>(ask: (deadline?: number) => Promise<T>, afterMs: number): Promise<T> {
+  const deadline = Date.now() + afterMs;
+  try {
+    return await ask(deadline).catch((error: unknown) => {
+      if (isGrpcCancelledError(error)) return ask(deadline);
+      throw error;
     });
-  let timer: NodeJS.Timeout | undefined;
-  const again = new Promise<T>((answer, fail) => {
-    timer = setTimeout(() => void insist().then(answer, fail), afterMs);
-  });
-  return Promise.race([insist(), again]).finally(() => {
-    clearTimeout(timer);
-    over.abort();
-  });
+  } catch (error) {
+    if (isGrpcDeadlineError(error)) return ask();
+    throw error;
+  }
 }

@@ -6,6 +6,7 @@ import {
   type ConnectionOptions,
   type WorkflowHandle,
 } from '@temporalio/client';
+import { allEnded } from '../contracts/all-ended.js';
 import { BackfillStatus, ENDED, isAtRest } from '../contracts/status.js';
 import { wholeOf } from '../contracts/parts.js';
 import { STEPS_FIRST } from '../core/graph/urgency.js';
@@ -117,7 +118,7 @@ export class BackfillClient {
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
-    const [answer, end] = await Promise.all([this.#answer(id), this.closedAs(id)]);
+    const [answer, end] = await allEnded([this.#answer(id), this.closedAs(id)]);
     if (end === undefined || ENDED.includes(answer.state)) return answer;
     // It may have ended after it answered: what it says now is the last word.
     const last = await this.#answer(id);
@@ -216,9 +217,12 @@ export class BackfillClient {
 
   /** A status of very many datasets comes in parts: no payload is over 100 KB. */
   async #part(id: string, from: number): Promise<BackfillStatus> {
-    const ask = (over: AbortSignal): Promise<unknown> =>
-      this.#client.withAbortSignal(over, () => this.#ask(id, (handle) => handle.query('status', { from })));
-    return BackfillStatus.parse(await askAgain(ask, ASK_AGAIN_MS));
+    const ask = (): Promise<unknown> => this.#ask(id, (handle) => handle.query('status', { from }));
+    const answer = await askAgain(
+      (deadline) => (deadline === undefined ? ask() : this.#client.withDeadline(deadline, ask)),
+      ASK_AGAIN_MS,
+    );
+    return BackfillStatus.parse(answer);
   }
 
   /** One that was started by hand may have any workflow id: where `backfill/<scope>/<id>` is not known, `<id>` itself is asked. */

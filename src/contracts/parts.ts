@@ -1,3 +1,4 @@
+import { allEnded } from './all-ended.js';
 import type { BackfillStatus, DatasetState, DatasetStatus, PlanWarning } from './status.js';
 
 /** Bytes of a status document in one payload: under 100 KB with what is around it. 300 datasets where nothing fails. */
@@ -63,7 +64,7 @@ export async function wholeOf(ask: (from: number) => Promise<BackfillStatus>): P
   for (let count = datasets.length + (leftOut ?? 0); datasets.length < count;) {
     const first = datasets.length;
     const froms = Array.from({ length: Math.ceil((count - first) / size) }, (_, i) => first + i * size);
-    const parts = await Promise.all(froms.map(async (from) => ({ from, ...(await ask(from)) })));
+    const parts = await allEnded(froms.map(async (from) => ({ from, ...(await ask(from)) })));
     for (const { from, ...part } of parts) {
       // One before it was shorter: what lies between is asked for first.
       if (from > datasets.length) break;

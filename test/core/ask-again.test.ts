@@ -2,46 +2,57 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '@temporalio/client';
 import { askAgain } from '../../src/client/ask-again.js';
+import { allEnded } from '../../src/contracts/all-ended.js';
 
-/** As the server says it of a question that is with a worker which ends. */
-const brokenOff = Object.assign(new Error('1 CANCELLED: context canceled'), {
-  code: 1,
-  details: 'context canceled',
-  metadata: {},
-});
-/** Longer than a test may take: whoever waits for it has hung. */
-const NEVER_MS = 2 ** 31 - 1;
+const failed = (code: number, details: string): Error =>
+  Object.assign(new Error(`${code} ${details}`), { code, details, metadata: {} });
+/** As the server says it of a question that is with a worker which ends, and as the SDK says that the time is over. */
+const brokenOff = new ServiceError('Failed to query Workflow', { cause: failed(1, 'context canceled') });
+const silence = new ServiceError('Failed to query Workflow', { cause: failed(4, 'Deadline exceeded') });
+const SOON_MS = 5_000;
 
-test('what nobody answers is asked once more, and that answer counts; the other question is broken off', async () => {
-  const asked: AbortSignal[] = [];
-  const ask = (over: AbortSignal): Promise<string> =>
-    asked.push(over) === 1 ? new Promise<never>(() => undefined) : Promise.resolve('the second');
-  assert.equal(await askAgain(ask, 0), 'the second');
-  assert.deepEqual(
-    asked.map(({ aborted }) => aborted),
-    [true, true],
-  );
+/** Asks with these answers, one after the other. */
+async function asking(answers: readonly (string | Error)[]): Promise<{ answer: unknown; asked: string[] }> {
+  const asked: string[] = [];
+  let underWay = 0;
+  const ask = async (deadline?: number): Promise<string> => {
+    const answer = answers[asked.length];
+    asked.push(deadline === undefined ? 'as long as it takes' : `for ${Math.round((deadline - Date.now()) / 1000)} s`);
+    assert.equal(++underWay, 1, 'one after the other');
+    await Promise.resolve();
+    underWay--;
+    if (typeof answer === 'string') return answer;
+    throw answer ?? new Error('asked too often');
+  };
+  return { answer: await askAgain(ask, SOON_MS).catch((error: unknown) => error), asked };
+}
+
+test('what nobody answers is asked once more', async () => {
+  assert.deepEqual(await asking([silence, 'the second']), {
+    answer: 'the second',
+    asked: ['for 5 s', 'as long as it takes'],
+  });
+  assert.deepEqual(await asking([silence, silence]), { answer: silence, asked: ['for 5 s', 'as long as it takes'] });
 });
 
 test('what the server breaks off is asked once more, at once', async () => {
-  let asked = 0;
-  const ask = async (): Promise<number> => {
-    await Promise.resolve();
-    if (++asked % 2 === 1) throw new ServiceError('Failed to query Workflow', { cause: brokenOff });
-    return asked;
-  };
-  assert.equal(await askAgain(ask, NEVER_MS), 2);
-  await assert.rejects(
-    askAgain(() => Promise.reject(brokenOff), NEVER_MS),
-    brokenOff,
-  );
+  assert.deepEqual(await asking([brokenOff, 'the second']), { answer: 'the second', asked: ['for 5 s', 'for 5 s'] });
+  assert.deepEqual(await asking([brokenOff, brokenOff]), { answer: brokenOff, asked: ['for 5 s', 'for 5 s'] });
+  assert.deepEqual((await asking([brokenOff, silence, 'the third'])).answer, 'the third');
 });
 
-test('what is answered, or fails, is asked once and not waited for', async () => {
-  let asked = 0;
-  assert.equal(await askAgain(() => Promise.resolve(++asked), NEVER_MS), 1);
-  await assert.rejects(
-    askAgain(() => Promise.reject(new Error(`refused ${++asked}`)), NEVER_MS),
-    /refused 2/,
-  );
+test('what is answered, or refused, is asked once', async () => {
+  const refused = new Error('refused');
+  assert.deepEqual(await asking(['the first']), { answer: 'the first', asked: ['for 5 s'] });
+  assert.deepEqual(await asking([refused]), { answer: refused, asked: ['for 5 s'] });
+});
+
+test('of questions that are asked together none is under way when the first has failed', async () => {
+  let underWay = true;
+  const slow = async (): Promise<void> => {
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    underWay = false;
+  };
+  await assert.rejects(allEnded([Promise.reject(silence), slow()]), silence);
+  assert.equal(underWay, false);
 });
