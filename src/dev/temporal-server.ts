@@ -74,6 +74,8 @@ function argumentsOf(options: TemporalOptions): string[] {
     ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
     // Within a priority a queue serves by weight: the longest chain of a backfill first.
     ...['--dynamic-config-value', 'matching.enableFairness=true'],
+    // Of a workflow that is busy the server keeps so many questions until its step is over, and refuses others, which are asked again a second later: one unless told.
+    ...['--dynamic-config-value', 'history.MaxBufferedQueryCount=100'],
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=off'],
     ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ];
