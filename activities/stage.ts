@@ -1,4 +1,5 @@
 import { sleep } from '@temporalio/activity';
+import { allEnded } from '../src/contracts/all-ended.js';
 import type { ExtractSpec, StoredDataset } from '../src/contracts/plan.js';
 import { readerCount } from '../src/core/slice/chunks.js';
 import { copyAcross } from '../src/postgres/copy.js';
@@ -101,8 +102,7 @@ async function fill(job: StageJob, leader: Session, staging: Staging): Promise<v
   const readers = Array.from({ length: count }, (_, i) =>
     readAs(job, i === 0 ? job.session : job.openSession(), reading),
   );
-  const outcomes = await Promise.allSettled(readers);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  await allEnded(readers);
   await source.query('COMMIT');
 }
 

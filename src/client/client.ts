@@ -118,6 +118,7 @@ export class BackfillClient {
 
   /** Where a backfill stands. @throws BackfillNotFoundError */
   async status(id: string): Promise<BackfillStatus> {
+    // As in askAgain, none may be under way when its caller, who has a failure, closes the connection.
     const [answer, end] = await allEnded([this.#answer(id), this.closedAs(id)]);
     if (end === undefined || ENDED.includes(answer.state)) return answer;
     // It may have ended after it answered: what it says now is the last word.

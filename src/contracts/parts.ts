@@ -54,7 +54,7 @@ export function partOf(status: BackfillStatus, from: number): BackfillStatus {
 
 /**
  * A whole status from its parts. What it says of the backfill is from the first, so that one that is `held` has no dataset that was still at work; the others are younger, asked for
- * together as if all were as long, and what it counts is of the datasets that it shows.
+ * together as if all were as long, and what it counts is of the datasets that it shows. Where one fails, none is under way when that is said.
  * @param ask - the part that begins with dataset number `from`
  */
 export async function wholeOf(ask: (from: number) => Promise<BackfillStatus>): Promise<BackfillStatus> {

@@ -1,3 +1,4 @@
+import { allEnded } from '../contracts/all-ended.js';
 import type { PgClient } from './pool.js';
 
 /**
@@ -10,8 +11,7 @@ export async function inOneFlight(client: PgClient, steps: readonly (() => Promi
   // pg's own pipeline mode; it refuses COPY, so it is on for these only.
   Object.assign(client, { pipeline: true });
   try {
-    const answers = await Promise.allSettled(steps.map((step) => step()));
-    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+    await allEnded(steps.map((step) => step()));
   } finally {
     Object.assign(client, { pipeline: false });
   }
