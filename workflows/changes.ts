@@ -6,7 +6,7 @@ import { patched } from '@temporalio/workflow';
  */
 export const CHANGES = {
   'very-many-datasets': {
-    why: '1,000 datasets kept one another busy for twelve minutes, with small slices, and for ten of them the backfill was said to be planning',
+    why: '1,000 datasets kept one another busy for twelve minutes, with small slices, and for ten of them the backfill was said to be planning; and who had told a reader before it started told it again for two minutes after it had ended',
     since: '0.2.0',
     removableAfter: 'no backfill that 0.1 began is open',
   },

@@ -53,6 +53,8 @@ export interface DatasetState {
   cancelled: boolean;
   /** The gate said no: nothing is dispatched before this instant, so that a closed gate is not asked again and again. */
   restUntil: number;
+  /** What is done is told a reader once, whether it has started or not. Not in a history from before (`changes.ts`). */
+  readonly tellsOnce: boolean;
   /** Readers that a message has reached: one that is gone now has ended, and needs no more of them. */
   readonly reached: Set<string>;
   /** No worker takes its calls, or nobody passes the gate: what all of it waits for. */
@@ -94,7 +96,8 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
   const own = loaded.edges.find(({ upstream }) => upstream === dataset);
   const self = own ? expandAll(own.mapping) : null;
   const others = loaded.edges.filter((edge) => edge !== own);
-  const crowds = changed('very-many-datasets') && loaded.kind !== 'call';
+  const recent = changed('very-many-datasets');
+  const crowds = recent && loaded.kind !== 'call';
   const crowded = crowds && !loaded.rateLimited && isCrowd(input.crowd ?? 1, loaded.slots ?? Infinity);
   const board = carry ? fromCarry(carry.board, total, others, self) : createBoard(total, others, self);
   for (const { upstream, done } of loaded.upstreamDone)
@@ -108,6 +111,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     breaks: breaksOf(runs),
     requeue: [...(carry?.requeue ?? [])],
     inflight: new Map(),
+    tellsOnce: recent,
     reached: new Set(carry?.reached ?? []),
     failures: carry?.failures ?? [],
     streak: carry?.streak ?? NO_STREAK,

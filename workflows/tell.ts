@@ -13,9 +13,9 @@ import type { DatasetState } from './state.js';
 const TELL_MS = 250;
 /** In a crowd readers find no slot sooner than this. */
 const TELL_CROWDED_MS = 1_000;
-/** A reader may not have started yet: its signal is sent again this often, … */
+/** A reader may not have started yet: what the ledger does not tell it when it starts, is sent again this often, … */
 const TELL_AGAIN_MS = 500;
-/** … for a minute; what is lost after all it reads from the ledger when it starts. */
+/** … for a minute. */
 const TELL_TRIES = 120;
 
 /**
@@ -59,6 +59,8 @@ async function tell(input: DatasetInput, state: DatasetState, reader: string, to
     } catch (error) {
       // It was there and is gone: it has ended, and needs nothing more.
       if (isCancellation(error) || state.reached.has(reader)) return;
+      // It will start, and find in the ledger what is done; or it did, and has ended before it was reached.
+      if (state.tellsOnce && told.failed.length + told.skipped.length === 0) return;
       // Cancelled while it waits: there is nobody left to tell.
       if (
         !(await sleep(TELL_AGAIN_MS).then(
