@@ -1,7 +1,9 @@
 import { LoadedDataset } from '../src/contracts/messages.js';
+import type { DatasetStatus } from '../src/contracts/status.js';
 import { countRuns, runEnd, type Run } from '../src/core/interval/runs.js';
 import { expandAll } from '../src/core/plan/decode.js';
 import { counts, createBoard, markDone, type Board, NO_VERSION } from '../src/core/slice/board.js';
+import { REPORTS_FEW } from '../src/core/slice/budget.js';
 import { fromCarry, toCarry } from '../src/core/slice/carry.js';
 import type { FailureRun } from '../src/core/slice/failures.js';
 import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
@@ -71,6 +73,7 @@ export interface DatasetState {
   reportedAt: number;
   /** A report is under way. */
   reporting: boolean;
+  /** What the backfill takes us to be, by {@link wordsOf}. */
   shown: string;
   count: () => {
     done: number;
@@ -143,9 +146,15 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     reported: carry?.reported ?? 0,
     reportedAt: 0,
     reporting: false,
-    shown: '',
+    // Of very many, one that cannot begin yet does not say so: each such message is four events of the backfill's history.
+    shown: recent && !carry && input.reports < REPORTS_FEW ? wordsOf('waiting', false) : '',
     count: () => ({ ...counts(board), total }),
   };
+}
+
+/** What a report says apart from numbers: when that changes, it is sent at once. */
+export function wordsOf(state: DatasetStatus['state'], settled: boolean, lack = ''): string {
+  return `${state} ${settled} ${lack}`;
 }
 
 /** What this execution published before: a workflow that was reset, or began again, does not do it twice. */

@@ -7,7 +7,7 @@ import { REPORTS_FEW, shouldReport } from '../src/core/slice/budget.js';
 import { childId, type DatasetInput } from './carry.js';
 import { datasetDetails } from './details.js';
 import * as messages from './messages.js';
-import type { DatasetState } from './state.js';
+import { wordsOf, type DatasetState } from './state.js';
 
 /** Readers are told this often at most while slices run: each message is a task and five events for both of us. */
 const TELL_MS = 250;
@@ -99,7 +99,7 @@ function isSettled({ board, inflight }: DatasetState): boolean {
  */
 export function tellParent(input: DatasetInput, state: DatasetState, status: DatasetStatus): void {
   const finished = status.done + status.failed + status.skipped + status.blocked;
-  const words = `${wordOf(input, state, status)} ${isSettled(state)} ${state.lacks?.for ?? ''}`;
+  const words = wordsOf(wordOf(input, state, status), isSettled(state), state.lacks?.for);
   const due =
     words !== state.shown ||
     (Date.now() - state.reportedAt >= REPORT_MS && shouldReport(state.reported, finished, status.total, input.reports));
@@ -118,7 +118,11 @@ export function tellParent(input: DatasetInput, state: DatasetState, status: Dat
 }
 
 /** Of very many, none reports that it is paused, nor that a slice was turned away at the gate: 1,000 did, again and again, 4,400 times in five minutes. */
-function wordOf({ reports }: DatasetInput, { slices, crowds }: DatasetState, { state }: DatasetStatus): string {
+function wordOf(
+  { reports }: DatasetInput,
+  { slices, crowds }: DatasetState,
+  { state }: DatasetStatus,
+): DatasetStatus['state'] {
   const few = reports < REPORTS_FEW;
   const turnedAway = few && state === 'waiting' && slices > 0 && crowds;
   return turnedAway || (few && state === 'paused') ? 'running' : state;

@@ -165,7 +165,7 @@ const STEP_POLLS = { workflowTaskPollerBehavior: { type: 'simple-maximum', maxim
 /**
  * Steps of workflows taken up at once: one runs while answers of others are on their way, and a poll waits for workflows that nobody keeps. More of them
  * would wait here, for the one thread that runs them, in the order they came; at the server those of backfills go before those of datasets. With 40 `status` took
- * 470 ms in the median of five runs, p95 1,600; with four 157 and 340 (docs/benchmarks.md).
+ * 456 ms in the median, p95 1,562; with four 151 and 338 (docs/benchmarks.md).
  */
 const STEPS_AT_ONCE = 4;
 
