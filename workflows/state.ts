@@ -3,7 +3,7 @@ import type { DatasetStatus } from '../src/contracts/status.js';
 import { countRuns, runEnd, type Run } from '../src/core/interval/runs.js';
 import { expandAll } from '../src/core/plan/decode.js';
 import { counts, createBoard, markDone, type Board, NO_VERSION } from '../src/core/slice/board.js';
-import { REPORTS_FEW } from '../src/core/slice/budget.js';
+import { reportsLittle } from '../src/core/slice/budget.js';
 import { fromCarry, toCarry } from '../src/core/slice/carry.js';
 import type { FailureRun } from '../src/core/slice/failures.js';
 import { NO_PROFILE, type Profile } from '../src/core/slice/profile.js';
@@ -147,7 +147,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     reportedAt: 0,
     reporting: false,
     // Of very many, one that cannot begin yet does not say so: each such message is four events of the backfill's history.
-    shown: recent && !carry && input.reports < REPORTS_FEW ? wordsOf('waiting', false) : '',
+    shown: recent && !carry && reportsLittle(input.reports) ? wordsOf('waiting', false) : '',
     count: () => ({ ...counts(board), total }),
   };
 }

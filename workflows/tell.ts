@@ -3,7 +3,7 @@ import type { NewsMessage, Report } from '../src/contracts/messages.js';
 import { packSpans } from '../src/core/slice/packed.js';
 import type { DatasetStatus } from '../src/contracts/status.js';
 import { news as newsOf, settled } from '../src/core/slice/board.js';
-import { REPORTS_FEW, shouldReport } from '../src/core/slice/budget.js';
+import { reportsLittle, shouldReport } from '../src/core/slice/budget.js';
 import { childId, type DatasetInput } from './carry.js';
 import { datasetDetails } from './details.js';
 import * as messages from './messages.js';
@@ -123,7 +123,7 @@ function wordOf(
   { slices, crowds }: DatasetState,
   { state }: DatasetStatus,
 ): DatasetStatus['state'] {
-  const few = reports < REPORTS_FEW;
+  const few = reportsLittle(reports);
   const turnedAway = few && state === 'waiting' && slices > 0 && crowds;
   return turnedAway || (few && state === 'paused') ? 'running' : state;
 }

@@ -6,8 +6,12 @@ export function reportBudget(children: number): number {
   return Math.max(1, Math.floor(PROGRESS_REPORTS / Math.max(1, children)));
 }
 
-/** Below this, a pause is not reported either: the backfill that gave the order knows of it. */
-export const REPORTS_FEW = 4;
+const REPORTS_FEW = 4;
+
+/** Whether each of very many has so few reports that it keeps to itself what its backfill knows or assumes: a pause that this ordered, and that it cannot begin yet. */
+export function reportsLittle(budgetPerChild: number): boolean {
+  return budgetPerChild < REPORTS_FEW;
+}
 
 /**
  * Whether to report that `done` of `total` partitions are done, where `lastReported` were said to be: at even steps, and at the end.
