@@ -7,6 +7,7 @@ import { copyOutSql, isBinary, type SqlInterval } from '../src/source/postgres/e
 import { dropStaging, requireComplete, type Staging } from '../src/warehouse/postgres/chunks.js';
 import { lockKey, unlockKey } from '../src/warehouse/postgres/key-lock.js';
 import { createStaging, publishStaged, takeAllSql } from '../src/warehouse/postgres/staging.js';
+import type { Yields } from '../src/warehouse/postgres/moves.js';
 import { rowsLeftOf, writeLedger } from '../src/warehouse/postgres/ledger.js';
 import { copyAcross } from '../src/postgres/copy.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
@@ -44,6 +45,8 @@ export interface Batch {
   readonly staged: boolean;
   /** Where an extract's rows wait that were read in chunks; null: they are read now. */
   readonly staging: BatchStaging | null;
+  /** Whether a partition that gave up keys has them for good. */
+  readonly yields: (warehouse: PgClient) => Yields;
 }
 
 export interface BatchStaging {
@@ -94,7 +97,7 @@ export async function publishBatch(
     await inOneFlight(warehouse, [...opening, ...steps]);
     published = built.flat();
   }
-  if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite);
+  if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite, batch.yields(warehouse));
   return commit(batch, published, warehouse);
 }
 
@@ -108,7 +111,16 @@ async function publishChunks(batch: Batch, staging: Staging, warehouse: PgClient
   ]);
   const content = await requireComplete(warehouse, staging);
   let published = partitions.map((interval) => ({ ...interval, ...content }));
-  if (staged) published = await publishStaged(warehouse, who, dataset, published, overwrite, staging.table);
+  if (staged)
+    published = await publishStaged(
+      warehouse,
+      who,
+      dataset,
+      published,
+      overwrite,
+      batch.yields(warehouse),
+      staging.table,
+    );
   else {
     const { rowCount } = await warehouse.query(takeAllSql(dataset, staging.table));
     if (rowCount !== content.rows) throw new RowsLostError(`${content.rows} rows were staged, ${rowCount} are there`);

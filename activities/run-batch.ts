@@ -3,6 +3,8 @@ import type { BatchDone, SliceFailure, SliceInput, SliceResult } from '../src/co
 import { stretchesWithout } from '../src/core/slice/stretches.js';
 import type { BatchInLedger } from '../src/warehouse/postgres/ledger.js';
 import { FencedError, type Published } from '../src/warehouse/postgres/publish.js';
+import type { Yields } from '../src/warehouse/postgres/moves.js';
+import { yieldsOf } from './yields.js';
 import { publishBatch, type Batch, type BatchStaging } from './batch.js';
 import { UnansweredError } from './connecting.js';
 import type { SliceDeps } from './deps.js';
@@ -113,7 +115,12 @@ async function publishStretch(
   const alternate = source && session.alternate();
   if (alternate) limits.instead = alternate.words;
   const reader = alternate ? { ...who, readFrom: alternate.connection } : who;
-  return publishBatch({ ...batch, who: reader, dataset, lo: span[0], partitions, overwrite }, warehouse, source);
+  const yields = (client: typeof warehouse): Yields => yieldsOf(dataset, client, session.source);
+  return publishBatch(
+    { ...batch, who: reader, dataset, lo: span[0], partitions, overwrite, yields },
+    warehouse,
+    source,
+  );
 }
 
 export function logOf({ deps, who, dataset }: Slice): SliceDeps['log'] {

@@ -9,7 +9,7 @@ import { loadPlan } from '../store/plans.js';
 import { partitionCosts } from '../store/profiles.js';
 import { epochOf, publishedBy } from '../store/published.js';
 import { lookAt, type Look } from '../warehouse/postgres/looks.js';
-import { canBeUnique, uniqueIndexSql } from '../warehouse/postgres/target.js';
+import { canBeUnique, indexSql } from '../warehouse/postgres/target.js';
 import { ACTIVITY_QUEUE, sliceQueue } from '../worker/limits.js';
 import { pollersOf } from '../worker/pollers.js';
 import type { Opened } from '../worker/open.js';
@@ -103,7 +103,7 @@ async function factsOf(
 function keptUnique({ enforcesKey, key, time, target }: StoredDataset): KeptUnique | null {
   if (enforcesKey !== true || time === null) return null;
   const addToKey = canBeUnique({ time: time.column, key }) ? null : time.column;
-  return { index: uniqueIndexSql(target, addToKey === null ? key : [...key, addToKey]), addToKey };
+  return { index: indexSql(target, addToKey === null ? key : [...key, addToKey], true), addToKey };
 }
 
 /** PostgreSQL keeps 63 bytes of what names a connection. */

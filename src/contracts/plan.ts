@@ -31,6 +31,19 @@ export const ColumnSpec = z.object({ name: z.string(), type: z.string() });
 export type ColumnSpec = z.infer<typeof ColumnSpec>;
 export const TableRef = z.object({ schema: z.string(), name: z.string() });
 
+/** How a column of a table tells the partition of a row: `unit` for epochs, `timezone` for a column without a zone. */
+export const RowTime = z.object({
+  column: z.string(),
+  type: z.string(),
+  unit: z.enum(EPOCH_UNITS).optional(),
+  timezone: z.string(),
+});
+export type RowTime = z.infer<typeof RowTime>;
+
+/** A time that partitions with these shapes went by, and that the dataset goes by no more. Their rows are found by it. */
+export const EarlierTime = z.object({ shapes: z.array(z.string()), time: RowTime });
+export type EarlierTime = z.infer<typeof EarlierTime>;
+
 /** How rows of an extract are read; identifiers are bare names, quoted only where SQL is written. */
 export const ExtractSpec = z.object({
   kind: z.literal('extract'),
@@ -112,6 +125,9 @@ export const StoredDataset = z.object({
   /** Whether sluice itself keeps `key` unique, a batch at a time: no index of its partitioned table does. */
   enforcesKey: z.boolean().optional(),
   columns: z.array(ColumnSpec),
+  /** Names its columns and its time in the ledger, see `sluice.shapes`; absent for a call. */
+  shape: z.string().optional(),
+  earlier: z.array(EarlierTime).optional(),
   /** Columns whose values are kept nowhere but in the table. */
   mask: z.array(z.string()),
   /** DDL still to run before the first batch, in order: shown in the plan, run once by `prepareDataset`. */

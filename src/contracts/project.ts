@@ -59,7 +59,7 @@ const shared = {
   mask: z.array(nonEmpty).optional(),
   grants: z.array(nonEmpty).optional(),
   ready_after: duration.optional(),
-  on_schema_change: z.enum(['add', 'fail']).optional(),
+  on_schema_change: z.enum(['add', 'keep', 'fail']).optional(),
   coalesce: z.enum(['auto', 'always', 'never']).optional(),
   scan: z.enum(SCAN).optional(),
   priority: z.int().min(1).max(5).optional(),

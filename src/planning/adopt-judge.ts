@@ -3,7 +3,7 @@ import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import type { TimeColumn } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
-import { indexesDdl } from '../warehouse/postgres/target.js';
+import { hasUniqueKey, indexSql } from '../warehouse/postgres/target.js';
 import type { Described } from './described.js';
 
 /** The time column of a target that is described but not planned; null for `grain: none`. */
@@ -20,45 +20,27 @@ export function timeColumnOf(
  * Judges what a table holds, as publishing would: its key must be one. Returns what is no reason to refuse it, in sentences.
  * @throws RequestError duplicate_key
  */
-export async function judgeTable(tx: Db, dataset: Dataset, described: Described): Promise<string[]> {
-  const indexes = await indexesOf(tx, dataset);
-  const { time, key } = dataset;
+export async function judgeTable(
+  tx: Db,
+  dataset: Dataset,
+  { enforcesKey, table: state }: Pick<Described, 'enforcesKey' | 'table'>,
+): Promise<string[]> {
+  const { time, key, table } = dataset;
+  const indexes = state?.indexes ?? [];
   const hasTime = time === null || indexes.some(({ columns }) => columns[0] === time);
-  const hasKey = key.length === 0 || indexes.some(({ unique, columns }) => unique && sameColumns(columns, key));
+  const hasKey = key.length === 0 || hasUniqueKey(indexes, key);
   if (!hasKey) await refuseDuplicates(tx, dataset);
   const timeless = time !== null && (await hasRow(tx, dataset, `${quoteIdent(time)} IS NULL`));
-  const wanted = indexesDdl(
-    { target: dataset.table, time: hasTime ? null : time, key: hasKey ? [] : key },
-    !described.enforcesKey,
-  );
+  const wanted = [
+    ...(hasTime ? [] : [indexSql(table, [time], false)]),
+    ...(hasKey ? [] : [indexSql(table, key, !enforcesKey)]),
+  ];
   return [
     ...(timeless
       ? [`it has rows whose ${quoteIdent(time)} is NULL: they belong to no partition, and stay where they are`]
       : []),
     ...wanted.map((statement) => `it lacks an index that sluice would have made; run: ${statement}`),
   ];
-}
-
-interface Index {
-  readonly unique: boolean;
-  readonly columns: readonly string[];
-}
-
-/** Valid indexes over all rows; an expression's name is left out, so that an index on one never looks like one on columns. */
-async function indexesOf(tx: Db, { table }: Pick<Dataset, 'table'>): Promise<Index[]> {
-  return rowsOf<Index>(
-    tx,
-    `SELECT i.indisunique AS "unique", (SELECT coalesce(json_agg(coalesce(a.attname, '') ORDER BY k.n), '[]')
-         FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(num, n)
-         LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.num AND k.num > 0
-         WHERE k.n <= i.indnkeyatts) AS columns
-     FROM pg_index i WHERE i.indrelid = ?::regclass AND i.indisvalid AND i.indpred IS NULL`,
-    [quoteTable(table)],
-  );
-}
-
-function sameColumns(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name) => b.includes(name));
 }
 
 /** As a unique index would: NULLs are never equal. */

@@ -17,7 +17,9 @@ import type { PlanningDeps } from './deps.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
+import { shapeOf, shapeParts } from './shapes.js';
 import { own } from './targets.js';
+import { keepShape } from '../store/shapes.js';
 
 /** Stands in the ledger where a backfill's id would. */
 const ADOPTED = 'adopt';
@@ -60,6 +62,8 @@ export async function adoptInterval(
     await tx.raw(`LOCK TABLE ${escaped(quoteTable(dataset.table))} IN SHARE MODE`);
     const judged = await judgeTable(tx, dataset, described);
     await own(tx, project, dataset.name, dataset.table, false);
+    const shape = shapeOf(dataset, described);
+    if (shape) await keepShape(tx, scope, dataset.name, shape);
     const made = await insertRows(tx, deps, dataset, described, partitions);
     const known = countRuns(runs) - made.partitions;
     const change = { dataset: dataset.name, ...made };
@@ -96,7 +100,7 @@ async function describeTable(deps: PlanningDeps, dataset: Dataset): Promise<Desc
   const described = await describeDatasets(
     deps,
     [...datasets.values()].filter(({ name }) => upstream.has(name) || name === dataset.name),
-    { overwrite: true, windows: new Map(), intervals: new Map(), reads: new Map() },
+    { overwrite: true, windows: new Map(), intervals: new Map(), reads: new Map(), shapes: new Map() },
   );
   const found = described.get(dataset.name);
   if (!found) throw new Error(`${dataset.name} was not described`);
@@ -140,9 +144,9 @@ async function insertRows(
     tx,
     `WITH made AS (
        INSERT INTO sluice.partitions (project, environment, dataset, starts_at, ends_at, rows, digest, backfill_id, version, epoch,
-         first_xid, changed_xid, xid, snapshot)
+         first_xid, changed_xid, xid, snapshot, shape)
        SELECT ?, ?, ?, p.s, p.e, c.rows, c.digest, ?, ?, 0,
-         pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), pg_current_snapshot()
+         pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), pg_current_snapshot(), ?
        FROM unnest(?::timestamptz[], ?::timestamptz[]) AS p(s, e)
        CROSS JOIN LATERAL (SELECT count(*) AS rows, ${escaped(digest)} AS digest
          FROM ${escaped(quoteTable(dataset.table))} AS sluice_t WHERE ${escaped(where)}) AS c
@@ -154,6 +158,7 @@ async function insertRows(
       ...keys,
       ADOPTED,
       dataset.version,
+      shapeParts(dataset, described, []).shape ?? null,
       partitions.map(({ start }) => sqlInstant(start)),
       partitions.map(({ end }) => sqlInstant(end)),
       ...keys,

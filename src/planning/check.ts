@@ -83,6 +83,7 @@ async function checkDataset(deps: PlanningDeps, scratch: Scratch, dataset: Datas
       windows: new Map(),
       reads: new Map(),
       intervals: new Map(),
+      shapes: new Map(),
     });
     return { warnings };
   } catch (error) {

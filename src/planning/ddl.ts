@@ -4,7 +4,8 @@ import type { ColumnSpec } from '../contracts/plan.js';
 import type { TableName } from '../contracts/table.js';
 import type { Dataset, Project } from '../project/project.js';
 import { quoteTable, quoteIdent } from '../postgres/quote.js';
-import { addColumnDdl, createDdl, schemaDrift, type Grantee, type TargetState } from '../warehouse/postgres/target.js';
+import { createDdl, indexesDdl, type Grantee, type TargetState } from '../warehouse/postgres/target.js';
+import { driftOf, type Drift } from './drift.js';
 
 interface Owner {
   readonly project: string;
@@ -23,20 +24,12 @@ export function targetDdl(
   columns: readonly ColumnSpec[],
   state: TargetState,
   overwrite: boolean,
-): string[] {
+): Drift {
   const target = quoteTable(dataset.table);
   requireOwner(project, dataset, state);
-  if (!state.exists)
-    return createDdl(
-      {
-        target: dataset.table,
-        columns,
-        time: dataset.time,
-        key: dataset.key,
-        partitioned: dataset.storage === 'partitioned',
-      },
-      state.schemaExists,
-    );
+  const partitioned = state.exists ? state.isPartitioned : dataset.storage === 'partitioned';
+  const wanted = { target: dataset.table, columns, time: dataset.time, key: dataset.key, partitioned };
+  if (!state.exists) return { ddl: createDdl(wanted, state), warnings: [] };
   if (!state.isTable) throw notOne(dataset, 'table');
   if (!state.owner && !state.empty && !overwrite) {
     throw new RequestError(
@@ -45,7 +38,9 @@ export function targetDdl(
       `take them into the ledger with \`${typedIn(project.environment, `sluice adopt ${dataset.name} --from … --to …`)}\`, or replace them with \`--overwrite\``,
     );
   }
-  return driftDdl(dataset, columns, state);
+  const drift = driftOf(dataset, columns, state);
+  // Somebody else's table has the indexes that its owner wants; sluice asks for the one that it cannot do without.
+  return state.owner?.made === true ? { ...drift, ddl: [...drift.ddl, ...indexesDdl(wanted, state)] } : drift;
 }
 
 /**
@@ -129,22 +124,4 @@ export function tableOwned(table: TableName, wanted: Owner, owner: Owner | undef
     `table ${quoteTable(table)} belongs to ${owner ? named(owner) : 'another dataset'}: ${named(wanted)} cannot write it too`,
     'give one of them another table (`table: schema.name`), or its environment another schema (`environments: { …: { schema } }`)',
   );
-}
-
-function driftDdl(dataset: Dataset, columns: readonly ColumnSpec[], state: TargetState): string[] {
-  const { added, dropped, retyped } = schemaDrift(state.columns, columns);
-  const target = quoteTable(dataset.table);
-  const refused = [
-    ...dropped.map(({ name }) => `ALTER TABLE ${target} DROP COLUMN ${quoteIdent(name)};`),
-    ...retyped.map(({ name, type }) => `ALTER TABLE ${target} ALTER COLUMN ${quoteIdent(name)} TYPE ${type};`),
-    ...(dataset.onSchemaChange === 'fail' ? added.map((column) => `${addColumnDdl(dataset.table, column)};`) : []),
-  ];
-  if (refused.length > 0) {
-    throw new RequestError(
-      'schema_drift',
-      `${dataset.file}: table ${target} no longer fits what is written to it`,
-      `run, then plan again:\n${refused.join('\n')}`,
-    );
-  }
-  return added.map((column) => addColumnDdl(dataset.table, column));
 }

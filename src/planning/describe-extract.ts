@@ -25,13 +25,7 @@ export async function describeExtract(
   body: ExtractBody,
   reads: Reads | undefined,
 ): Promise<Statement> {
-  const base: ExtractSpec = {
-    kind: 'extract',
-    connection: body.from,
-    ...(body.table ? { table: body.table } : { query: (body.query?.text ?? '').trim() }),
-    params: (body.query?.params ?? []).map((param) => ({ ...param })),
-    columns: [],
-  };
+  const base = extractOf(body);
   const pool = deps.pool(body.from);
   const describe = async (client: PgClient): Promise<Statement> => {
     const columns = await describeSource(client, base).catch((error: unknown) => {
@@ -64,6 +58,17 @@ export async function describeExtract(
   ).catch((error: unknown) => {
     throw systemError(error, body.from);
   });
+}
+
+/** How rows of an extract are read, before its columns are known. */
+export function extractOf({ from, table, query }: ExtractBody): ExtractSpec {
+  return {
+    kind: 'extract',
+    connection: from,
+    ...(table ? { table } : { query: (query?.text ?? '').trim() }),
+    params: (query?.params ?? []).map((param) => ({ ...param })),
+    columns: [],
+  };
 }
 
 function timeOf(dataset: Dataset, body: ExtractBody, columns: readonly SourceColumn[]): ExtractSpec['time'] {

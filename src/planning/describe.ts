@@ -6,13 +6,20 @@ import type { PgClient } from '../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import type { CallBody, Dataset } from '../project/project.js';
 import { timeColumnOf } from './adopt-judge.js';
-import { describeGrants, describeTarget, uniqueIndexSql, type TargetState } from '../warehouse/postgres/target.js';
+import {
+  describeGrants,
+  describeTarget,
+  hasUniqueKey,
+  indexSql,
+  type TargetState,
+} from '../warehouse/postgres/target.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described, Statement } from './described.js';
 import { describeExtract } from './describe-extract.js';
 import type { Reads } from './scan.js';
 import { describeTransform } from './describe-transform.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
+import { requireRowTimes, type ShapesOf } from './shapes.js';
 import { readsItself } from './own-table.js';
 import { planStorage } from './storage.js';
 import { openScratch, standInTable, standInView, type Scratch } from './scratch.js';
@@ -25,6 +32,8 @@ export interface DescribeOptions {
   readonly reads: ReadonlyMap<string, Reads>;
   /** What is built of each: its table must have the PostgreSQL partitions for it. */
   readonly intervals: ReadonlyMap<string, readonly Interval[]>;
+  /** Shapes of what the ledger has of each. */
+  readonly shapes: ShapesOf;
 }
 
 /**
@@ -87,11 +96,12 @@ export async function describeOne(
       'plan and work with the role that owns the schema: docs/operating.md',
     );
   }
-  const { spec, columns, time, warnings } = found;
-  return { spec, columns, time, warnings, ddl, enforcesKey: changes.enforcesKey };
+  const { spec, columns, time } = found;
+  const warnings = [...found.warnings, ...changes.warnings];
+  return { spec, columns, time, warnings, ddl, enforcesKey: changes.enforcesKey, table: state };
 }
 
-type Changes = Pick<Described, 'ddl' | 'enforcesKey'>;
+type Changes = Pick<Described, 'ddl' | 'enforcesKey' | 'warnings'>;
 
 async function planTable(
   { project }: PlanningDeps,
@@ -99,19 +109,21 @@ async function planTable(
   dataset: Dataset,
   found: Statement,
   state: TargetState,
-  { overwrite, intervals }: DescribeOptions,
+  { overwrite, intervals, shapes }: DescribeOptions,
 ): Promise<Changes> {
   const { columns } = found;
-  const ddl = targetDdl(project, dataset, columns, state, overwrite);
+  const { ddl, warnings } = targetDdl(project, dataset, columns, state, overwrite);
   const wanted = intervals.get(dataset.name) ?? [];
   const storage = await planStorage(scratch.client, dataset, timeColumnOf(dataset, found), state, wanted);
+  const reshaped = columns.some(({ name }) => !state.columns.some((column) => column.name === name));
   try {
-    if (ddl.length > 0) await standInTable(scratch, dataset, columns, state);
-    else if (dataset.key.length > 0 && !storage.enforcesKey) await requireUnique(scratch.client, dataset);
+    if (!state.exists || reshaped) await standInTable(scratch, dataset, columns, state);
   } catch (error) {
     throw tableError(error, dataset);
   }
-  return { ddl: [...ddl, ...storage.ddl], enforcesKey: storage.enforcesKey };
+  if (state.exists) await requireRowTimes(scratch.client, dataset, state, shapes.get(dataset.name) ?? []);
+  if (state.exists && !storage.enforcesKey) await requireUnique(scratch.client, dataset, state);
+  return { ddl: [...ddl, ...storage.ddl], enforcesKey: storage.enforcesKey, warnings };
 }
 
 /** DDL of a view, none where it is what it would be made again. PostgreSQL compares: it prints both from its own trees. */
@@ -133,21 +145,36 @@ async function planView(
   const same = await standInView(scratch, dataset, tried, state).catch((error: unknown) => {
     throw tableError(error, dataset);
   });
-  return { ddl: same ? [] : ddl, enforcesKey: false };
+  return { ddl: same ? [] : ddl, enforcesKey: false, warnings: [] };
 }
 
-/** A key is kept unique by an index on its very columns. Tables that sluice made have one; of others PostgreSQL is asked, which a merge needs for its upsert. */
-async function requireUnique(client: PgClient, { file, table, key }: Dataset): Promise<void> {
-  const [target, list] = [quoteTable(table), key.map(quoteIdent).join(', ')];
-  const sql = `EXPLAIN INSERT INTO ${target} (${list}) SELECT ${list} FROM ${target} ON CONFLICT (${list}) DO NOTHING`;
-  await client.query(sql).catch((error: unknown) => {
-    if (errorFacts(error).sqlstate !== '42P10') throw error;
+/**
+ * A key is kept unique by an index on its very columns, or by sluice. Of a table that sluice did not make it is asked for; in one that
+ * it made the index is made, for which the rows that are there must have no key twice.
+ */
+async function requireUnique(client: PgClient, dataset: Dataset, state: TargetState): Promise<void> {
+  const { file, table, key } = dataset;
+  if (key.length === 0 || hasUniqueKey(state.indexes, key)) return;
+  const [target, names] = [quoteTable(table), key.join(', ')];
+  if (state.owner?.made !== true) {
     throw new RequestError(
       'missing_unique_index',
-      `${file}: table ${target} has no unique index on key (${key.join(', ')}), which would keep it unique`,
-      `run, then plan again:\n${uniqueIndexSql(table, key)};`,
+      `${file}: table ${target} has no unique index on key (${names}), which would keep it unique`,
+      `run, then plan again:\n${indexSql(table, key, true)};`,
     );
-  });
+  }
+  // A column that is still to be added is NULL throughout, and NULLs are never equal.
+  if (!key.every((name) => state.columns.some((column) => column.name === name))) return;
+  const list = key.map(quoteIdent);
+  const { rowCount } = await client.query(
+    `SELECT 1 FROM ${target} WHERE ${list.map((name) => `${name} IS NOT NULL`).join(' AND ')} GROUP BY ${list.join(', ')} HAVING count(*) > 1 LIMIT 1`,
+  );
+  if (rowCount === 0) return;
+  throw new RequestError(
+    'key_not_unique',
+    `${file}: rows of table ${target}, as it is, share a key (${names})`,
+    `correct \`key:\`; or name another table (\`table: ${table.schema}.${table.name}_2\`), which is built beside this one`,
+  );
 }
 
 /** A call has no statement and no table; whether its worker is there is seen as it begins. */

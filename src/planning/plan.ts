@@ -20,6 +20,10 @@ import { requireTables } from './gone.js';
 import { runToJson } from './json.js';
 import { followViews } from './reads.js';
 import { readsOf } from './scan.js';
+import { lackingShapes, shapeParts, unusedColumns, type ShapesOf } from './shapes.js';
+import { shapesInUse, type KnownShape } from '../store/shapes.js';
+import { scopeOfProject } from './ledger-change.js';
+import type { PlanWarning } from '../contracts/status.js';
 import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
@@ -54,7 +58,9 @@ export async function planRequest(
     throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
   await requireTables(deps.db, project, selected);
   const nodes = [...project.datasets.values()];
-  const ledger = await readLedger(deps.db, view, nodes);
+  const shapes = await shapesInUse(deps.db, scopeOfProject(project), [...selected]);
+  const lacking = await lackingShapes({ ...deps, project }, shapes);
+  const ledger = await readLedger(deps.db, view, nodes, lacking);
   const result = await betweenOthers(
     planSteps({
       nodes,
@@ -73,9 +79,9 @@ export async function planRequest(
   );
   const intervals = new Map(building.map((planned) => [planned.name, normalize(planned.intervals)]));
   const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)]));
-  const options = { overwrite: request.overwrite, windows, intervals, reads };
+  const options = { overwrite: request.overwrite, windows, intervals, reads, shapes };
   const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
-  return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
+  return assemble(project, request, { result, described, shapes, ...deferredOf(view, building, ledger) });
 }
 
 /** Datasets whose ledger is read at once. */
@@ -91,6 +97,7 @@ async function readLedger(
   db: PlanningDeps['db'],
   { scopeOf }: View,
   nodes: readonly Dataset[],
+  lacking: ReadonlyMap<string, readonly string[]>,
 ): Promise<Map<string, LedgerRun[]>> {
   const runs = new Map<string, LedgerRun[]>();
   const left = [...nodes];
@@ -99,7 +106,10 @@ async function readLedger(
   await Promise.all(
     Array.from({ length: lanes }, async () => {
       for (let node = left.pop(); node; node = left.pop())
-        runs.set(node.name, await ledgerRuns(db, scopeOf, { ...node, zone: node.axis.zone }));
+        runs.set(
+          node.name,
+          await ledgerRuns(db, scopeOf, { ...node, zone: node.axis.zone, lacking: lacking.get(node.name) ?? [] }),
+        );
     }),
   );
   return runs;
@@ -134,14 +144,17 @@ function refuse({ project, deferred }: View, request: BackfillRequest, result: P
 interface Answer extends ReturnType<typeof deferredOf> {
   readonly result: PlanResult;
   readonly described: ReadonlyMap<string, Described>;
+  readonly shapes: ShapesOf;
 }
 
 function assemble(
   project: Project,
   request: BackfillRequest,
-  { result, described, deferred, otherDefinitions }: Answer,
+  { result, described, shapes, deferred, otherDefinitions }: Answer,
 ): StoredPlan {
-  const datasets = result.datasets.map((planned) => storedDataset(project, planned, described.get(planned.name)));
+  const datasets = result.datasets.map((planned) =>
+    storedDataset(project, planned, described.get(planned.name), shapes.get(planned.name) ?? []),
+  );
   const content = {
     project: project.name,
     environment: project.environment,
@@ -176,11 +189,25 @@ function assemble(
         rebuild: 'stale',
       }),
     })),
-    warnings: [...result.notices, ...otherDefinitions, ...[...described.values()].flatMap(({ warnings }) => warnings)],
+    warnings: [
+      ...result.notices,
+      ...otherDefinitions,
+      ...[...described].flatMap(([name, one]) => warningsOf(project, name, one, shapes)),
+    ],
   };
 }
 
-function storedDataset(project: Project, planned: PlannedDataset, described: Described | undefined): StoredDataset {
+function warningsOf({ datasets }: Project, name: string, described: Described, shapes: ShapesOf): PlanWarning[] {
+  const dataset = datasets.get(name);
+  return [...described.warnings, ...(dataset ? unusedColumns(dataset, described, shapes.get(name) ?? []) : [])];
+}
+
+function storedDataset(
+  project: Project,
+  planned: PlannedDataset,
+  described: Described | undefined,
+  known: readonly KnownShape[],
+): StoredDataset {
   const dataset = project.datasets.get(planned.name);
   if (!dataset) throw new Error(`no dataset ${planned.name}`);
   const hull = planned.asked ?? hullOf(planned.intervals);
@@ -217,6 +244,7 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     mask: [...dataset.mask],
     time: described?.time ?? null,
     columns: [...(described?.columns ?? [])],
+    ...(described ? shapeParts(dataset, described, known) : {}),
     ddl: [...(described?.ddl ?? [])],
     spec: described?.spec ?? { kind: 'transform', sql: '', usesStart: false, usesEnd: false },
   };

@@ -59,7 +59,8 @@ export async function standInTable(
   const known = new Set(state.columns.map((column) => column.name));
   const all = [...state.columns, ...columns.filter((column) => !known.has(column.name))];
   const wanted = state.exists ? { time: null, key: [] } : { time, key };
-  for (const statement of createDdl({ target, columns: all, ...wanted }, true)) await scratch.client.query(statement);
+  const made = createDdl({ target, columns: all, partitioned: false, ...wanted }, { schemaExists: true, taken: [] });
+  for (const statement of made) await scratch.client.query(statement);
   scratch.standIns.set(name, target);
 }
 

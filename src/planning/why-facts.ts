@@ -4,8 +4,10 @@ import { parseInstant, type Interval } from '../core/interval/interval.js';
 import { partitionsOf } from '../core/interval/runs.js';
 import { overlaps } from '../core/interval/set.js';
 import type { LedgerRun } from '../core/plan/types.js';
-import type { Project } from '../project/project.js';
 import { ledgerRows, ledgerRuns, sqlInstant } from '../store/ledger.js';
+import { shapesInUse } from '../store/shapes.js';
+import type { PlanningDeps } from './deps.js';
+import { lackingShapes } from './shapes.js';
 import { allHeld } from '../store/reservations.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { ChangedInput, HeldInterval, KeptFailure, PublishedPartition, WhyFacts } from './why-types.js';
@@ -21,16 +23,13 @@ const STALE_MAX = 50;
 const CHANGED_MAX = 500;
 const FAILURES_MAX = 500;
 
-export interface WhyDeps {
-  readonly project: Project;
-  readonly db: Db;
-  readonly now: number;
+export interface WhyDeps extends PlanningDeps {
   readonly statusOf: StatusOf;
 }
 
 /** Everything that explaining one partition may go by, of its dataset and all that it reads. */
 export async function gatherFacts(
-  { project, db, now, statusOf }: WhyDeps,
+  { project, db, pool, now, statusOf }: WhyDeps,
   dataset: string,
   partition: Interval,
 ): Promise<WhyFacts> {
@@ -39,6 +38,12 @@ export async function gatherFacts(
   const { datasets } = view.project;
   const hulls = hullsOf(datasets, dataset, partition, now);
   const nodes = [...datasets.values()].filter(({ name }) => hulls.has(name));
+  const shapes = await shapesInUse(
+    db,
+    scope,
+    nodes.map(({ name }) => name),
+  );
+  const lacking = await lackingShapes({ project: view.project, pool }, shapes);
   const verdicts = new Map<string, readonly LedgerRun[]>();
   const published = new Map<string, ReadonlyMap<number, PublishedPartition>>();
   const changed: ChangedInput[] = [];
@@ -47,7 +52,8 @@ export async function gatherFacts(
     published.set(node.name, await publishedIn(db, view.scopeOf(node.name), node.name, hull));
     // Whether another environment should build it again is not for this one to say.
     if (view.deferred.has(node.name)) continue;
-    const runs = await ledgerRuns(db, view.scopeOf, { ...node, zone: node.axis.zone });
+    const asked = { ...node, zone: node.axis.zone, lacking: lacking.get(node.name) ?? [] };
+    const runs = await ledgerRuns(db, view.scopeOf, asked);
     verdicts.set(node.name, runs);
     changed.push(...(await changedInputs(db, view.scopeOf, node, staleIn(runs, hull))));
   }

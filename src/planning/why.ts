@@ -73,6 +73,13 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
       ...next,
       inputs: [],
     };
+  if (stale === 'columns')
+    return {
+      state: 'stale',
+      cause: `${what} Its source has columns that it lacks.${then}`,
+      ...next,
+      inputs: [],
+    };
   if (stale === 'moved')
     return {
       state: 'stale',

@@ -113,7 +113,7 @@ export interface Dataset {
   readonly moves: (typeof MOVES)[number];
   /** `partitioned`: its table is PARTITION BY RANGE of `time`, and sluice makes the PostgreSQL partitions that it needs. */
   readonly storage: (typeof STORAGE)[number];
-  readonly onSchemaChange: 'add' | 'fail';
+  readonly onSchemaChange: 'add' | 'keep' | 'fail';
   readonly refresh: 'never' | 'always' | Duration;
   readonly mask: readonly string[];
   /** Roles that may read its table. */

@@ -236,6 +236,19 @@ CREATE TABLE sluice.profiles (
 );
 `,
   },
+  {
+    name: '0002_shapes',
+    sql: `
+-- The columns that a dataset's partitions were built with, and the time that told their rows' partitions: shape is a hash of both.
+CREATE TABLE sluice.shapes (
+  project text, environment text, dataset text, shape text,
+  columns jsonb NOT NULL,            -- [{ name, type }] in the order of the table
+  time jsonb,                        -- { column, type, unit, timezone }; null for grain: none
+  PRIMARY KEY (project, environment, dataset, shape)
+);
+ALTER TABLE sluice.partitions ADD COLUMN shape text;   -- null for what an older version published
+`,
+  },
 ];
 
 /** Names of the versions, oldest first: what `sluice.migrations` holds when all of them ran. */

@@ -7,6 +7,8 @@ export interface LedgerNode {
   readonly version: string;
   readonly zone: string;
   readonly needs: readonly Need[];
+  /** Shapes of its partitions that lack a column which its source has by now. */
+  readonly lacking?: readonly string[];
 }
 
 /** Whose rows: what an environment defers is another's. */
@@ -20,7 +22,7 @@ function rowsKey(scopeOf: ScopeOf, dataset: string): [string, string, string] {
 /** A piece of SQL, and what it binds in the order of its `?`. */
 export interface Sql {
   readonly sql: string;
-  readonly bindings: readonly (string | number)[];
+  readonly bindings: readonly (string | number | string[])[];
 }
 
 /** The verdict on row `p` of the ledger: an expression, and what has to be joined to `p` for it. */
@@ -48,6 +50,9 @@ export function staleCase(scopeOf: ScopeOf, node: LedgerNode): StaleCase {
   );
   const whens: Sql[] = [
     { sql: `WHEN p.version <> ? THEN 'definition'`, bindings: [node.version] },
+    ...(node.lacking === undefined || node.lacking.length === 0
+      ? []
+      : [{ sql: `WHEN p.shape = ANY (?::text[]) THEN 'columns'`, bindings: [[...node.lacking]] }]),
     { sql: `WHEN p.moved THEN 'moved'`, bindings: [] },
     ...(unseen.length > 0 ? [join(`WHEN p.starts_at = '-infinity' AND (`, unseen, ' OR ', `) THEN 'unseen'`)] : []),
     ...(changed.length > 0 ? [join('WHEN ', changed, ' OR ', ` THEN 'inputs'`)] : []),

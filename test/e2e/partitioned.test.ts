@@ -108,7 +108,10 @@ test('later partitions join, under a view and with the grants; a moved row follo
 });
 
 test('a key that no index can hold is unique all the same, whatever runs at the same time', async () => {
-  await Promise.all(['2024-01-30', '2024-02-02'].map((day) => parts.build(`claims --on ${day}`)));
+  const days = ['2024-01-30', '2024-02-02'];
+  const ran = await Promise.all(days.map((day) => parts.run(`backfill claims --on ${day} --on-failure fail --wait`)));
+  assert.deepEqual(ran.map(({ code }) => code).sort(), [0, 3], 'one of them, and the other says so');
+  assert.match(ran.map(({ out }) => out).join(''), /duplicate_key[^]*both have rows with one claim/);
   assert.deepEqual(await lines(`SELECT count(*)::text AS t FROM analytics.claims`), ['1']);
   assert.deepEqual(await lines(`SELECT sum(rows)::text AS t FROM sluice.partitions WHERE dataset = 'claims'`), ['1']);
 });

@@ -147,11 +147,17 @@ test('rows that sluice did not write are never replaced without --overwrite, als
   await tables.build(`slow ${RANGE} --rebuild stale`);
 });
 
-test('a key that nothing keeps unique is refused, with the index that would', async () => {
+test('a key that nothing keeps unique: sluice makes the index in a table of its own, and asks for it in another’s', async () => {
   const { rows } = await warehouse.query<{ name: string }>(
     `SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = 'analytics.slow'::regclass AND indisunique`,
   );
   await warehouse.query(`DROP INDEX ${rows[0]?.name ?? ''}`);
+  const made = datasetOf(await tables.plan(`slow ${RANGE} --rebuild all`), 'slow').ddl;
+  assert.match(
+    made.join(),
+    /^CREATE UNIQUE INDEX IF NOT EXISTS "slow_[0-9a-f]{6}_key_idx" ON "analytics"."slow" \("day"\)$/,
+  );
+  await warehouse.query(`UPDATE sluice.tables SET created_by_sluice = false WHERE table_name = 'slow'`);
   const said = await tables.refused(`plan slow ${RANGE} --rebuild all`);
   const [index = ''] = /CREATE UNIQUE INDEX ON .*;/.exec(said) ?? [];
   assert.equal(index, 'CREATE UNIQUE INDEX ON "analytics"."slow" ("day");', said);
@@ -181,7 +187,7 @@ test('a table has one owner', async () => {
   );
 });
 
-test('on_schema_change: add adds columns, as the plan shows; dropped and retyped ones are refused with the ALTER', async () => {
+test('on_schema_change: add adds columns, as the plan shows; keep keeps what is gone; retyped ones are refused with the ALTER', async () => {
   await ops.query('ALTER TABLE items ADD COLUMN note text; UPDATE items SET note = id::text');
   const plan = await tables.plan(`items --on 2024-01-02 --rebuild all`);
   assert.deepEqual(datasetOf(plan, 'items').ddl, [
@@ -202,15 +208,21 @@ test('on_schema_change: add adds columns, as the plan shows; dropped and retyped
   );
 
   await ops.query('ALTER TABLE items DROP COLUMN note');
-  assert.match(
-    await tables.refused('plan items --on 2024-01-02 --rebuild all'),
-    /ALTER TABLE "analytics"."items" DROP COLUMN "note";/,
+  const gone = await tables.refused('plan items --on 2024-01-02 --rebuild all');
+  assert.match(gone, /has "note", which is no longer read\n.*`on_schema_change: keep`/);
+  assert.doesNotMatch(gone, /DROP/);
+  stack.project('tables', { 'datasets/items.yaml': `${RAW}on_schema_change: keep\n` });
+  const kept = await tables.plan('items --on 2024-01-02 --rebuild all');
+  assert.deepEqual(
+    kept.warnings.map(({ code }) => code),
+    ['column_left'],
   );
-  await warehouse.query('ALTER TABLE "analytics"."items" DROP COLUMN "note"');
   await ops.query('ALTER TABLE items ALTER COLUMN price TYPE numeric(12,2)');
   const retyped = await tables.refused('plan items --on 2024-01-02 --rebuild all');
   const [, alter = ''] =
-    /(ALTER TABLE "analytics"."items" ALTER COLUMN "price" TYPE numeric\(12,2\);)/.exec(retyped) ?? [];
+    /(ALTER TABLE "analytics"."items" ALTER COLUMN "price" TYPE numeric\(12,2\) USING "price"::numeric\(12,2\);)/.exec(
+      retyped,
+    ) ?? [];
   await warehouse.query(alter);
   await tables.build('items --on 2024-01-02 --rebuild all --local');
 });

@@ -36,6 +36,7 @@ export const why: Verb = {
         const deps = {
           project,
           db: await session.opened.db(),
+          pool: session.opened.pool,
           now: io.now(),
           statusOf: (id: string) => statusOf(session, id),
         };

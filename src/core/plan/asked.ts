@@ -42,10 +42,13 @@ export function reasonFor(published: number | undefined, rebuild: PlanInput['reb
   if (published === Published.aged) return Reason.aged;
   if (rebuild === 'missing') return Reason.none;
   if (published === Published.definition) return Reason.definition;
+  if (published === Published.columns) return Reason.columns;
   if (published === Published.inputs) return Reason.inputs;
   if (published === Published.moved) return Reason.moved;
   return rebuild === 'all' ? Reason.asked : Reason.none;
 }
+
+const STALE = new Set<number>([Published.definition, Published.columns, Published.inputs, Published.moved]);
 
 export interface Counts {
   readonly missing: number;
@@ -58,8 +61,7 @@ export function countsOf({ asked, published, build }: Track): Counts {
   const counts = { missing: 0, stale: 0, upToDate: 0 };
   const add = (verdict: number | undefined): void => {
     if (verdict === Published.fresh) counts.upToDate++;
-    else if (verdict === Published.definition || verdict === Published.inputs || verdict === Published.moved)
-      counts.stale++;
+    else if (verdict !== undefined && STALE.has(verdict)) counts.stale++;
     else counts.missing++;
   };
   if (asked.lo < asked.hi) published.subarray(asked.lo, asked.hi).forEach(add);

@@ -13,7 +13,16 @@ import type { LedgerRun, PlanInput, PlanNode } from './types.js';
  * What the ledger says of a partition. `unseen` and `aged`: published, and missing again: it has inputs that it never read, or is older
  * than its `refresh` says.
  */
-export const Published = { no: 0, fresh: 1, definition: 2, inputs: 3, moved: 4, unseen: 5, aged: 6 } as const;
+export const Published = {
+  no: 0,
+  fresh: 1,
+  definition: 2,
+  inputs: 3,
+  moved: 4,
+  unseen: 5,
+  aged: 6,
+  columns: 7,
+} as const;
 
 /** Why a partition is in the plan, in the order in which one reason goes before another. */
 export const Reason = {
@@ -22,11 +31,12 @@ export const Reason = {
   unseen: 2,
   aged: 3,
   definition: 4,
-  inputs: 5,
-  moved: 6,
-  asked: 7,
-  needed: 8,
-  ripple: 9,
+  columns: 5,
+  inputs: 6,
+  moved: 7,
+  asked: 8,
+  needed: 9,
+  ripple: 10,
 } as const;
 
 /**

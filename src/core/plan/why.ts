@@ -57,6 +57,7 @@ function causeOf(track: Track, index: number, tracks: readonly Track[], built: (
 const TEXT: Readonly<Record<number, string>> = {
   [Reason.missing]: 'missing',
   [Reason.definition]: 'stale: definition changed',
+  [Reason.columns]: 'stale: the source has more columns',
   [Reason.inputs]: 'stale: inputs changed',
   [Reason.moved]: 'stale: rows moved to another partition',
   [Reason.asked]: 'asked for',

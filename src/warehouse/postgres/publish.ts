@@ -4,6 +4,7 @@ import type { TableName } from '../../contracts/table.js';
 import { quoteColumns, quoteTable } from '../../postgres/quote.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { digestOf, rowHash } from './digest.js';
+import { isHeld, isHeldEarlier, orphansSql } from './earlier.js';
 import { instantOf, partitionOf, within, type TimeColumn } from '../../postgres/time.js';
 
 /** Instants as SQL reads them. */
@@ -108,22 +109,38 @@ async function openInterval(
   const where = time === null ? 'true' : within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t');
   const bounds = time === null ? [] : [start, end];
   const merges = dataset.publish === 'merge';
+  const scope = [who.project, who.environment, dataset.name];
   if (mayDelete) {
     if (!merges) await client.query(named(`DELETE FROM ${target} AS sluice_t WHERE ${where}`, bounds));
-    return;
-  }
-  // After a changed grain sluice's own rows may be there, published as partitions that ended elsewhere, and rows of others between them.
-  const n = bounds.length;
+  } else await openUnknown(client, dataset, where, bounds, scope);
+  if (merges || time === null) return;
+  for (const sql of orphansSql(dataset, time)) await client.query(named(sql, [...bounds, ...scope]));
+}
+
+/**
+ * Of partitions that the ledger does not know. After a changed grain or time sluice's own rows may be there, published as partitions that
+ * ended elsewhere, and rows of others between them.
+ * @throws ForeignRowsError
+ */
+async function openUnknown(
+  client: PgClient,
+  dataset: StoredDataset,
+  where: string,
+  bounds: readonly string[],
+  scope: readonly string[],
+): Promise<void> {
+  const time = targetTime(dataset);
+  const target = quoteTable(dataset.target);
+  const merges = dataset.publish === 'merge';
+  const [project = '', environment = '', name = ''] = scope.map((_, i) => `$${bounds.length + i + 1}`);
+  const params = { project, environment, dataset: name };
   const at = time === null ? `'-infinity'` : instantOf(time, 'sluice_t');
-  const ours = `EXISTS (SELECT FROM sluice.partitions p WHERE p.project = $${n + 1} AND p.environment = $${n + 2} AND p.dataset = $${n + 3}
-    AND p.starts_at <= ${at} AND p.ends_at > ${at})`;
+  const ours = `(${isHeld(at, params)} OR ${isHeldEarlier(dataset, params)})`;
   const sql = merges
     ? `SELECT count(*)::int AS n FROM (SELECT FROM ${target} AS sluice_t WHERE ${where} AND NOT ${ours} LIMIT 1) AS sluice_f`
     : `WITH gone AS (DELETE FROM ${target} AS sluice_t WHERE ${where} RETURNING ${ours} AS ours)
        SELECT count(*)::int AS n FROM gone WHERE NOT ours`;
-  const { rows } = await client.query<{ n: number }>(
-    named(sql, [...bounds, who.project, who.environment, dataset.name]),
-  );
+  const { rows } = await client.query<{ n: number }>(named(sql, [...bounds, ...scope]));
   const foreign = rows[0]?.n ?? 0;
   if (foreign > 0)
     throw new ForeignRowsError(`${merges ? '' : `${foreign} `}rows of ${target} were not written by sluice`);

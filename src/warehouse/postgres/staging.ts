@@ -5,11 +5,8 @@ import type { PgClient } from '../../postgres/pool.js';
 import { quoteColumns, quoteIdent, quoteTable } from '../../postgres/quote.js';
 import { within } from '../../postgres/time.js';
 import { digestOf, rowHash } from './digest.js';
-import { sameKey, settleMoves } from './moves.js';
+import { DuplicateKeyError, sameKey, settleMoves, type Yields } from './moves.js';
 import { STAGING, targetTime, type Published, type Publisher } from './publish.js';
-
-/** Rows of one batch that share a key: no upsert could tell which of them is meant. */
-export class DuplicateKeyError extends Error {}
 
 /** Rows of a `merge` without a key: each time they would be added again. */
 export class NullKeyError extends Error {}
@@ -32,6 +29,7 @@ export function takeAllSql({ target, columns }: StoredDataset, from: TableName):
  * by key; where no index keeps the key unique, it is judged here. Before that, rows of other partitions that have their keys follow, or are refused.
  *
  * @param staged - the batch's partitions, with the rows and digest of what was staged for each
+ * @param yields - whether another partition has a key for good
  * @returns what each partition holds now
  */
 export async function publishStaged(
@@ -40,11 +38,12 @@ export async function publishStaged(
   dataset: StoredDataset,
   staged: readonly Published[],
   overwrite: boolean,
+  yields: Yields,
   from: TableName = STAGING,
 ): Promise<Published[]> {
   const merges = dataset.publish === 'merge';
   if (merges || dataset.enforcesKey) await requireKeys(client, dataset, from);
-  await settleMoves(client, who, dataset, staged, overwrite, from);
+  await settleMoves(client, who, dataset, staged, overwrite, from, yields);
   const insert = takeAllSql(dataset, from);
   if (!merges) {
     await client.query(insert);

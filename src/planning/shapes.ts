@@ -1,0 +1,128 @@
+import { RequestError } from '../contracts/errors.js';
+import type { ColumnSpec, EarlierTime, RowTime, StoredDataset } from '../contracts/plan.js';
+import type { PlanWarning } from '../contracts/status.js';
+import type { PgClient } from '../postgres/pool.js';
+import { quoteIdent, quoteTable } from '../postgres/quote.js';
+import type { Dataset, ExtractBody } from '../project/project.js';
+import { describeSource } from '../source/postgres/describe.js';
+import { rowTime, shapeName, type KnownShape, type Shape } from '../store/shapes.js';
+import type { TargetState } from '../warehouse/postgres/target.js';
+import { timeColumnOf } from './adopt-judge.js';
+import type { PlanningDeps } from './deps.js';
+import type { Described } from './described.js';
+import { extractOf } from './describe-extract.js';
+
+/** Shapes by dataset, as `shapesInUse` of the store reads them. */
+export type ShapesOf = ReadonlyMap<string, readonly KnownShape[]>;
+
+/**
+ * The shapes of extracts that lack a column, by name and type, which their source has by now: partitions with them are stale. A column that
+ * the source has no more stales nothing, for building again would only take its values away.
+ *
+ * A source that does not answer tells nothing here; whoever builds from it hears of that.
+ */
+export async function lackingShapes(
+  { project, pool }: Pick<PlanningDeps, 'project' | 'pool'>,
+  shapes: ShapesOf,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const lacking = new Map<string, readonly string[]>();
+  const asked = [...project.datasets.values()].flatMap(({ name, body }) => {
+    const known = shapes.get(name) ?? [];
+    return body.kind === 'extract' && known.length > 0 ? [{ name, body, known }] : [];
+  });
+  for (const connection of new Set(asked.map(({ body }) => body.from))) {
+    const here = asked.filter(({ body }) => body.from === connection);
+    await pool(connection)
+      .use(async (client) => {
+        for (const { name, body, known } of here) {
+          const columns = await columnsOf(client, body);
+          if (columns)
+            lacking.set(
+              name,
+              known.filter((one) => lacks(one, columns)).map(({ shape }) => shape),
+            );
+        }
+      })
+      .catch(() => undefined);
+  }
+  return lacking;
+}
+
+async function columnsOf(client: PgClient, body: ExtractBody): Promise<readonly ColumnSpec[] | null> {
+  return describeSource(client, extractOf(body)).catch(() => null);
+}
+
+function lacks({ columns }: Shape, now: readonly ColumnSpec[]): boolean {
+  return now.some(({ name, type }) => !columns.some((one) => one.name === name && one.type === type));
+}
+
+/** The shape of what is built of a dataset; undefined for a call, which has no table. */
+export function shapeOf(dataset: Dataset, described: Described): Shape | undefined {
+  if (described.spec.kind === 'call') return undefined;
+  return { columns: described.columns, time: rowTime(timeColumnOf(dataset, described)) };
+}
+
+/** The part of a stored dataset by which its rows are known again, whatever they were written by. */
+export function shapeParts(
+  dataset: Dataset,
+  described: Described,
+  known: readonly KnownShape[],
+): Pick<StoredDataset, 'shape' | 'earlier'> {
+  const shape = shapeOf(dataset, described);
+  if (!shape) return {};
+  const earlier = earlierTimes(shape, known, described.table?.columns ?? []);
+  return { shape: shapeName(shape), ...(earlier.length === 0 ? {} : { earlier }) };
+}
+
+/** Times that told the partition of rows which are still in the table, each once. One whose column is gone, or of another type, tells nothing any more. */
+function earlierTimes(now: Shape, known: readonly KnownShape[], table: readonly ColumnSpec[]): EarlierTime[] {
+  const found = new Map<string, EarlierTime>();
+  for (const { shape, time } of known) {
+    if (time === null || now.time === null || sameTime(time, now.time)) continue;
+    if (!table.some(({ name, type }) => name === time.column && type === time.type)) continue;
+    const key = JSON.stringify([time.column, time.unit ?? null, time.timezone]);
+    found.set(key, { time, shapes: [...(found.get(key)?.shapes ?? []), shape] });
+  }
+  return [...found.values()];
+}
+
+function sameTime(a: RowTime, b: RowTime): boolean {
+  return a.column === b.column && a.type === b.type && a.unit === b.unit && a.timezone === b.timezone;
+}
+
+/**
+ * Refuses a table of which somebody took the column that told its rows' partitions: no rebuild would find them, and they would stay
+ * beside what is built.
+ * @throws RequestError rows_without_time
+ */
+export async function requireRowTimes(
+  client: PgClient,
+  { file, table, name, time }: Dataset,
+  { columns }: TargetState,
+  known: readonly KnownShape[],
+): Promise<void> {
+  const gone = known.find(({ time: was }) => was && !columns.some((column) => column.name === was.column))?.time;
+  if (!gone || time === null || !columns.some((column) => column.name === time)) return;
+  const target = quoteTable(table);
+  const { rowCount } = await client.query(`SELECT 1 FROM ${target} WHERE ${quoteIdent(time)} IS NULL LIMIT 1`);
+  if (rowCount === 0) return;
+  throw new RequestError(
+    'rows_without_time',
+    `${file}: rows of table ${target} have no ${quoteIdent(time)}, and the column that told their partitions, ${quoteIdent(gone.column)}, is gone`,
+    `give them a time: UPDATE ${target} SET ${quoteIdent(time)} = …; or name another table (\`table: ${table.schema}.${name}_2\`), which is built beside this one`,
+  );
+}
+
+/** Columns that no partition has any more: a person may drop them. */
+export function unusedColumns(dataset: Dataset, described: Described, known: readonly KnownShape[]): PlanWarning[] {
+  const { table, columns } = described;
+  if (!table?.owner?.made || known.length === 0) return [];
+  const used = new Set([...columns, ...known.flatMap((one) => one.columns)].map(({ name }) => name));
+  return table.columns
+    .filter(({ name }) => !used.has(name))
+    .map(({ name }) => ({
+      dataset: dataset.name,
+      code: 'column_unused',
+      message: `no partition has column ${quoteIdent(name)} any more: when nobody reads it, drop it: ALTER TABLE ${quoteTable(dataset.table)} DROP COLUMN ${quoteIdent(name)}`,
+    }));
+}
