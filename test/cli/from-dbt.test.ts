@@ -62,7 +62,7 @@ test('compiled models become datasets that validate accepts: batches are partiti
   assert.deepEqual([month?.needs, month?.onSchemaChange], [[{ dataset: 'orders_day' }], 'fail']);
 
   const totals = project.datasets.get('totals');
-  assert.deepEqual([totals?.axis.grain, totals?.key, totals?.refresh], ['none', ['name'], 'always']);
+  assert.deepEqual([totals?.axis.grain, totals?.publish, totals?.key, totals?.refresh], ['none', 'view', [], 'always']);
   assert.deepEqual(totals?.table, { schema: 'reports', name: 'totals' });
   assert.match(sqlOf(project, 'totals'), /from analytics\.countries\) *\n.*from orders_month as m/i);
 });
@@ -75,7 +75,6 @@ test('what cannot be carried over is listed with its reason, there and in a file
   said('model.shop.late', /crm\.people in the database other: make an extract/);
   said('model.shop.stg', /ephemeral/);
   said('model.shop.forecast', /Python/);
-  said('model.shop.totals', /a view/);
   said('model.shop.orders_day', /lookback 3.*sluice backfill orders_day --last 4d --rebuild all/);
   said('seed.shop.countries', /a seed/);
   said('test.shop.not_null_totals_name.0a1b2c', /a test \(not_null\)/);

@@ -5,51 +5,121 @@ import { RequestError } from '../../contracts/errors.js';
 const text = z.string();
 /** dbt writes null for what is not set. */
 const maybe = text.nullish().transform((value) => value ?? undefined);
-const names = z.union([text.transform((one) => [one]), z.array(text)]);
+const list = z.union([text.transform((one) => [one]), z.array(text)]);
+const names = list.nullish().transform((value) => value ?? undefined);
+const flag = z.boolean().nullish();
+const anything = z.record(text, z.unknown()).nullish();
+
+const Hook = z.union([text, z.looseObject({ sql: text }).transform(({ sql }) => sql)]);
+const hooks = z
+  .union([Hook.transform((one) => [one]), z.array(Hook)])
+  .nullish()
+  .transform((value) => value ?? []);
 
 const Config = z.looseObject({
   materialized: maybe,
   incremental_strategy: maybe,
-  unique_key: names.nullish().transform((value) => value ?? undefined),
+  unique_key: names,
   event_time: maybe,
   batch_size: maybe,
   lookback: z.union([z.number(), text]).nullish(),
   begin: maybe,
   on_schema_change: maybe,
-  meta: z.record(text, z.unknown()).nullish(),
+  full_refresh: flag,
+  'pre-hook': hooks,
+  'post-hook': hooks,
+  sql_header: maybe,
+  grants: z
+    .record(text, list)
+    .nullish()
+    .transform((value) => value ?? {}),
+  indexes: z.array(z.looseObject({ columns: names, unique: flag, type: maybe })).nullish(),
+  unlogged: flag,
+  persist_docs: anything,
+  contract: z.looseObject({ enforced: flag }).nullish(),
+  incremental_predicates: names,
+  merge_update_columns: names,
+  merge_exclude_columns: names,
+  quoting: anything,
+  meta: anything,
+  // Of tests.
+  where: maybe,
+  severity: maybe,
+  error_if: maybe,
 });
+export type DbtConfig = z.output<typeof Config>;
 
-const Node = z.looseObject({
-  unique_id: text,
-  resource_type: text,
+const Constraint = z.looseObject({ type: text, expression: maybe, columns: z.array(text).nullish() });
+export type Constraint = z.output<typeof Constraint>;
+
+const Column = z.looseObject({ name: text, quote: flag, constraints: z.array(Constraint).nullish() });
+
+/** What a model, a seed, a snapshot and a source have alike: a table. */
+const table = {
   name: text,
-  alias: maybe,
   database: maybe,
   schema: text,
+  /** As dbt writes it into SQL; null for what has no table. */
+  relation_name: maybe,
+  quoting: anything,
+  columns: z.record(text, Column).nullish(),
+  config: Config.nullish(),
+  package_name: maybe,
+};
+
+const depends = z.looseObject({ macros: z.array(text).nullish(), nodes: z.array(text).nullish() }).nullish();
+const version = z
+  .union([text, z.number()])
+  .nullish()
+  .transform((value) => (value === null || value === undefined ? undefined : String(value)));
+
+const Node = z.looseObject({
+  ...table,
+  unique_id: text,
+  resource_type: text,
+  alias: maybe,
   language: maybe,
   description: maybe,
   tags: z.array(text).nullish(),
-  config: Config.nullish(),
+  raw_code: maybe,
   compiled_code: maybe,
+  depends_on: depends,
+  constraints: z.array(Constraint).nullish(),
+  version,
+  latest_version: version,
   fqn: z.array(text).nullish(),
   attached_node: maybe,
   column_name: maybe,
-  test_metadata: z.looseObject({ name: text }).nullish(),
+  test_metadata: z.looseObject({ name: text, kwargs: anything }).nullish(),
 });
 export type DbtNode = z.output<typeof Node>;
 
 const Source = z.looseObject({
-  name: text,
+  ...table,
   identifier: maybe,
-  database: maybe,
-  schema: text,
-  config: Config.nullish(),
+  source_name: maybe,
+  loaded_at_field: maybe,
+  freshness: z.unknown().optional(),
 });
+export type DbtSource = z.output<typeof Source>;
+
+const Macro = z.looseObject({ name: text, package_name: maybe, macro_sql: text, depends_on: depends });
+export type DbtMacro = z.output<typeof Macro>;
+
+const others = z.record(text, z.unknown()).nullish();
 
 const Manifest = z.looseObject({
   metadata: z.looseObject({ dbt_schema_version: text, adapter_type: maybe, project_name: text.nullish() }),
   nodes: z.record(text, Node),
   sources: z.record(text, Source).default({}),
+  macros: z.record(text, Macro).default({}),
+  exposures: others,
+  metrics: others,
+  semantic_models: others,
+  saved_queries: others,
+  unit_tests: others,
+  functions: others,
+  disabled: others,
 });
 export type Manifest = z.output<typeof Manifest>;
 

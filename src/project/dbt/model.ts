@@ -1,11 +1,12 @@
 import { stringify } from 'yaml';
 import { quoteIdent } from '../../contracts/table.js';
 import type { DbtNode } from './manifest.js';
+import { columnOf } from './names.js';
+import { constraintsOf, notesOf, roleOf, type Facts } from './notes.js';
 import type { Rewritten } from './rewrite.js';
 
 /** Of dbt's batch sizes, those that are grains. */
 const GRAINS: readonly string[] = ['hour', 'day', 'month', 'year'];
-const COLUMN = /^[A-Za-z_][\w$]*$/;
 
 /** The time axis of a microbatch model. */
 export interface BatchAxis {
@@ -14,66 +15,136 @@ export interface BatchAxis {
   readonly start: string;
 }
 
+interface Refused {
+  readonly refused: string;
+}
+
 /** How a model is built: by partition, whole, or a sentence that says why not at all. */
-export function axisOf({ config, language }: DbtNode): BatchAxis | 'whole' | { readonly refused: string } {
+export function axisOf(node: DbtNode): BatchAxis | 'whole' | Refused {
+  const { config, language, raw_code } = node;
   if (language === 'python') return { refused: 'it is a Python model: write it as SQL, or as a call dataset' };
-  const { materialized, incremental_strategy: strategy, event_time: time, batch_size: grain, begin } = config ?? {};
-  switch (materialized) {
+  if (config?.sql_header !== undefined || raw_code?.includes('set_sql_header'))
+    return { refused: 'sql_header: its SQL may rest on what is set there, and nothing here runs that' };
+  switch (config?.materialized) {
     case 'table':
     case 'view':
       return 'whole';
     case 'ephemeral':
       return { refused: 'it is ephemeral: dbt has written it into the models that read it' };
     case 'incremental':
-      if (strategy !== 'microbatch') return 'whole';
-      if (time === undefined || grain === undefined || begin === undefined)
-        return { refused: 'microbatch without event_time, batch_size or begin' };
-      return GRAINS.includes(grain) ? { grain, time, start: begin } : { refused: `batch_size ${grain} is no grain` };
+      if (config.incremental_strategy === 'microbatch') return batchAxisOf(node);
+      return config.full_refresh === false
+        ? {
+            refused:
+              'full_refresh false: dbt never builds it whole, and its table may hold what its SQL gives no longer',
+          }
+        : 'whole';
     default:
-      return { refused: `materialized ${materialized ?? 'as nothing'} has no counterpart` };
+      return { refused: `materialized as ${config?.materialized ?? 'nothing'}: that has no counterpart here` };
   }
 }
 
-interface Made {
-  readonly node: DbtNode;
-  readonly axis: BatchAxis | 'whole';
-  readonly rewritten: Rewritten;
-  /** Columns that a `unique` test is on. */
-  readonly unique: readonly string[];
+function batchAxisOf({ config }: DbtNode): BatchAxis | Refused {
+  const { event_time: written, batch_size: grain, begin } = config ?? {};
+  if (written === undefined || grain === undefined || begin === undefined)
+    return { refused: 'microbatch without event_time, batch_size or begin' };
+  if (!GRAINS.includes(grain)) return { refused: `batch_size ${grain} is no grain` };
+  const time = columnOf(written);
+  if (time === undefined) return { refused: `event_time ${written} is no column of its own: give it one` };
+  const key = config?.unique_key?.find((one) => columnOf(one) === undefined);
+  if (key !== undefined)
+    return { refused: `unique_key ${key} is no column: give it one, by which its batches are merged` };
+  const partial = (['merge_update_columns', 'merge_exclude_columns', 'incremental_predicates'] as const).find(
+    (name) => config?.[name] !== undefined,
+  );
+  return partial === undefined
+    ? { grain, time, start: begin }
+    : { refused: `${partial}: a merge here writes whole rows, by its key alone` };
+}
+
+/** A column that a plain `unique` test is on, and the test. */
+export interface UniqueTest {
+  readonly id: string;
+  readonly column: string;
+}
+
+export interface Made extends Facts {
+  readonly unique: readonly UniqueTest[];
   /** `schema.table`, where it is not what its name and the project's schema say. */
   readonly table: string | undefined;
+  /** Partitioned datasets that it reads without a limit. */
+  readonly wholeOf: readonly string[];
+}
+
+export interface ModelFile {
+  readonly text: string;
+  readonly notes: readonly string[];
+  /** The test that has become its key. */
+  readonly kept: string | undefined;
 }
 
 /** The text of its `.sql` file, and what of the model is not in it. */
-export function modelFile({ node, axis, rewritten, unique, table }: Made): { text: string; notes: string[] } {
+export function modelFile(made: Made): ModelFile {
+  const { node, axis, rewritten, table } = made;
   const { config } = node;
-  const keys = config?.unique_key ?? unique.slice(0, 1);
-  const plain = keys.every((key) => COLUMN.test(key));
-  const whole = axis === 'whole';
+  const { key, kept, notes } = keyOf(made);
   const description = node.description?.trim().replaceAll('*/', '* /').replaceAll('/*', '/ *');
   const owner = config?.meta?.['owner'];
+  const grants = (config?.grants['select'] ?? []).map(roleOf).filter((role) => role !== undefined);
+  const needs = needsOf(made);
   const settings = {
     ...(description ? { description } : {}),
     ...(typeof owner === 'string' && owner !== '' ? { owner } : {}),
     ...(node.tags?.length ? { tags: node.tags } : {}),
-    ...(whole ? { grain: 'none' } : axis),
-    ...(whole && rewritten.reads.length > 0 ? { refresh: 'always' } : {}),
-    ...(keys.length > 0 && plain ? { key: [...keys] } : {}),
+    ...(axis === 'whole' ? { grain: 'none' } : axis),
+    ...publishOf(made, key),
+    ...(axis === 'whole' && rewritten.reads.length > 0 ? { refresh: 'always' } : {}),
+    ...(key.length > 0 ? { key } : {}),
     ...(table === undefined ? {} : { table }),
     ...(rewritten.reads.length > 0 ? { reads: [...rewritten.reads] } : {}),
+    ...(needs === undefined ? {} : { needs }),
+    ...(grants.length > 0 ? { grants: [...new Set(grants)] } : {}),
     ...(config?.on_schema_change === 'fail' ? { on_schema_change: 'fail' } : {}),
   };
   const text = `/*\n${stringify(settings)}*/\n${bodyOf(rewritten, axis)}\n`;
-  return {
-    text,
-    notes: [
-      ...notesOf(node, axis, rewritten),
-      ...unique
-        .filter((column) => keys.join() !== column)
-        .map((column) => `unique test on ${column}: keep running it with dbt`),
-      ...(plain ? [] : [`unique_key ${keys.join(', ')} is no list of columns`]),
-    ],
-  };
+  return { text, kept, notes: [...notesOf(made), ...notes] };
+}
+
+/** A view stays one; dbt's batches are merged by their key on PostgreSQL, so that a row that has gone stays. */
+function publishOf({ node: { config }, axis }: Made, key: readonly string[]): object {
+  if (config?.materialized === 'view') return { publish: 'view' };
+  return axis !== 'whole' && config?.unique_key !== undefined && key.length > 0
+    ? { publish: 'merge', moves: 'follow' }
+    : {};
+}
+
+/** What of its upstreams a partition needs beyond its own interval: dbt limits only some of them to a batch. */
+function needsOf({ axis, wholeOf }: Made): object | undefined {
+  if (axis === 'whole' || wholeOf.length === 0) return undefined;
+  return Object.fromEntries(wholeOf.map((name) => [name, { window: 'all' }]));
+}
+
+/** Its key: what dbt merges by, a primary key, or a column that is tested to be unique. A view has none. */
+function keyOf({ node, unique }: Made): { key: string[]; kept: string | undefined; notes: string[] } {
+  const { config } = node;
+  const none = { key: [], kept: undefined, notes: [] };
+  if (config?.materialized === 'view') return none;
+  const primary =
+    config?.contract?.enforced === true
+      ? constraintsOf(node).find(({ type }) => type === 'primary_key')?.columns
+      : undefined;
+  const written = config?.unique_key ?? (primary?.length ? primary : undefined);
+  const key = written?.map(columnOf) ?? [];
+  const columns = key.filter((column) => column !== undefined);
+  if (written !== undefined && columns.length < key.length)
+    return {
+      ...none,
+      notes: [`unique_key ${written.join(', ')} is SQL, not a list of columns: no key is held unique`],
+    };
+  if (written !== undefined)
+    return { ...none, key: [...new Set(columns)], kept: unique.find(({ column }) => columns.join() === column)?.id };
+  const [first] = unique;
+  return first ? { ...none, key: [first.column], kept: first.id } : none;
 }
 
 /** A batch of a model none of whose inputs has an event time reads all of them, so its own rows are limited. */
@@ -81,25 +152,4 @@ function bodyOf({ sql, limited }: Rewritten, axis: BatchAxis | 'whole'): string 
   if (axis === 'whole' || limited) return sql;
   const time = quoteIdent(axis.time);
   return `SELECT * FROM (\n${sql}\n) AS model\nWHERE ${time} >= :start AND ${time} < :end`;
-}
-
-function notesOf({ config, name }: DbtNode, axis: BatchAxis | 'whole', { limited, reads }: Rewritten): string[] {
-  const notes: string[] = [];
-  if (axis === 'whole' && config?.materialized === 'incremental')
-    notes.push(
-      'incremental without batches: it is built whole. Give it grain, start and time, and limit its SQL by :start and :end',
-    );
-  if (axis === 'whole' && config?.materialized === 'view') notes.push('a view: it becomes a table');
-  if (axis !== 'whole' && !limited)
-    notes.push('none of its inputs has an event_time: every partition reads all of them');
-  const lookback = Number(config?.lookback ?? 0);
-  if (axis !== 'whole' && lookback > 0 && reads.length > 0) {
-    const unit = { hour: 'h', day: 'd', month: 'mo', year: 'y' }[axis.grain] ?? 'd';
-    notes.push(
-      `lookback ${lookback}: what changed in datasets is known; for late rows of ${reads.join(', ')} type: sluice backfill ${name} --last ${lookback + 1}${unit} --rebuild all`,
-    );
-  }
-  if (config?.on_schema_change === 'sync_all_columns')
-    notes.push('on_schema_change sync_all_columns: new columns are added, none is dropped');
-  return notes;
 }
