@@ -8,6 +8,7 @@ import { partitionsOf, type Run } from '../src/core/interval/runs.js';
 import type { Interval } from '../src/core/interval/interval.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { backfillState, endBackfill, keepDatasets } from '../src/store/backfills.js';
+import { clockOf } from '../src/store/clock.js';
 import { record, setControl } from '../src/store/control.js';
 import { planRequest } from '../src/planning/plan.js';
 import { planDocument } from '../src/planning/words.js';
@@ -31,7 +32,7 @@ export function createControlActivities(
     planOnly: (request) =>
       closed(async () => {
         const project = await deps.flagged(await deps.project(request.definition), request.set);
-        const plan = await planRequest({ project, db: deps.db, pool: deps.pool, now: deps.now() }, request);
+        const plan = await planRequest({ project, db: deps.db, pool: deps.pool }, request);
         await savePlan(deps.db, plan);
         return planDocument(plan);
       }),
@@ -145,7 +146,7 @@ async function spanOf(
   const project = await deps.project(undefined);
   const resolved = resolveRange(
     { from: range.from, to: range.to, on: range.on },
-    { zone: project.timezone, now: deps.now() },
+    { zone: project.timezone, now: await clockOf(deps.db) },
   );
   if ('problem' in resolved)
     throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);

@@ -1,6 +1,6 @@
 import { RequestError } from '../contracts/errors.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
-import type { TimeColumn } from '../postgres/time.js';
+import { isBeyond, type TimeColumn } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
 import { indexesDdl } from '../warehouse/postgres/target.js';
@@ -26,14 +26,19 @@ export async function judgeTable(tx: Db, dataset: Dataset, described: Described)
   const hasTime = time === null || indexes.some(({ columns }) => columns[0] === time);
   const hasKey = key.length === 0 || indexes.some(({ unique, columns }) => unique && sameColumns(columns, key));
   if (!hasKey) await refuseDuplicates(tx, dataset);
-  const timeless = time !== null && (await hasRow(tx, dataset, `${quoteIdent(time)} IS NULL`));
+  const column = timeColumnOf(dataset, described);
+  const lost =
+    column === null ? 'false' : `sluice_t.${quoteIdent(column.column)} IS NULL OR ${isBeyond(column, 'sluice_t')}`;
+  const timeless = await hasRow(tx, dataset, lost);
   const wanted = indexesDdl(
     { target: dataset.table, time: hasTime ? null : time, key: hasKey ? [] : key },
     !described.enforcesKey,
   );
   return [
     ...(timeless
-      ? [`it has rows whose ${quoteIdent(time)} is NULL: they belong to no partition, and stay where they are`]
+      ? [
+          `it has rows whose ${quoteIdent(time ?? '')} is NULL, or infinite: they belong to no partition, and stay where they are`,
+        ]
       : []),
     ...wanted.map((statement) => `it lacks an index that sluice would have made; run: ${statement}`),
   ];
@@ -81,7 +86,7 @@ async function refuseDuplicates(tx: Db, { file, table, key }: Dataset): Promise<
 async function hasRow(tx: Db, { table }: Dataset, condition: string): Promise<boolean> {
   const rows = await rowsOf<object>(
     tx,
-    `SELECT 1 FROM ${escaped(quoteTable(table))} WHERE ${escaped(condition)} LIMIT 1`,
+    `SELECT 1 FROM ${escaped(quoteTable(table))} AS sluice_t WHERE ${escaped(condition)} LIMIT 1`,
   );
   return rows.length > 0;
 }

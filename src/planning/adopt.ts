@@ -6,6 +6,7 @@ import { systemError } from '../postgres/error.js';
 import { quoteTable } from '../postgres/quote.js';
 import { within } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
+import { clockOf } from '../store/clock.js';
 import { record } from '../store/control.js';
 import { sqlInstant } from '../store/ledger.js';
 import { lockScope } from '../store/reservations.js';
@@ -40,7 +41,7 @@ export async function adoptInterval(
       `${dataset.file}: a call has no table to adopt`,
       `call it: sluice backfill ${dataset.name}`,
     );
-  const { runs, notes } = adoptablePartitions(dataset, asked, deps.now);
+  const { runs, notes } = adoptablePartitions(dataset, asked, await clockOf(db));
   const partitions = [...partitionsOf(runs)];
   const [first, last] = [partitions[0], partitions.at(-1)];
   if (!first || !last) {

@@ -11,6 +11,7 @@ import type { LedgerRun, PlannedDataset, PlanResult } from '../core/plan/types.j
 import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
 import { takeTurns } from '../project/turns.js';
+import { clockOf } from '../store/clock.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import { deferredOf, viewOf, type View } from './defer.js';
@@ -44,7 +45,7 @@ export async function planRequest(
   request: BackfillRequest,
   exclude: Exclude = new Map(),
 ): Promise<StoredPlan> {
-  const { now } = deps;
+  const now = await clockOf(deps.db);
   const followed = await followViews(deps);
   const selected = selectDatasets(followed, request);
   const view = await viewOf(deps.db, followed, selected);

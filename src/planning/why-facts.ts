@@ -5,6 +5,7 @@ import { partitionsOf } from '../core/interval/runs.js';
 import { overlaps } from '../core/interval/set.js';
 import type { LedgerRun } from '../core/plan/types.js';
 import type { Project } from '../project/project.js';
+import { clockOf } from '../store/clock.js';
 import { ledgerRows, ledgerRuns, sqlInstant } from '../store/ledger.js';
 import { allHeld } from '../store/reservations.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
@@ -24,19 +25,19 @@ const FAILURES_MAX = 500;
 export interface WhyDeps {
   readonly project: Project;
   readonly db: Db;
-  readonly now: number;
   readonly statusOf: StatusOf;
 }
 
 /** Everything that explaining one partition may go by, of its dataset and all that it reads. */
 export async function gatherFacts(
-  { project, db, now, statusOf }: WhyDeps,
+  { project, db, statusOf }: WhyDeps,
   dataset: string,
   partition: Interval,
 ): Promise<WhyFacts> {
   const scope = scopeOfProject(project);
   const view = await viewOf(db, project, new Set([dataset]));
   const { datasets } = view.project;
+  const now = await clockOf(db);
   const hulls = hullsOf(datasets, dataset, partition, now);
   const nodes = [...datasets.values()].filter(({ name }) => hulls.has(name));
   const verdicts = new Map<string, readonly LedgerRun[]>();

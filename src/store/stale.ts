@@ -47,6 +47,7 @@ export function staleCase(scopeOf: ScopeOf, node: LedgerNode): StaleCase {
     need.window === 'all' ? [latestBefore(scopeOf, node, need, `all_${i}`)] : [],
   );
   const whens: Sql[] = [
+    { sql: `WHEN p.published_at < p.ends_at AND isfinite(p.ends_at) THEN 'early'`, bindings: [] },
     { sql: `WHEN p.version <> ? THEN 'definition'`, bindings: [node.version] },
     { sql: `WHEN p.moved THEN 'moved'`, bindings: [] },
     ...(unseen.length > 0 ? [join(`WHEN p.starts_at = '-infinity' AND (`, unseen, ' OR ', `) THEN 'unseen'`)] : []),

@@ -39,7 +39,7 @@ type Refused = Pick<Checked, 'problems' | 'notChecked'>;
 async function validateProject(io: Io, { opened }: Session, { connect, json }: Options): Promise<Refused | undefined> {
   const project = opened.project();
   const checked: Checked = connect
-    ? await checkProject({ project, db: await opened.db(), pool: opened.pool, now: io.now() })
+    ? await checkProject({ project, db: await opened.db(), pool: opened.pool })
     : { problems: [], notChecked: [], warnings: [] };
   if (checked.problems.length > 0) return checked;
   const { size } = project.datasets;

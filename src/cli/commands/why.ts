@@ -36,7 +36,6 @@ export const why: Verb = {
         const deps = {
           project,
           db: await session.opened.db(),
-          now: io.now(),
           statusOf: (id: string) => statusOf(session, id),
         };
         const cause = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);

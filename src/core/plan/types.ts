@@ -18,8 +18,8 @@ export interface PlanNode {
 
 /** Adjacent published partitions of one length that share a verdict, as the store reads them from the ledger. */
 export interface LedgerRun extends Run {
-  /** Why they are stale; null when fresh. `moved`: a row of it went to another partition. `unseen`: a `grain: none` transform has an input partition that it never read. */
-  readonly stale: 'definition' | 'inputs' | 'moved' | 'unseen' | null;
+  /** Why they are stale; null when fresh. `early`: published before its end, and so as good as not at all. `moved`: a row of it went to another partition. `unseen`: a `grain: none` transform has an input partition that it never read. */
+  readonly stale: 'early' | 'definition' | 'inputs' | 'moved' | 'unseen' | null;
   /** Latest `published_at` among them, for `refresh: <duration>`. */
   readonly publishedAt: Instant;
 }
