@@ -17,6 +17,7 @@ import { escaped, judgeTable, timeColumnOf } from './adopt-judge.js';
 import type { PlanningDeps } from './deps.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
+import { requireWithinLimits } from './limits.js';
 import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
 import { own } from './targets.js';
 
@@ -41,7 +42,9 @@ export async function adoptInterval(
       `${dataset.file}: a call has no table to adopt`,
       `call it: sluice backfill ${dataset.name}`,
     );
-  const { runs, notes } = adoptablePartitions(dataset, asked, await clockOf(db));
+  const now = await clockOf(db);
+  requireWithinLimits(project, now);
+  const { runs, notes } = adoptablePartitions(dataset, asked, now);
   const partitions = [...partitionsOf(runs)];
   const [first, last] = [partitions[0], partitions.at(-1)];
   if (!first || !last) {

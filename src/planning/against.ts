@@ -9,6 +9,7 @@ import { profilesOf } from '../store/profiles.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { PlanningDeps } from './deps.js';
 import { scopeOfProject } from './ledger-change.js';
+import { requireWithinLimits } from './limits.js';
 import { followViews } from './reads.js';
 
 /**
@@ -52,6 +53,7 @@ export interface Comparison {
 export async function compareWith(deps: PlanningDeps, deployed: Project | undefined): Promise<Comparison> {
   const { db } = deps;
   const now = await clockOf(db);
+  requireWithinLimits(deps.project, now);
   const project = await followViews(deps);
   const scope = scopeOfProject(project);
   const changes = changesOf(project, deployed);

@@ -18,6 +18,7 @@ import { deferredOf, viewOf, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { requireTables } from './gone.js';
+import { requireWithinLimits } from './limits.js';
 import { runToJson } from './json.js';
 import { followViews } from './reads.js';
 import { readsOf } from './scan.js';
@@ -46,6 +47,7 @@ export async function planRequest(
   exclude: Exclude = new Map(),
 ): Promise<StoredPlan> {
   const now = await clockOf(deps.db);
+  requireWithinLimits(deps.project, now);
   const followed = await followViews(deps);
   const selected = selectDatasets(followed, request);
   const view = await viewOf(deps.db, followed, selected);

@@ -12,6 +12,7 @@ import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { ChangedInput, HeldInterval, KeptFailure, PublishedPartition, WhyFacts } from './why-types.js';
 import { hullsOf, type WhyDataset } from './why-inputs.js';
 import { viewOf } from './defer.js';
+import { requireWithinLimits } from './limits.js';
 import { scopeOfProject } from './ledger-change.js';
 
 /** Asks how a running backfill stands; undefined where nobody answers. */
@@ -38,6 +39,7 @@ export async function gatherFacts(
   const view = await viewOf(db, project, new Set([dataset]));
   const { datasets } = view.project;
   const now = await clockOf(db);
+  requireWithinLimits(project, now);
   const hulls = hullsOf(datasets, dataset, partition, now);
   const nodes = [...datasets.values()].filter(({ name }) => hulls.has(name));
   const verdicts = new Map<string, readonly LedgerRun[]>();
