@@ -30,6 +30,8 @@ export interface PlanRange {
   readonly from?: Instant;
   /** `undefined`: to each dataset's last complete partition. */
   readonly to?: Instant;
+  /** When it was asked for, where that is not now: what was not complete then was not asked for. */
+  readonly askedAt?: Instant;
 }
 
 export interface PlanInput {
