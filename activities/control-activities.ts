@@ -3,13 +3,13 @@ import { RequestError, SluiceError } from '../src/contracts/errors.js';
 import { CallEnd } from '../src/contracts/call.js';
 import { retryable } from '../src/core/retry.js';
 import { faultOf } from '../src/postgres/error.js';
-import { resolveRange } from '../src/core/time/range.js';
 import { partitionsOf, type Run } from '../src/core/interval/runs.js';
 import type { Interval } from '../src/core/interval/interval.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { backfillState, endBackfill, keepDatasets } from '../src/store/backfills.js';
+import { clockOf } from '../src/store/clock.js';
 import { record, setControl } from '../src/store/control.js';
-import { planRequest } from '../src/planning/plan.js';
+import { planRequest, rangeOfRequest } from '../src/planning/plan.js';
 import { planDocument } from '../src/planning/words.js';
 import { placeOrder } from '../src/store/orders.js';
 import { loadPlanDataset, savePlan } from '../src/store/plans.js';
@@ -31,7 +31,7 @@ export function createControlActivities(
     planOnly: (request) =>
       closed(async () => {
         const project = await deps.flagged(await deps.project(request.definition), request.set);
-        const plan = await planRequest({ project, db: deps.db, pool: deps.pool, now: deps.now() }, request);
+        const plan = await planRequest({ project, db: deps.db, pool: deps.pool }, request);
         await savePlan(deps.db, plan);
         return planDocument(plan);
       }),
@@ -143,13 +143,8 @@ async function spanOf(
 ): Promise<readonly [number, number] | null> {
   const { dataset } = await loadPlanDataset(deps.db, plan, range.dataset);
   const project = await deps.project(undefined);
-  const resolved = resolveRange(
-    { from: range.from, to: range.to, on: range.on },
-    { zone: project.timezone, now: deps.now() },
-  );
-  if ('problem' in resolved)
-    throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
-  const { from = -Infinity, to = Infinity } = resolved.range;
+  const named = { from: range.from, to: range.to, last: undefined, on: range.on };
+  const { from = -Infinity, to = Infinity } = rangeOfRequest(project, named, await clockOf(deps.db));
   return ordinalsWithin(runsOfJson(dataset.runs), { start: from, end: to });
 }
 

@@ -8,12 +8,14 @@ import type { Opened } from '../src/contracts/messages.js';
 import { isAtRisk } from '../src/core/graph/freshness.js';
 import { formatInterval, type Interval } from '../src/core/interval/interval.js';
 import { runEnd } from '../src/core/interval/runs.js';
+import type { PlanRange } from '../src/core/plan/types.js';
 import { runsOfJson } from '../src/planning/json.js';
-import { planRequest, type Exclude } from '../src/planning/plan.js';
+import { planRequest, rangeOfRequest, type Exclude } from '../src/planning/plan.js';
 import { requireDeployed } from '../src/planning/protected.js';
 import { deployTargets } from '../src/planning/targets.js';
 import type { Project } from '../src/project/project.js';
-import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
+import { askedOf, backfillState, claimBackfill, findBackfill, keepAsked } from '../src/store/backfills.js';
+import { clockOf } from '../src/store/clock.js';
 import { record, setControl } from '../src/store/control.js';
 import { partitionCosts } from '../src/store/profiles.js';
 import { asPlanned, savePlan } from '../src/store/plans.js';
@@ -57,9 +59,9 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
     deps.db.transaction(async (tx) => {
       await lockScope(tx, ref);
       // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
-      const planning = { project, db: tx, pool: deps.pool, now: deps.now() };
+      const planning = { project, db: tx, pool: deps.pool };
       const exclude = await excluded(deps, tx, order);
-      const plan = await planRequest(planning, request, exclude);
+      const plan = await planRequest(planning, request, exclude, await asked(tx, ref, project, request));
       if (request.plan !== undefined && !again && plan.fingerprint !== request.plan) {
         throw new RequestError(
           'plan_changed',
@@ -90,14 +92,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         ...(request.reason === undefined ? {} : { reason: request.reason }),
         detail: { plan: plan.fingerprint, ticket: request.ticket },
       });
-      return opened(
-        deps,
-        project,
-        plan,
-        epoch,
-        await partitionCosts(tx, ref),
-        await atRisk(deps, tx, ref, project, plan),
-      );
+      return opened(deps, project, plan, epoch, await partitionCosts(tx, ref), await atRisk(tx, ref, project, plan));
     }),
   );
   await dropAbandoned(deps, ref);
@@ -135,6 +130,23 @@ async function claim({ db }: ControlDeps, { ref, request, again }: OpenOrder): P
       'leave out --id, or choose another',
     );
   }
+}
+
+/**
+ * A request means one range for good, resolved when it first comes here by the warehouse's clock and in the zone of then: "the last three days"
+ * are the same three when it is planned again tomorrow, or when it has waited for another backfill until then.
+ */
+async function asked(
+  tx: Db,
+  { workflowId }: ExecutionRef,
+  project: Project,
+  request: BackfillRequest,
+): Promise<PlanRange> {
+  const { askedAt, range } = await askedOf(tx, workflowId);
+  if (range) return { ...range, askedAt };
+  const resolved = rangeOfRequest(project, request, askedAt);
+  await keepAsked(tx, workflowId, resolved);
+  return { ...resolved, askedAt };
 }
 
 async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: OpenOrder): Promise<Exclude> {
@@ -191,7 +203,6 @@ function refuse(request: BackfillRequest, conflict: Conflict): Opened {
 
 /** Datasets that are late or about to be, and that this plan would bring up to date. */
 async function atRisk(
-  { now }: ControlDeps,
   tx: Db,
   { project: name, environment }: ExecutionRef,
   project: Project,
@@ -202,15 +213,16 @@ async function atRisk(
   const rows = await rowsOf<{ dataset: string; until: number }>(
     tx,
     `SELECT dataset, extract(epoch FROM max(ends_at))::float8 * 1000 AS until FROM sluice.partitions
-     WHERE project = ? AND environment = ? AND dataset = ANY (?::text[]) AND ends_at < 'infinity' GROUP BY 1`,
+     WHERE project = ? AND environment = ? AND dataset = ANY (?::text[]) AND ends_at <= published_at GROUP BY 1`,
     [name, environment, held.map((one) => one.name)],
   );
+  const now = await clockOf(tx);
   const published = new Map(rows.map(({ dataset, until }) => [dataset, until]));
   const late = held.filter((one) => {
     const [freshness, until] = [project.datasets.get(one.name)?.freshness, published.get(one.name)];
     if (freshness === undefined || until === undefined) return false;
     const planned = Math.max(...runsOfJson(one.runs).map(runEnd));
-    return isAtRisk({ freshness, zone: one.zone, until, planned }, now());
+    return isAtRisk({ freshness, zone: one.zone, until, planned }, now);
   });
   return new Set(late.map((one) => one.name));
 }

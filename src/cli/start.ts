@@ -55,7 +55,7 @@ export async function prepare(io: Io, session: Session, asked: BackfillInput, wh
   const input = { ...(await asPlanned(db, asked)), definition: project.hash };
   const request = BackfillRequest.parse(input);
   const flagged = await withFlags(project, request.set, io.env);
-  const plan = await planRequest({ project: flagged, db, pool: session.opened.pool, now: io.now() }, request);
+  const plan = await planRequest({ project: flagged, db, pool: session.opened.pool }, request);
   if (request.plan !== undefined && request.plan !== plan.fingerprint) {
     throw new RequestError(
       'plan_changed',

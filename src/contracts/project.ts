@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseDuration } from '../core/time/duration.js';
+import { durationMs, parseDuration } from '../core/time/duration.js';
 import { GRAINS } from '../core/time/axis.js';
 import { isZone } from '../core/time/zone.js';
 
@@ -23,14 +23,23 @@ const zone = nonEmpty.refine(isZone, {
   error: ({ input }) => `unknown time zone ${String(input)}`,
 });
 
+/** Beyond it the calendars of JavaScript and PostgreSQL end. */
+const LENGTH_MAX_MS = durationMs({ months: 12_001, days: 0, ms: 0 });
+
 /** `7d`, `12h`, `1d12h`, ISO `P7D`; `0` needs no unit. */
 const duration = z.union([text, z.literal(0)]).transform((written, context) => {
   const parsed = parseDuration(written === 0 ? '0m' : written);
-  if (parsed) return parsed;
+  const known = parsed !== undefined;
+  if (known && durationMs(parsed) <= LENGTH_MAX_MS) return parsed;
   context.addIssue({
     code: 'custom',
-    message: `not a duration: ${written}`,
-    params: { code: 'invalid_duration', remedy: 'write 15m, 2h, 7d, 1w, 3mo or 1y' },
+    message: known ? `longer than 1,000 years: ${written}` : `not a duration: ${written}`,
+    params: {
+      code: 'invalid_duration',
+      remedy: known
+        ? 'write what is meant; to read all that there is: window: all'
+        : 'write 15m, 2h, 7d, 1w, 3mo or 1y',
+    },
   });
   return z.NEVER;
 });

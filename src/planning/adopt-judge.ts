@@ -1,6 +1,6 @@
 import { RequestError } from '../contracts/errors.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
-import type { TimeColumn } from '../postgres/time.js';
+import { isBeyond, type TimeColumn } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
 import { hasUniqueKey, indexSql } from '../warehouse/postgres/target.js';
@@ -20,24 +20,26 @@ export function timeColumnOf(
  * Judges what a table holds, as publishing would: its key must be one. Returns what is no reason to refuse it, in sentences.
  * @throws RequestError duplicate_key
  */
-export async function judgeTable(
-  tx: Db,
-  dataset: Dataset,
-  { enforcesKey, table: state }: Pick<Described, 'enforcesKey' | 'table'>,
-): Promise<string[]> {
+export async function judgeTable(tx: Db, dataset: Dataset, described: Described): Promise<string[]> {
+  const { enforcesKey } = described;
   const { time, key, table } = dataset;
-  const indexes = state?.indexes ?? [];
+  const indexes = described.table?.indexes ?? [];
   const hasTime = time === null || indexes.some(({ columns }) => columns[0] === time);
   const hasKey = key.length === 0 || hasUniqueKey(indexes, key);
   if (!hasKey) await refuseDuplicates(tx, dataset);
-  const timeless = time !== null && (await hasRow(tx, dataset, `${quoteIdent(time)} IS NULL`));
+  const column = timeColumnOf(dataset, described);
+  const lost =
+    column === null ? 'false' : `sluice_t.${quoteIdent(column.column)} IS NULL OR ${isBeyond(column, 'sluice_t')}`;
+  const timeless = await hasRow(tx, dataset, lost);
   const wanted = [
     ...(hasTime ? [] : [indexSql(table, [time], false)]),
     ...(hasKey ? [] : [indexSql(table, key, !enforcesKey)]),
   ];
   return [
     ...(timeless
-      ? [`it has rows whose ${quoteIdent(time)} is NULL: they belong to no partition, and stay where they are`]
+      ? [
+          `it has rows whose ${quoteIdent(time ?? '')} is NULL, or infinite: they belong to no partition, and stay where they are`,
+        ]
       : []),
     ...wanted.map((statement) => `it lacks an index that sluice would have made; run: ${statement}`),
   ];
@@ -63,7 +65,7 @@ async function refuseDuplicates(tx: Db, { file, table, key }: Dataset): Promise<
 async function hasRow(tx: Db, { table }: Dataset, condition: string): Promise<boolean> {
   const rows = await rowsOf<object>(
     tx,
-    `SELECT 1 FROM ${escaped(quoteTable(table))} WHERE ${escaped(condition)} LIMIT 1`,
+    `SELECT 1 FROM ${escaped(quoteTable(table))} AS sluice_t WHERE ${escaped(condition)} LIMIT 1`,
   );
   return rows.length > 0;
 }

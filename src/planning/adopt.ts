@@ -6,6 +6,7 @@ import { systemError } from '../postgres/error.js';
 import { quoteTable } from '../postgres/quote.js';
 import { within } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
+import { clockOf } from '../store/clock.js';
 import { record } from '../store/control.js';
 import { sqlInstant } from '../store/ledger.js';
 import { lockScope } from '../store/reservations.js';
@@ -16,6 +17,7 @@ import { escaped, judgeTable, timeColumnOf } from './adopt-judge.js';
 import type { PlanningDeps } from './deps.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
+import { requireWithinLimits } from './limits.js';
 import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
 import { shapeOf, shapeParts } from './shapes.js';
 import { own } from './targets.js';
@@ -42,7 +44,9 @@ export async function adoptInterval(
       `${dataset.file}: a call has no table to adopt`,
       `call it: sluice backfill ${dataset.name}`,
     );
-  const { runs, notes } = adoptablePartitions(dataset, asked, deps.now);
+  const now = await clockOf(db);
+  requireWithinLimits(project, now);
+  const { runs, notes } = adoptablePartitions(dataset, asked, now);
   const partitions = [...partitionsOf(runs)];
   const [first, last] = [partitions[0], partitions.at(-1)];
   if (!first || !last) {

@@ -3,11 +3,13 @@ import type { LedgerRun } from '../core/plan/types.js';
 import { BATCH_PARTITIONS_MAX, batchSize, type Profile } from '../core/slice/profile.js';
 import { showTable } from '../project/names.js';
 import type { Dataset, Project } from '../project/project.js';
+import { clockOf } from '../store/clock.js';
 import { ledgerRuns } from '../store/ledger.js';
 import { profilesOf } from '../store/profiles.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { PlanningDeps } from './deps.js';
 import { scopeOfProject } from './ledger-change.js';
+import { requireWithinLimits } from './limits.js';
 import { followViews } from './reads.js';
 
 /**
@@ -49,7 +51,9 @@ export interface Comparison {
  * Compares the project of `deps` with what is deployed in its environment, and says what of its ledger would be stale. Reads only.
  */
 export async function compareWith(deps: PlanningDeps, deployed: Project | undefined): Promise<Comparison> {
-  const { db, now } = deps;
+  const { db } = deps;
+  const now = await clockOf(db);
+  requireWithinLimits(deps.project, now);
   const project = await followViews(deps);
   const scope = scopeOfProject(project);
   const changes = changesOf(project, deployed);
@@ -62,7 +66,7 @@ export async function compareWith(deps: PlanningDeps, deployed: Project | undefi
     const runs = await ledgerRuns(db, () => scope, { ...node, zone: node.axis.zone });
     // Only what this change makes stale: what is stale already is not its doing.
     const stale = (run: LedgerRun): LedgerRun['stale'] =>
-      selected.has(node.name) && run.stale === 'definition' ? 'definition' : null;
+      run.stale === 'early' || (selected.has(node.name) && run.stale === 'definition') ? run.stale : null;
     ledger.set(
       node.name,
       runs.map((run) => ({ ...run, stale: stale(run) })),

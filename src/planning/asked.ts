@@ -1,7 +1,8 @@
 import { RequestError } from '../contracts/errors.js';
 import type { Instant, Interval } from '../core/interval/interval.js';
 import { ceilTo, floorTo } from '../core/time/axis.js';
-import { resolveRange, type RangeOptions } from '../core/time/range.js';
+import type { RangeOptions } from '../core/time/range.js';
+import { rangeOfRequest } from './plan.js';
 import { didYouMean } from '../project/nearest.js';
 import type { Dataset, Project } from '../project/project.js';
 
@@ -26,12 +27,7 @@ export function askedInterval(
   options: RangeOptions,
   now: Instant,
 ): Interval {
-  const resolved = resolveRange(options, { zone: timezone, now });
-  if ('problem' in resolved) {
-    const { code, message, remedy } = resolved.problem;
-    throw new RequestError(code, message, remedy);
-  }
-  const { from = -Infinity, to = Infinity } = resolved.range;
+  const { from = -Infinity, to = Infinity } = rangeOfRequest({ timezone }, options, now);
   return { start: floorTo(axis, from), end: ceilTo(axis, to) };
 }
 

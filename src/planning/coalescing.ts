@@ -7,7 +7,7 @@ import { whyNotJoined } from '../project/coalesce/judge.js';
 import type { Dataset, TransformBody } from '../project/project.js';
 import { parseTree } from '../project/sql/parser.js';
 
-type Asked = Pick<Dataset, 'name' | 'axis' | 'time' | 'coalesce'>;
+type Asked = Pick<Dataset, 'name' | 'axis' | 'start' | 'time' | 'coalesce'>;
 
 const refused = (code: string, reason: string): Coalescing => ({ joined: false, code, reason });
 const joined = (code: string, reason: string): Coalescing => ({ joined: true, code, reason });
@@ -22,7 +22,7 @@ export function coalescingOf(dataset: Asked, { statement }: TransformBody, timeT
   if (coalesce === 'never') return refused('never', 'its settings say coalesce: never');
   if (statement.relations.some((relation) => relation.dataset === name))
     return refused('reads_itself', REASONS.reads_itself());
-  if (isZoneless(timeType) && !isLong(axis.grain) && changesClocks(axis.zone))
+  if (isZoneless(timeType) && !isLong(axis.grain) && changesClocks(axis.zone, dataset.start))
     return refused(
       'zoneless_time',
       `${time} is a ${timeType}: when clocks go back it does not tell two partitions apart`,

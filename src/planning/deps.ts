@@ -7,6 +7,4 @@ export interface PlanningDeps {
   readonly project: Project;
   readonly db: Db;
   readonly pool: (connection: string) => Pool;
-  /** The moment of planning, ms since the epoch. */
-  readonly now: number;
 }

@@ -4,7 +4,7 @@ import type { PlanWarning } from '../contracts/status.js';
 import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
 import { withRetries, type PgClient } from '../postgres/pool.js';
 import { quoteIdent } from '../postgres/quote.js';
-import { canBeTime, isZoneless } from '../postgres/time.js';
+import { canBeTime, isBeyond, isZoneless } from '../postgres/time.js';
 import type { Dataset, ExtractBody } from '../project/project.js';
 import { describeSource, movesInBinary, type SourceColumn } from '../source/postgres/describe.js';
 import { relationSql } from '../source/postgres/extract.js';
@@ -13,8 +13,8 @@ import type { Statement } from './described.js';
 import { requireSafeNames } from './functions.js';
 import { scanOf, type Reads } from './scan.js';
 
-/** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
-const NULL_COUNT_TIMEOUT = '2s';
+/** Counting rows of no partition reads an index where there is one; without one it is given this long. */
+const LOST_COUNT_TIMEOUT = '2s';
 
 /** A source that is starting is there within seconds; planning waits no longer. */
 const CONNECT_TRIES = 4;
@@ -48,7 +48,7 @@ export async function describeExtract(
       spec: { ...spec, ...(scan === 'once' ? { scan } : {}) },
       columns: columns.map(({ name, type }) => ({ name, type })),
       time: time === undefined ? null : { column: time.column, type: time.type },
-      warnings: [...(await nullTimes(client, dataset, spec, columns)), ...warnings],
+      warnings: [...(await lostTimes(client, dataset, spec)), ...warnings],
     };
   };
   return withRetries(
@@ -95,42 +95,42 @@ function timeOf(dataset: Dataset, body: ExtractBody, columns: readonly SourceCol
 }
 
 /**
- * Rows without an event time are in no partition: never dropped in silence. A query that takes `:start` and `:end` says itself
- * what belongs to an interval, and can't be asked about all of time (`generate_series` would never end).
+ * Rows without an event time, or with one that no range reaches, are in no partition: never dropped in silence. A query that takes `:start`
+ * and `:end` says itself what belongs to an interval, and can't be asked about all of time (`generate_series` would never end).
  */
-async function nullTimes(
-  client: PgClient,
-  dataset: Dataset,
-  spec: ExtractSpec,
-  columns: readonly SourceColumn[],
-): Promise<PlanWarning[]> {
+async function lostTimes(client: PgClient, dataset: Dataset, spec: ExtractSpec): Promise<PlanWarning[]> {
   const { time } = spec;
-  if (!time || spec.params.length > 0 || columns.find(({ name }) => name === time.column)?.nullable !== true) return [];
+  if (!time || time.type === 'unknown' || spec.params.length > 0) return [];
   const relation = relationSql(spec, { start: '-infinity', end: 'infinity' });
-  const warning = { dataset: dataset.name, code: 'null_event_time' };
+  const column = `sluice_s.${quoteIdent(time.column)}`;
+  const warning = (code: string, message: string, rows?: number): PlanWarning[] =>
+    rows === 0 ? [] : [{ dataset: dataset.name, code, ...(rows === undefined ? {} : { rows }), message }];
   await client.query('BEGIN READ ONLY');
   try {
-    await client.query(`SET LOCAL statement_timeout = '${NULL_COUNT_TIMEOUT}'`);
-    const { rows } = await client.query<{ n: string }>(
-      `SELECT count(*) AS n FROM ${relation} AS sluice_s WHERE ${quoteIdent(time.column)} IS NULL`,
+    await client.query(`SET LOCAL statement_timeout = '${LOST_COUNT_TIMEOUT}'`);
+    const { rows } = await client.query<{ absent: number; beyond: number }>(
+      `SELECT count(*) FILTER (WHERE ${column} IS NULL)::float8 AS absent, count(${column})::float8 AS beyond
+       FROM ${relation} AS sluice_s WHERE ${column} IS NULL OR ${isBeyond(time, 'sluice_s')}`,
     );
-    const n = Number(rows[0]?.n ?? 0);
-    if (n === 0) return [];
+    const { absent = 0, beyond = 0 } = rows[0] ?? {};
     return [
-      {
-        ...warning,
-        rows: n,
-        message: `${n} rows have no "${time.column}": they belong to no partition and are not extracted`,
-      },
+      ...warning(
+        'null_event_time',
+        `${absent} rows have no "${time.column}": they belong to no partition and are not extracted`,
+        absent,
+      ),
+      ...warning(
+        'unreachable_event_time',
+        `${beyond} rows have a "${time.column}" that no partition reaches, such as infinity: they are not extracted`,
+        beyond,
+      ),
     ];
   } catch (error) {
     if (errorFacts(error).sqlstate !== '57014') throw error;
-    return [
-      {
-        ...warning,
-        message: `rows without "${time.column}" were not counted within ${NULL_COUNT_TIMEOUT}; an index on it would help`,
-      },
-    ];
+    return warning(
+      'null_event_time',
+      `rows without "${time.column}", or with one that no partition reaches, were not counted within ${LOST_COUNT_TIMEOUT}; an index on it would help`,
+    );
   } finally {
     await client.query('ROLLBACK');
   }

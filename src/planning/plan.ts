@@ -3,20 +3,22 @@ import { RequestError } from '../contracts/errors.js';
 import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
 import type { BackfillRequest } from '../contracts/request.js';
 import { select } from '../core/graph/select.js';
-import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
+import { formatInstant, formatInterval, type Instant, type Interval } from '../core/interval/interval.js';
 import { countRuns } from '../core/interval/runs.js';
 import { normalize } from '../core/interval/set.js';
 import { planSteps } from '../core/plan/plan.js';
-import type { LedgerRun, PlannedDataset, PlanResult } from '../core/plan/types.js';
+import type { LedgerRun, PlannedDataset, PlanRange, PlanResult } from '../core/plan/types.js';
 import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
 import { takeTurns } from '../project/turns.js';
+import { clockOf } from '../store/clock.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import { deferredOf, viewOf, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { requireTables } from './gone.js';
+import { requireWithinLimits } from './limits.js';
 import { runToJson } from './json.js';
 import { followViews } from './reads.js';
 import { readsOf } from './scan.js';
@@ -41,21 +43,22 @@ async function betweenOthers<Result>(steps: Iterator<undefined, Result, undefine
 
 /**
  * Answers a request: what is built, why, and with which statements. Changes nothing.
+ * @param asked - what the range of the request was when it was first opened; without it, it is resolved now
  * @throws RequestError (exit 2) for a request or project that is wrong, SystemError (exit 1) for a database that cannot be reached
  */
 export async function planRequest(
   deps: PlanningDeps,
   request: BackfillRequest,
   exclude: Exclude = new Map(),
+  asked?: PlanRange,
 ): Promise<StoredPlan> {
-  const { now } = deps;
+  const now = await clockOf(deps.db);
+  requireWithinLimits(deps.project, now);
   const followed = await followViews(deps);
   const selected = selectDatasets(followed, request);
   const view = await viewOf(deps.db, followed, selected);
   const { project } = view;
-  const resolved = resolveRange(request, { zone: project.timezone, now });
-  if ('problem' in resolved)
-    throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
+  const range = asked ?? rangeOfRequest(project, request, now);
   await requireTables(deps.db, project, selected);
   const nodes = [...project.datasets.values()];
   const shapes = await shapesInUse(deps.db, scopeOfProject(project), [...selected]);
@@ -65,7 +68,7 @@ export async function planRequest(
     planSteps({
       nodes,
       selected,
-      range: resolved.range,
+      range,
       rebuild: request.rebuild,
       now,
       exclude,
@@ -82,6 +85,17 @@ export async function planRequest(
   const options = { overwrite: request.overwrite, windows, intervals, reads, shapes };
   const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
   return assemble(project, request, { result, described, shapes, ...deferredOf(view, building, ledger) });
+}
+
+/** A request's range by a clock. @throws RequestError for times that cannot be read and ranges that are empty */
+export function rangeOfRequest(
+  { timezone }: Pick<Project, 'timezone'>,
+  request: Pick<BackfillRequest, 'from' | 'to' | 'last' | 'on'>,
+  now: Instant,
+): PlanRange {
+  const resolved = resolveRange(request, { zone: timezone, now });
+  if ('range' in resolved) return resolved.range;
+  throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
 }
 
 /** Datasets whose ledger is read at once. */

@@ -4,6 +4,7 @@ import { parseInstant, type Interval } from '../core/interval/interval.js';
 import { partitionsOf } from '../core/interval/runs.js';
 import { overlaps } from '../core/interval/set.js';
 import type { LedgerRun } from '../core/plan/types.js';
+import { clockOf } from '../store/clock.js';
 import { ledgerRows, ledgerRuns, sqlInstant } from '../store/ledger.js';
 import { shapesInUse } from '../store/shapes.js';
 import type { PlanningDeps } from './deps.js';
@@ -13,6 +14,7 @@ import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { ChangedInput, HeldInterval, KeptFailure, PublishedPartition, WhyFacts } from './why-types.js';
 import { hullsOf, type WhyDataset } from './why-inputs.js';
 import { viewOf } from './defer.js';
+import { requireWithinLimits } from './limits.js';
 import { scopeOfProject } from './ledger-change.js';
 
 /** Asks how a running backfill stands; undefined where nobody answers. */
@@ -29,13 +31,15 @@ export interface WhyDeps extends PlanningDeps {
 
 /** Everything that explaining one partition may go by, of its dataset and all that it reads. */
 export async function gatherFacts(
-  { project, db, pool, now, statusOf }: WhyDeps,
+  { project, db, pool, statusOf }: WhyDeps,
   dataset: string,
   partition: Interval,
 ): Promise<WhyFacts> {
   const scope = scopeOfProject(project);
   const view = await viewOf(db, project, new Set([dataset]));
   const { datasets } = view.project;
+  const now = await clockOf(db);
+  requireWithinLimits(project, now);
   const hulls = hullsOf(datasets, dataset, partition, now);
   const nodes = [...datasets.values()].filter(({ name }) => hulls.has(name));
   const shapes = await shapesInUse(

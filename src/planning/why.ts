@@ -63,9 +63,16 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
   const aged = agedText(dataset, row, facts.now);
   if (stale === null && aged === '') return { state: 'published', cause: `${what}${then}`, inputs: [] };
   // Missing again: no `--rebuild` is needed for it.
-  const again = aged !== '' || stale === 'unseen';
+  const again = aged !== '' || stale === 'unseen' || stale === 'early';
   const next = holder ? {} : { next: backfillCommand(facts, dataset, row, again ? [] : ['--rebuild', 'stale']) };
   if (aged !== '') return { state: 'stale', cause: `${what} ${aged}${then}`, ...next, inputs: [] };
+  if (stale === 'early')
+    return {
+      state: 'missing',
+      cause: `${what} That was before its end: what came after is not in it, so it counts as missing.${then}`,
+      ...(row.end <= completeUntil(dataset, facts.now) ? next : {}),
+      inputs: [],
+    };
   if (stale === 'definition')
     return {
       state: 'stale',

@@ -17,7 +17,7 @@ import { withParams } from './params.js';
  * @throws RequestError zoneless_comparison
  */
 export async function requireZonedComparisons(client: PgClient, dataset: Dataset, statement: Rendered): Promise<void> {
-  if (statement.params.length === 0 || !changesClocks(dataset.axis.zone)) return;
+  if (statement.params.length === 0 || !changesClocks(dataset.axis.zone, dataset.start)) return;
   const [found] = await zonelessComparisons(client, statement);
   if (!found) return;
   const { param, offset, type } = found;
@@ -36,11 +36,11 @@ const CLOCK_GRAINS: readonly Grain[] = ['5m', '15m', 'hour'];
  * would claim the same rows.
  * @throws RequestError zoneless_time
  */
-export function requireZonedTime({ axis, file, time }: Dataset, type: string): void {
-  if (!isZoneless(type) || !CLOCK_GRAINS.includes(axis.grain) || !changesClocks(axis.zone)) return;
+export function requireZonedTime({ axis, start, file, time }: Dataset, type: string): void {
+  if (!isZoneless(type) || !CLOCK_GRAINS.includes(axis.grain) || !changesClocks(axis.zone, start)) return;
   throw new RequestError(
     'zoneless_time',
-    `${file}: time column ${JSON.stringify(time)} is ${type}, which has no zone: where clocks change (${axis.zone}) it shows an hour twice`,
+    `${file}: time column ${JSON.stringify(time)} is ${type}, which has no zone: where clocks change (${axis.zone}) it shows times twice`,
     `select it as timestamptz: \`${time} AT TIME ZONE '${axis.zone}'\` if it comes without one; or \`timezone: UTC\`, or \`grain: day\``,
   );
 }

@@ -49,6 +49,24 @@ export function within(time: TimeColumn, start: string, end: string, table?: str
   return `${column} >= ${boundOf(time, start)} AND ${column} < ${boundOf(time, end)}`;
 }
 
+/** Nanoseconds since the epoch leave bigint, which {@link boundOf} brings them to, in 1677 and 2262. */
+const NS_REACH = ['-9214560000000000000', '9214646400000000000'];
+/** A day or more on either side of the years 1 to 9999, which a range can name. */
+const REACH = [`0001-01-01 00:00:00+00 BC`, `10000-01-02 00:00:00+00`];
+const REACH_SECONDS = [-62_167_219_200, 253_402_387_200];
+
+/** Whether a row has a time that no partition will ever hold: infinity, which means an open end, NaN, and what is further than years have four digits. */
+export function isBeyond({ column, type, unit }: Omit<TimeColumn, 'timezone'>, table: string): string {
+  const value = `${table}.${quoteIdent(column)}`;
+  const [low = '', high = ''] =
+    unit === 'ns'
+      ? NS_REACH
+      : unit === undefined
+        ? REACH.map((text) => `${quoteLiteral(text)}::${type}`)
+        : REACH_SECONDS.map((seconds) => String(seconds * PER_SECOND[unit]));
+  return `(${value} < ${low} OR ${value} >= ${high})`;
+}
+
 /** A value of the column as a timestamptz: what {@link boundOf} undoes. */
 export function instantOf({ column, type, unit, timezone }: TimeColumn, table: string): string {
   const value = `${table}.${quoteIdent(column)}`;

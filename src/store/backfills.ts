@@ -1,5 +1,7 @@
 import { BackfillStatus, type DatasetStatus } from '../contracts/status.js';
 import type { BackfillRequest } from '../contracts/request.js';
+import type { Instant } from '../core/interval/interval.js';
+import { sqlInstant } from './ledger.js';
 import { keysOf, rowsOf, type Db, type Scope } from './store.js';
 
 export interface BackfillRow {
@@ -30,6 +32,37 @@ export async function claimBackfill(
     .ignore()
     .returning('workflow_id');
   return made.length > 0;
+}
+
+/** When a backfill was first asked for, by the warehouse's clock, and the range that it then meant; not there until it is planned. */
+export async function askedOf(
+  db: Db,
+  workflowId: string,
+): Promise<{ askedAt: Instant; range: { from?: Instant; to?: Instant } | undefined }> {
+  const ms = (at: string): string => `(extract(epoch FROM ${at}) * 1000)::float8`;
+  const [row] = await rowsOf<{ at: number; kept: boolean; from: number | null; to: number | null }>(
+    db,
+    `SELECT floor(${ms('started_at')}) AS at, asked IS NOT NULL AS kept, ${ms('lower(asked)')} AS "from", ${ms('upper(asked)')} AS "to"
+     FROM sluice.backfills WHERE workflow_id = ?`,
+    [workflowId],
+  );
+  if (!row) throw new Error(`${workflowId} was not claimed`);
+  const { at, kept, from, to } = row;
+  if (!kept) return { askedAt: at, range: undefined };
+  return { askedAt: at, range: { ...(from === null ? {} : { from }), ...(to === null ? {} : { to }) } };
+}
+
+export async function keepAsked(
+  db: Db,
+  workflowId: string,
+  { from, to }: { from?: Instant; to?: Instant },
+): Promise<void> {
+  const end = (at: Instant | undefined): string | null => (at === undefined ? null : sqlInstant(at));
+  await db.raw('UPDATE sluice.backfills SET asked = tstzrange(?, ?) WHERE workflow_id = ?', [
+    end(from),
+    end(to),
+    workflowId,
+  ]);
 }
 
 export async function backfillState(db: Db, workflowId: string, state: string, plan?: string): Promise<void> {

@@ -31,13 +31,6 @@ export async function claimSeat(db: Db, database: string, holder: string): Promi
   return row ? { database, epoch: Number(row.epoch) } : null;
 }
 
-/** The warehouse's clock, by which windows open: a worker's may be wrong. */
-export async function clockOf(db: Db): Promise<number> {
-  const [row] = await rowsOf<{ now: number }>(db, 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now');
-  if (!row) throw new Error('the clock was read without a row');
-  return row.now;
-}
-
 /** What a governor that begins goes on with. */
 export async function lawOf(db: Db, database: string): Promise<unknown> {
   const [row] = await rowsOf<{ law: unknown }>(db, 'SELECT law FROM sluice.governors WHERE database = ?', [database]);

@@ -1,5 +1,6 @@
 import type { Instant } from '../core/interval/interval.js';
 import type { LedgerRun } from '../core/plan/types.js';
+import { YEAR_1 } from '../core/time/range.js';
 import { staleCase, type LedgerNode, type ScopeOf } from './stale.js';
 import { keysOf, rowsOf, type Db, type Scope } from './store.js';
 
@@ -96,10 +97,13 @@ export async function forgetRows(db: Db, scope: Scope, dataset: string, from: In
     .delete();
 }
 
+const YEAR_10000: Instant = 253_402_300_800_000;
+
 /** An instant as PostgreSQL reads it. */
 export function sqlInstant(instant: Instant): string {
-  if (instant === Infinity) return 'infinity';
-  if (instant === -Infinity) return '-infinity';
+  // Zones reach a few hours, and lookbacks further, beyond the years that PostgreSQL reads like this; no partition does.
+  if (instant >= YEAR_10000) return 'infinity';
+  if (instant < YEAR_1) return '-infinity';
   return new Date(instant).toISOString();
 }
 

@@ -249,6 +249,13 @@ CREATE TABLE sluice.shapes (
 ALTER TABLE sluice.partitions ADD COLUMN shape text;   -- null for what an older version published
 `,
   },
+  {
+    name: '0004_server',
+    sql: `
+-- The range that a request meant when it first came, by started_at: planned again, it means the same.
+ALTER TABLE sluice.backfills ADD COLUMN asked tstzrange;
+`,
+  },
 ];
 
 /** Names of the versions, oldest first: what `sluice.migrations` holds when all of them ran. */

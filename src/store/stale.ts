@@ -49,6 +49,7 @@ export function staleCase(scopeOf: ScopeOf, node: LedgerNode): StaleCase {
     need.window === 'all' ? [latestBefore(scopeOf, node, need, `all_${i}`)] : [],
   );
   const whens: Sql[] = [
+    { sql: `WHEN p.published_at < p.ends_at AND isfinite(p.ends_at) THEN 'early'`, bindings: [] },
     { sql: `WHEN p.version <> ? THEN 'definition'`, bindings: [node.version] },
     ...(node.lacking === undefined || node.lacking.length === 0
       ? []
@@ -110,8 +111,8 @@ function readRows(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql
   };
 }
 
-/** The instant from which `p` reads. */
-function readFrom(node: LedgerNode, { dataset, window, lookback }: Need): Sql {
+/** The instant from which row `p` of a partition reads. */
+export function readFrom(node: Pick<LedgerNode, 'name' | 'zone'>, { dataset, window, lookback }: Need): Sql {
   if (window === 'all') return { sql: `'-infinity'::timestamptz`, bindings: [] };
   // The partition before holds the instant before the start.
   if (dataset === node.name && lookback === undefined)
@@ -125,12 +126,14 @@ function readFrom(node: LedgerNode, { dataset, window, lookback }: Need): Sql {
 }
 
 /**
- * The instant whose wall clock in a zone shows `p.starts_at` less months and days. Shown twice (clocks went back), PostgreSQL
- * takes the second; a lookback begins at the first, as everywhere in `core/time`.
+ * The instant whose wall clock in a zone shows `p.starts_at` less months and days. Shown twice (clocks went back, by whatever it was),
+ * PostgreSQL takes the second; a lookback begins at the first, as everywhere in `core/time`: at the offset that held a good day before,
+ * for no clock went back by more than a day.
  */
-const FIRST_SHOWN = `(SELECT CASE WHEN (s.t - interval '1 hour') AT TIME ZONE s.zone = s.local THEN s.t - interval '1 hour' ELSE s.t END
-  FROM (SELECT l.local, l.zone, l.local AT TIME ZONE l.zone AS t
-    FROM (SELECT (p.starts_at AT TIME ZONE ?) - make_interval(months => ?, days => ?) AS local, ?::text AS zone) AS l) AS s)`;
+const FIRST_SHOWN = `(SELECT CASE WHEN f.first < f.t AND f.first AT TIME ZONE f.zone = f.local THEN f.first ELSE f.t END
+  FROM (SELECT s.*, (s.local - ((s.before AT TIME ZONE s.zone) - (s.before AT TIME ZONE 'UTC'))) AT TIME ZONE 'UTC' AS first
+    FROM (SELECT l.local, l.zone, l.local AT TIME ZONE l.zone AS t, (l.local AT TIME ZONE l.zone) - interval '25 hours' AS before
+      FROM (SELECT (p.starts_at AT TIME ZONE ?) - make_interval(months => ?, days => ?) AS local, ?::text AS zone) AS l) AS s) AS f)`;
 
 /**
  * `window: all`, where looking at each row read would be quadratic. Of all that it reads the latest change ({@link latestBefore}) decides:

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { select, type SelectGraph } from '../../src/core/graph/select.js';
 import { resolveRange } from '../../src/core/time/range.js';
+import { sqlInstant } from '../../src/store/ledger.js';
 
 const NOW = Date.parse('2024-03-10T12:00:00Z');
 const MESSAGE_MAX = 4_000;
@@ -32,7 +33,23 @@ const time = textOf(
   'infinity',
   'now',
 );
-const length = textOf('30', 'd', 'h', 'm', '-', '1e9', '.', '0', '9007199254740993', 'P', 'T', ' ', 'months');
+const length = textOf(
+  '30',
+  '9999999',
+  'y',
+  'd',
+  'h',
+  'm',
+  '-',
+  '1e9',
+  '.',
+  '0',
+  '9007199254740993',
+  'P',
+  'T',
+  ' ',
+  'months',
+);
 const selector = textOf(
   '+',
   '*',
@@ -64,6 +81,8 @@ test('a range is read or refused', () => {
       }
       const { from = -Infinity, to = Infinity } = result.range;
       assert.ok(from < to, `${from} … ${to}`);
+      // What PostgreSQL reads, and what a text of ours names: years 1 to 9999, or no end.
+      for (const end of [from, to]) assert.match(sqlInstant(end), /^\d{4}-.*Z$|^-?infinity$/);
     }),
     { numRuns: 2_000 },
   );

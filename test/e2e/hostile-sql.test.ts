@@ -101,7 +101,7 @@ async function problemsOf(projectDir: string): Promise<ReadonlyMap<string, Probl
   const opened = await openProject({ projectDir, environment: 'default', env: stack.env });
   const { problems } = await opened
     .db()
-    .then((db) => checkProject({ project: opened.project(), db, pool: opened.pool, now: Date.now() }))
+    .then((db) => checkProject({ project: opened.project(), db, pool: opened.pool }))
     .finally(opened.close);
   return new Map(problems.map((problem) => [problem.file.replace(/^datasets\/|\.\w+$/g, ''), problem]));
 }

@@ -7,6 +7,7 @@ import { forgetInterval } from '../../planning/forget.js';
 import type { Asker, LedgerChange } from '../../planning/ledger-change.js';
 import { requireDeployed } from '../../planning/protected.js';
 import type { Dataset } from '../../project/project.js';
+import { clockOf } from '../../store/clock.js';
 import { print, type Io } from '../io.js';
 import { addCommon, addRange, addReason, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
 import { plural } from '../render/format.js';
@@ -54,10 +55,9 @@ async function change(io: Io, name: string, options: Options, how: How): Promise
     requireRange(dataset, range, how.verb);
     const db = await opened.db();
     if (project.protected) await requireDeployed(db, project);
-    const now = io.now();
-    const asked = askedInterval(project, dataset, range, now);
+    const asked = askedInterval(project, dataset, range, await clockOf(db));
     const asker = { actor: requestedBy(io), ...(options.reason === undefined ? {} : { reason: options.reason }) };
-    const document = await how.act({ project, db, pool: opened.pool, now }, dataset, asked, asker);
+    const document = await how.act({ project, db, pool: opened.pool }, dataset, asked, asker);
     const { partitions, rows, notes } = document;
     print(io, options.json, document, () => [
       partitions === 0

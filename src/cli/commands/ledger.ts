@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { askedInterval, namedDataset } from '../../planning/asked.js';
+import { clockOf } from '../../store/clock.js';
 import { ledgerRows, type LedgerRow } from '../../store/ledger.js';
 import { print } from '../io.js';
 import { addCommon, addRange, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
@@ -20,9 +21,10 @@ export const ledger: Verb = {
       await withProject(io, options, async ({ opened }) => {
         const project = opened.project();
         const dataset = namedDataset(project, name);
-        const { start, end } = askedInterval(project, dataset, rangeInput(options), io.now());
+        const db = await opened.db();
+        const { start, end } = askedInterval(project, dataset, rangeInput(options), await clockOf(db));
         const scope = { project: project.name, environment: project.environment };
-        const rows = await ledgerRows(await opened.db(), scope, dataset.name, start, end);
+        const rows = await ledgerRows(db, scope, dataset.name, start, end);
         const document = rows.map((row) => ({ ...scope, dataset: dataset.name, ...row }));
         print(io, options.json, document, () =>
           ledgerLines(dataset.name, rows.map(shown), io.screen(), dataset.axis.zone),

@@ -61,7 +61,7 @@ export const plan: Verb = {
           const request = BackfillRequest.parse(backfillInput(opened.project().name, select, options));
           const project = await withFlags(opened.project(), request.set, io.env);
           const db = await opened.db();
-          const stored = await planRequest({ project, db, pool: opened.pool, now: io.now() }, request);
+          const stored = await planRequest({ project, db, pool: opened.pool }, request);
           await savePlan(db, stored);
           const document = planDocument(stored);
           print(io, options.json, document, () => planLines(document, io.screen()));
@@ -84,7 +84,7 @@ async function against(io: Io, select: readonly string[], options: Options, envi
     const db = await opened.db();
     const hash = await deployedDefinition(db, { project: project.name, environment });
     const deployed = hash === undefined ? undefined : await createDefinitions(db, opened.project, io.env)(hash);
-    const document = await compareWith({ project, db, pool: opened.pool, now: io.now() }, deployed);
+    const document = await compareWith({ project, db, pool: opened.pool }, deployed);
     print(io, options.json, document, () =>
       options.markdown === true ? markdownLines(document) : againstLines(document, io.screen()),
     );

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { formatProblem, ProjectError, RequestError, type Problem } from '../../contracts/errors.js';
 import { checkProject, type Checked, type NotChecked } from '../../planning/check.js';
+import { requireWithinLimits } from '../../planning/limits.js';
 import { print, type Io } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import { warningText } from '../render/backfill.js';
@@ -38,8 +39,9 @@ type Refused = Pick<Checked, 'problems' | 'notChecked'>;
 /** Says that the project is valid, or returns what the databases refuse. */
 async function validateProject(io: Io, { opened }: Session, { connect, json }: Options): Promise<Refused | undefined> {
   const project = opened.project();
+  requireWithinLimits(project, io.now());
   const checked: Checked = connect
-    ? await checkProject({ project, db: await opened.db(), pool: opened.pool, now: io.now() })
+    ? await checkProject({ project, db: await opened.db(), pool: opened.pool })
     : { problems: [], notChecked: [], warnings: [] };
   if (checked.problems.length > 0) return checked;
   const { size } = project.datasets;

@@ -37,7 +37,6 @@ export const why: Verb = {
           project,
           db: await session.opened.db(),
           pool: session.opened.pool,
-          now: io.now(),
           statusOf: (id: string) => statusOf(session, id),
         };
         const cause = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);

@@ -1,7 +1,7 @@
 import { formatInstant, formatInterval } from '../interval/interval.js';
 import { overlapping } from './borders.js';
-import { at } from './search.js';
-import { Published, Reason } from './track.js';
+import { at, lowerBound } from './search.js';
+import { completeUntil, Published, Reason } from './track.js';
 import type { Track } from './track.js';
 import type { PlanInput, PlanNotice, PlanRange } from './types.js';
 
@@ -11,12 +11,15 @@ export function ask(track: Track, range: PlanRange): PlanNotice[] {
     track.asked = { lo: 0, hi: 1 };
     return [];
   }
-  const { lo, hi } = overlapping(track.borders, { start: range.from ?? -Infinity, end: range.to ?? Infinity });
-  track.asked = { lo, hi: Math.max(lo, Math.min(hi, track.complete)) };
-  return askedNotices(track, range);
+  const { node, borders } = track;
+  const { askedAt = Infinity } = range;
+  const complete = askedAt === Infinity ? track.complete : lowerBound(borders, completeUntil(node, askedAt));
+  const { lo, hi } = overlapping(borders, { start: range.from ?? -Infinity, end: range.to ?? Infinity });
+  track.asked = { lo, hi: Math.max(lo, Math.min(hi, complete, track.complete)) };
+  return askedNotices(track, Math.min(complete, track.complete), range);
 }
 
-function askedNotices({ node, borders, asked, complete }: Track, { from, to }: PlanRange): PlanNotice[] {
+function askedNotices({ node, borders, asked }: Track, complete: number, { from, to }: PlanRange): PlanNotice[] {
   const notices: PlanNotice[] = [];
   const say = (code: string, message: string): void => void notices.push({ dataset: node.name, code, message });
   const start = at(borders, 0);

@@ -19,10 +19,10 @@ export interface PlanNode {
 /** Adjacent published partitions of one length that share a verdict, as the store reads them from the ledger. */
 export interface LedgerRun extends Run {
   /**
-   * Why they are stale; null when fresh. `columns`: they lack a column that the source has. `moved`: a row of it went to another partition.
-   * `unseen`: a `grain: none` transform has an input partition that it never read.
+   * Why they are stale; null when fresh. `early`: published before its end, and so as good as not at all. `columns`: they lack a column that
+   * the source has. `moved`: a row of it went to another partition. `unseen`: a `grain: none` transform has an input partition that it never read.
    */
-  readonly stale: 'definition' | 'columns' | 'inputs' | 'moved' | 'unseen' | null;
+  readonly stale: 'early' | 'definition' | 'columns' | 'inputs' | 'moved' | 'unseen' | null;
   /** Latest `published_at` among them, for `refresh: <duration>`. */
   readonly publishedAt: Instant;
 }
@@ -33,6 +33,8 @@ export interface PlanRange {
   readonly from?: Instant;
   /** `undefined`: to each dataset's last complete partition. */
   readonly to?: Instant;
+  /** When it was asked for, where that is not now: what was not complete then was not asked for. */
+  readonly askedAt?: Instant;
 }
 
 export interface PlanInput {

@@ -24,6 +24,9 @@ export interface RangeProblem {
   readonly remedy: string;
 }
 
+/** Ranges reach from here to the end of year 9999: what both a text of ours and PostgreSQL can name. */
+export const YEAR_1: Instant = -62_135_596_800_000;
+
 export type RangeResult = { readonly range: ResolvedRange } | { readonly problem: RangeProblem };
 
 /**
@@ -60,6 +63,14 @@ function resolveOn(text: string, zone: string): RangeResult {
 function resolveLast(text: string, zone: string, now: Instant): RangeResult {
   const duration = parseDuration(text);
   const from = duration && isLong(duration) ? addDuration(now, duration, zone, -1) : NaN;
+  if (from < YEAR_1 || (duration && isLong(duration) && Number.isNaN(from)))
+    return {
+      problem: {
+        code: 'bad_duration',
+        message: `--last ${JSON.stringify(text)} reaches back beyond year 1`,
+        remedy: 'leave it out: without a range all is meant, from each start',
+      },
+    };
   if (from < now) return { range: { from, to: now } };
   return {
     problem: {

@@ -22,6 +22,8 @@ export function readTime(text: string, zone: string): Interval | undefined {
   if (!match) return undefined;
   const [, year = '', month, day, hour, minute, second, fraction, offset] = match;
   const [y, m, d] = [Number(year), Number(month ?? 1) - 1, Number(day ?? 1)];
+  // PostgreSQL has no year 0.
+  if (y === 0) return undefined;
   const start = dateToLocal(y, m, d);
   // A date that does not exist rolls over into the next month or year.
   if (dateToLocal(y, m, 1) !== startOfMonth(monthOf(start)) || m < 0 || m > 11) return undefined;

@@ -51,9 +51,9 @@ export function segmentAt(zone: string, t: Instant): Segment {
   return found;
 }
 
-/** Whether the offset of `zone` ever changed since 1970, or will by the rules of today. */
-export function changesClocks(zone: string): boolean {
-  const { end, offset } = segmentAt(zone, 0);
+/** Whether the offset of `zone` ever changed since 1970, or earlier from `since` on, or will by the rules of today. */
+export function changesClocks(zone: string, since: Instant): boolean {
+  const { end, offset } = segmentAt(zone, Number.isFinite(since) ? Math.min(since, 0) : 0);
   for (let at = end; at < CLOCKS_UNTIL;) {
     const segment = segmentAt(zone, at);
     if (segment.offset !== offset) return true;

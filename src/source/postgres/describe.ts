@@ -9,7 +9,6 @@ export interface SourceColumn {
   readonly type: string;
   /** Whether the source's own type differs, so that the query must cast. */
   readonly cast: boolean;
-  readonly nullable: boolean;
 }
 
 /**
@@ -38,13 +37,9 @@ export async function describeSource(
     client,
     fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]),
   );
-  const notNull = await notNullColumns(
-    client,
-    fields.map(({ tableID, columnID }) => [tableID, columnID]),
-  );
   return fields.map(({ name }, i) => {
     const { type, cast } = types[i] ?? { type: 'text', cast: true };
-    return { name, type, cast, nullable: notNull[i] !== true };
+    return { name, type, cast };
   });
 }
 
@@ -81,13 +76,4 @@ export async function resolveTypes(
     [pairs.map(([oid]) => oid), pairs.map(([, typmod]) => typmod), OF_ONE_CATALOG],
   );
   return rows;
-}
-
-async function notNullColumns(client: PgClient, columns: readonly (readonly [number, number])[]): Promise<boolean[]> {
-  const { rows } = await client.query<{ not_null: boolean }>(
-    `SELECT coalesce(a.attnotnull, false) AS not_null FROM unnest($1::oid[], $2::int[]) WITH ORDINALITY AS u(rel, num, n)
-     LEFT JOIN pg_attribute a ON a.attrelid = u.rel AND a.attnum = u.num ORDER BY n`,
-    [columns.map(([table]) => table), columns.map(([, column]) => column)],
-  );
-  return rows.map((row) => row.not_null);
 }
