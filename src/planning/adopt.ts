@@ -136,12 +136,7 @@ async function insertRows(
 ): Promise<{ partitions: number; rows: number }> {
   const time = timeColumnOf(dataset, described);
   const where = time === null ? 'true' : within(time, 'p.s', 'p.e', 'sluice_t');
-  const digest = digestOf(
-    rowHash(
-      'sluice_t',
-      described.columns.map(({ type }) => type),
-    ),
-  );
+  const digest = digestOf(rowHash('sluice_t', described.columns));
   const keys = [project.name, project.environment, dataset.name];
   // Ledger rows do not overlap: the last that starts before a partition's end is the only one that can reach into it.
   const [made] = await rowsOf<{ partitions: number; rows: number }>(

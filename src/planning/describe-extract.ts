@@ -11,7 +11,9 @@ import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
 import type { Statement } from './described.js';
 import { requireSafeNames } from './functions.js';
+import { asHeld } from './held-types.js';
 import { scanOf, type Reads } from './scan.js';
+import type { Scratch } from './scratch.js';
 
 /** Counting rows of no partition reads an index where there is one; without one it is given this long. */
 const LOST_COUNT_TIMEOUT = '2s';
@@ -21,6 +23,7 @@ const CONNECT_TRIES = 4;
 
 export async function describeExtract(
   deps: PlanningDeps,
+  scratch: Scratch,
   dataset: Dataset,
   body: ExtractBody,
   reads: Reads | undefined,
@@ -28,8 +31,11 @@ export async function describeExtract(
   const base = extractOf(body);
   const pool = deps.pool(body.from);
   const describe = async (client: PgClient): Promise<Statement> => {
-    const columns = await describeSource(client, base).catch((error: unknown) => {
+    const described = await describeSource(client, base).catch((error: unknown) => {
       throw sourceError(error, dataset, body);
+    });
+    const columns = await asHeld(scratch, described).catch((error: unknown) => {
+      throw systemError(error, deps.project.warehouse);
     });
     if (body.query) await requireSafeNames(client, dataset, body.query.functions);
     const time = timeOf(dataset, body, columns);

@@ -79,7 +79,7 @@ export async function describeOne(
   if (body.kind === 'call') return describeCall(body, options.windows.get(dataset.name));
   const found: Statement & { readonly tried?: string } =
     body.kind === 'extract'
-      ? await describeExtract(deps, dataset, body, options.reads.get(dataset.name))
+      ? await describeExtract(deps, scratch, dataset, body, options.reads.get(dataset.name))
       : await describeTransform(deps, scratch, dataset, body, options.windows.get(dataset.name));
   requireColumns(dataset, found.columns);
   const state = await describeTarget(scratch.client, dataset.table);

@@ -16,11 +16,13 @@ export interface Scratch {
   zone: string | null;
   /** Types of the warehouse by `oid.typmod`. */
   readonly types: Map<string, string>;
+  /** Under which type the warehouse keeps one of a source. */
+  readonly held: Map<string, string>;
   volatiles: Volatiles | null;
 }
 
 export function openScratch(client: PgClient): Scratch {
-  return { client, standIns: new Map(), zone: null, types: new Map(), volatiles: null };
+  return { client, standIns: new Map(), zone: null, types: new Map(), held: new Map(), volatiles: null };
 }
 
 /** Names and literals are read in a dataset's zone from here on. */

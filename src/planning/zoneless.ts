@@ -3,6 +3,7 @@ import type { Grain } from '../core/time/axis.js';
 import { changesClocks } from '../core/time/zone.js';
 import { errorFacts, isRefusedStatement } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
+import { quoteLiteral } from '../postgres/quote.js';
 import { isZoneless } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
 import type { Rendered } from '../project/render.js';
@@ -12,13 +13,14 @@ import { withParams } from './params.js';
  * Refuses a transform that compares `:start` or `:end` with a `date` or `timestamp`, in a zone whose clocks change: PostgreSQL
  * orders the two by rules that an index does not keep at a DST gap, and rows were lost through it.
  *
- * PostgreSQL itself is asked, after its own analysis: the statement becomes the body of a function, whose stored tree names the
- * operator that every comparison came to. The function goes with the savepoint.
- * @throws RequestError zoneless_comparison
+ * PostgreSQL itself is asked, after its own analysis: the statement becomes a view, whose stored tree names the operator that every
+ * comparison came to. A view has no parameters, so that each stands as an instant of its own, which the tree shows again. The view goes
+ * with the savepoint.
+ * @throws RequestError zoneless_comparison; sql_error where PostgreSQL makes no view of it: what cannot be judged is not fine
  */
 export async function requireZonedComparisons(client: PgClient, dataset: Dataset, statement: Rendered): Promise<void> {
   if (statement.params.length === 0 || !changesClocks(dataset.axis.zone, dataset.start)) return;
-  const [found] = await zonelessComparisons(client, statement);
+  const [found] = await zonelessComparisons(client, dataset, statement);
   if (!found) return;
   const { param, offset, type } = found;
   const place = offset === undefined ? '' : `:${statement.text.slice(0, offset).split('\n').length}`;
@@ -47,55 +49,72 @@ export function requireZonedTime({ axis, start, file, time }: Dataset, type: str
 
 interface Comparison {
   readonly param: 'start' | 'end';
-  /** Of the parameter in the statement; unknown where the statement is only valid with one parameter for all its uses. */
+  /** Of the parameter in the statement; unknown where the statement is only valid with one value for all its uses. */
   readonly offset?: number;
   readonly type: 'timestamp' | 'date';
 }
 
-/** PostgreSQL's limit of a function's arguments. */
-const ARGUMENTS_MAX = 100;
-
-async function zonelessComparisons(client: PgClient, statement: Rendered): Promise<Comparison[]> {
+async function zonelessComparisons(client: PgClient, { file }: Dataset, statement: Rendered): Promise<Comparison[]> {
   const { params } = statement;
-  // Each use has a number of its own, which tells its place. `GROUP BY x + :start` needs the same number as in the SELECT.
-  const apart =
-    params.length <= ARGUMENTS_MAX
-      ? await treeOf(
+  // Each use has an instant of its own, which tells its place. `GROUP BY x + :start` needs the same one as in the SELECT.
+  const apart = await treeOf(
+    client,
+    withParams(statement, (_, index) => quoteLiteral(stampText(index))),
+  );
+  const judged =
+    'tree' in apart
+      ? apart
+      : await treeOf(
           client,
-          withParams(statement, (_, index) => `$${index + 1}`),
-          params.length,
-        )
-      : null;
-  const tree =
-    apart ??
-    (await treeOf(
-      client,
-      withParams(statement, ({ name }) => (name === 'start' ? '$1' : '$2')),
-      2,
-    ));
-  if (tree === null) return [];
-  return comparisonsIn(tree, await crossTypeOperators(client)).flatMap(({ argument, type }) => {
-    if (apart === null) return [{ param: argument === 1 ? ('start' as const) : ('end' as const), type }];
-    const used = params[argument - 1];
+          withParams(statement, ({ name }) => quoteLiteral(stampText(name === 'start' ? 0 : 1))),
+        );
+  if ('refused' in judged) {
+    throw new RequestError(
+      'sql_error',
+      `${file}: PostgreSQL makes no view of it, which tells how it compares :start and :end: ${judged.refused}`,
+      'write it so that CREATE VIEW would take it',
+    );
+  }
+  return comparisonsIn(judged.tree, await crossTypeOperators(client)).flatMap(({ stamp, type }) => {
+    if (judged !== apart) return [{ param: stamp === 0 ? ('start' as const) : ('end' as const), type }];
+    const used = params[stamp];
     return used ? [{ param: used.name, offset: used.start, type }] : [];
   });
 }
 
-/** The tree that PostgreSQL stores of a statement; null where it is no valid function, which is not for us to judge. */
-async function treeOf(client: PgClient, sql: string, parameters: number): Promise<string | null> {
-  const types = Array.from({ length: parameters }, () => 'timestamptz').join(', ');
+/** Instants that stand for parameters: the microseconds after one that nobody writes. */
+const STAMP_SECOND = '0999-07-13T11:41:59';
+
+function stampText(index: number): string {
+  return `${STAMP_SECOND}.${String(index + 1).padStart(6, '0')}Z`;
+}
+
+/** PostgreSQL's count of microseconds begins with 2000. */
+const STAMP_BASE = (BigInt(Date.parse(`${STAMP_SECOND}Z`)) - BigInt(Date.parse('2000-01-01T00:00:00Z'))) * 1000n + 1n;
+
+/** The index of a stamp by the bytes that a stored tree shows of it; the server may count them from either end. */
+function stampOf(bytes: string): number | undefined {
+  const value = Buffer.from(bytes.trim().split(' ').map(Number));
+  const index = [value.readBigInt64LE(), value.readBigInt64BE()].map((read) => read - STAMP_BASE);
+  const found = index.find((one) => one >= 0n && one < 999_999n);
+  return found === undefined ? undefined : Number(found);
+}
+
+/** The tree that PostgreSQL stores of a statement, or why it stores none. */
+async function treeOf(client: PgClient, sql: string): Promise<{ tree: string } | { refused: string }> {
   await client.query('SAVEPOINT sluice_tree');
   try {
-    await client.query(
-      `CREATE FUNCTION pg_temp.sluice_tree(${types}) RETURNS void LANGUAGE sql BEGIN ATOMIC ${sql}\n; END`,
-    );
+    await client.query(`CREATE TEMP VIEW sluice_tree AS SELECT 1 AS one FROM (${sql}\n) AS sluice_q`);
     const { rows } = await client.query<{ tree: string }>(
-      `SELECT prosqlbody::text AS tree FROM pg_proc WHERE proname = 'sluice_tree' AND pronamespace = pg_my_temp_schema()`,
+      `SELECT ev_action::text AS tree FROM pg_rewrite WHERE ev_class = 'pg_temp.sluice_tree'::regclass`,
     );
-    return rows[0]?.tree ?? null;
+    const [row] = rows;
+    if (!row) throw new Error('a view has no rule');
+    return row;
   } catch (error) {
-    if (!isRefusedStatement(errorFacts(error).sqlstate)) throw error;
-    return null;
+    const { sqlstate, message } = errorFacts(error);
+    if (!isRefusedStatement(sqlstate)) throw error;
+    return { refused: message ?? String(error) };
   } finally {
     await client.query('ROLLBACK TO SAVEPOINT sluice_tree');
   }
@@ -116,32 +135,38 @@ async function crossTypeOperators(client: PgClient): Promise<Operators> {
 
 interface OpenNode {
   readonly at: number;
-  readonly parameters: Set<number>;
+  readonly stamps: Set<number>;
 }
 
+/** A head that names its operators is no longer than this; of a constant it is all. */
+const HEAD_MAX = 400;
+const STAMP = /^\{CONST :consttype 1184 .* :constvalue 8 \[ ((?:-?\d+ ){8})\]$/;
+const COMPARES =
+  /^\{(?:(?:OPEXPR|DISTINCTEXPR|NULLIFEXPR|SCALARARRAYOPEXPR) :opno|ROWCOMPAREEXPR :\w+ \d+ :opnos \(o) (\d+(?: \d+)*)/;
+
 /**
- * Comparisons of `operators` with a parameter anywhere in an operand, but for subqueries, which have comparisons of their own.
+ * Comparisons of `operators` with a stamp anywhere in an operand, but for subqueries, which have comparisons of their own.
  * The text is nested `{NODE :field value …}`; what a value holds of braces is escaped by a backslash.
  */
-function comparisonsIn(tree: string, operators: Operators): { argument: number; type: Comparison['type'] }[] {
-  const found: { argument: number; type: Comparison['type'] }[] = [];
+function comparisonsIn(tree: string, operators: Operators): { stamp: number; type: Comparison['type'] }[] {
+  const found: { stamp: number; type: Comparison['type'] }[] = [];
   const open: OpenNode[] = [];
   for (let at = 0; at < tree.length; at++) {
     const char = tree[at];
     if (char === '\\') at++;
-    else if (char === '{') open.push({ at, parameters: new Set() });
+    else if (char === '{') open.push({ at, stamps: new Set() });
     else if (char === '}') {
       const node = open.pop();
       if (!node) break;
-      const own = tree.slice(node.at, Math.min(at, node.at + 60));
-      const parameter = /^\{PARAM :paramkind 0 :paramid (\d+)/.exec(own)?.[1];
-      if (parameter !== undefined) node.parameters.add(Number(parameter));
-      const type = operators.get(
-        /^\{(?:OPEXPR|DISTINCTEXPR|NULLIFEXPR|SCALARARRAYOPEXPR) :opno (\d+)/.exec(own)?.[1] ?? '',
-      );
-      if (type !== undefined) found.push(...[...node.parameters].map((argument) => ({ argument, type })));
+      const own = tree.slice(node.at, Math.min(at, node.at + HEAD_MAX));
+      const bytes = STAMP.exec(own)?.[1];
+      const stamp = bytes === undefined ? undefined : stampOf(bytes);
+      if (stamp !== undefined) node.stamps.add(stamp);
+      const used = COMPARES.exec(own)?.[1]?.split(' ') ?? [];
+      const type = used.map((operator) => operators.get(operator)).find((one) => one !== undefined);
+      if (type !== undefined) found.push(...[...node.stamps].map((one) => ({ stamp: one, type })));
       const parent = open.at(-1);
-      if (parent && !own.startsWith('{QUERY ')) for (const one of node.parameters) parent.parameters.add(one);
+      if (parent && !own.startsWith('{QUERY ')) for (const one of node.stamps) parent.stamps.add(one);
     }
   }
   return found;

@@ -38,11 +38,17 @@ export function isRefusedStatement(sqlstate: string | undefined): boolean {
 
 /** A driver error met outside a slice (planning, control), as one of ours: unreachable and refused are the system's (exit 1). */
 export function systemError(error: unknown, connection: string): SystemError | RequestError {
+  if (error instanceof RequestError && OF_A_CONNECTION.has(error.code) && !error.message.startsWith('connection ')) {
+    return new RequestError(error.code, `connection ${connection}: ${error.message}`, error.remedy, { cause: error });
+  }
   if (error instanceof SystemError || error instanceof RequestError) return error;
   const fault = faultOf(error, 'warehouse');
   const message = fault.message.replace(/^warehouse: /, '');
   return new SystemError(fault.code, `connection ${connection}: ${message}`, REMEDIES[fault.code], { cause: error });
 }
+
+/** Refusals of who connects, which does not know the connection's name. */
+const OF_A_CONNECTION = new Set(['unsupported_server', 'transaction_pooling']);
 
 const REMEDIES: Readonly<Record<string, string>> = {
   connection_refused: 'is the database running, and does the url in sluice.yaml name the right host and port?',

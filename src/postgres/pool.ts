@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { faultOf } from './error.js';
 import { requireOwnSession, SECOND_SESSION_MS } from './pooler.js';
+import { requireServer } from './server.js';
 import { ReusingSocket } from './socket.js';
 import { retryable } from '../core/retry.js';
 
@@ -81,7 +82,10 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
     if (!fresh.has(client)) {
       client.on('error', () => undefined);
       try {
-        if (!judged.has(pool)) await requireOwnSession(client, async () => connectOnce(await urlOf()));
+        if (!judged.has(pool)) {
+          await requireServer(client);
+          await requireOwnSession(client, async () => connectOnce(await urlOf()));
+        }
         judged.add(pool);
         await client.query(SET_SESSION, [Object.keys(SESSION), Object.values(SESSION)]);
       } catch (error) {

@@ -13,15 +13,16 @@ export async function ledgerRuns(db: Db, scopeOf: ScopeOf, node: LedgerNode): Pr
   const scope = scopeOf(node.name);
   const rows = await rowsOf<RunRow>(
     db,
-    // Materialized: inlined, the verdict would be worked out again wherever it is named. Infinities can't be subtracted before 17. What is
-    // left of `grain: none` where a grain came later has one end in infinity, and is no partition of either.
+    // Materialized: inlined, the verdict would be worked out again wherever it is named. Infinities can't be subtracted before 17, so each
+    // difference stands behind an `isfinite`. What is left of `grain: none` where a grain came later has one end in infinity, and is no
+    // partition of either.
     `WITH p AS MATERIALIZED (
        SELECT p.starts_at, p.ends_at, CASE WHEN isfinite(p.starts_at) THEN p.ends_at - p.starts_at END AS step, p.published_at,
          ${verdict.sql} AS stale
        FROM sluice.partitions p ${joins.sql} WHERE p.project = ? AND p.environment = ? AND p.dataset = ?
          AND isfinite(p.starts_at) = isfinite(p.ends_at)
      ), whole AS MATERIALIZED (
-       SELECT ${RUN}, coalesce(min(step) = max(step) AND sum(step) = max(ends_at) - min(starts_at), count(*) = 1)
+       SELECT ${RUN}, coalesce(CASE WHEN isfinite(min(starts_at)) THEN min(step) = max(step) AND sum(step) = max(ends_at) - min(starts_at) END, count(*) = 1)
          AND min(stale) IS NOT DISTINCT FROM max(stale) AND count(stale) IN (0, count(*)) AS one
        FROM p
      ), marked AS (

@@ -4,6 +4,7 @@ import { migrate } from './migrations.js';
 import { systemError } from '../postgres/error.js';
 import { connectOnce, withRetries, type UrlOf } from '../postgres/pool.js';
 import { requireOwnSession } from '../postgres/pooler.js';
+import { requireServer } from '../postgres/server.js';
 
 /** The `sluice` schema of one warehouse. Its modules are functions over this. */
 export type Db = Knex;
@@ -80,6 +81,7 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
 async function probe(urlOf: UrlOf): Promise<void> {
   const client = await connectOnce(await urlOf());
   try {
+    await requireServer(client);
     await requireOwnSession(client, async () => connectOnce(await urlOf()));
   } finally {
     await client.end().catch(() => undefined);

@@ -42,7 +42,6 @@ test('a sound database has nothing to mend', () => {
 
 test('each thing that is wrong is found, and only it, with what to type', () => {
   const cases: readonly (readonly [Partial<DatabaseFacts>, RegExp])[] = [
-    [{ version: 120_022 }, /^fail connection wh: PostgreSQL 12 .*too old → PostgreSQL 13/],
     [{ version: 190_000 }, /^warn connection wh: PostgreSQL 19/],
     [{ sharesBackends: true }, /^fail connection wh: session: .*per transaction.* → .*pool_mode = session/],
     [{ skewMs: -2_500 }, /^warn connection wh: clock: 2500 ms behind/],

@@ -11,8 +11,8 @@ export interface OnlyPostgres {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a server: about 2 s. */
-export async function startPostgresOnly(): Promise<OnlyPostgres> {
+/** Starts a server: about 2 s. @param another - folder of a package of another major than the rest of the tests have */
+export async function startPostgresOnly(another?: string): Promise<OnlyPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-pg-'));
   chmodSync(folder, 0o755);
   const [port = 0] = await freePorts(1);
@@ -21,6 +21,7 @@ export async function startPostgresOnly(): Promise<OnlyPostgres> {
     port,
     password: 'test',
     logFile: join(folder, 'log'),
+    ...(another ? { package: another } : {}),
   });
   return {
     url: async (database) => {

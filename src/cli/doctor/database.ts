@@ -3,6 +3,7 @@ import type { Connection, Project } from '../../project/project.js';
 import { systemError } from '../../postgres/error.js';
 import { connectOnce } from '../../postgres/pool.js';
 import { ownsSession } from '../../postgres/pooler.js';
+import { requireServer } from '../../postgres/server.js';
 import { quoteTable } from '../../postgres/quote.js';
 import type { Opened } from '../../worker/open.js';
 import { fail, type Check } from './check.js';
@@ -69,6 +70,7 @@ interface Wanted {
 async function factsOf(url: string, { schemas, tables }: Wanted): Promise<DatabaseFacts> {
   const client = await connectOnce(url, CONNECT_MS);
   try {
+    await requireServer(client);
     const sentAt = Date.now();
     const { rows } = await client.query<Omit<DatabaseFacts, 'skewMs' | 'roundTripMs' | 'sharesBackends'>>(FACTS, [
       schemas,

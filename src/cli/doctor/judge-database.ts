@@ -1,3 +1,4 @@
+import { MAJORS } from '../../postgres/server.js';
 import { fail, ok, warn, type Check } from './check.js';
 
 /** What one connection told; names are quoted as SQL needs them. Limits of connections: -1 is none. */
@@ -31,8 +32,6 @@ export interface DatabaseUse {
 
 /** Partitions become plannable by the planner's clock and are published by the warehouse's: more than this is worth a look. */
 const SKEW_MS = 2_000;
-/** Majors that the tests and the SQL are written for. */
-const VERSIONS = { from: 13, to: 18 } as const;
 /** Of one worker, beside a connection for each slice at work: its store's pool and one for control. */
 const BESIDE_SLICES = 5;
 
@@ -42,11 +41,9 @@ export function judgeDatabase(connection: string, facts: DatabaseFacts, use: Dat
   const major = Math.floor(facts.version / 10_000);
   const reached = `PostgreSQL ${major} as ${facts.role}, ${facts.roundTripMs} ms`;
   return [
-    major < VERSIONS.from
-      ? fail(name, `${reached}: too old`, `PostgreSQL ${VERSIONS.from} or newer is needed`)
-      : major > VERSIONS.to
-        ? warn(name, `${reached}: newer than was ever tested`, `${VERSIONS.from} to ${VERSIONS.to} are tested`)
-        : ok(name, reached),
+    major > MAJORS.newest
+      ? warn(name, `${reached}: newer than was ever tested`, `${MAJORS.oldest} to ${MAJORS.newest} are tested`)
+      : ok(name, `${reached}, ${MAJORS.oldest} to ${MAJORS.newest} are tested`),
     ...judgeSession(name, facts),
     ...judgeRights(name, facts, use),
     judgeHeadroom(name, connection, facts, use),

@@ -177,10 +177,7 @@ export async function insertSelect(
   const columns = quoteColumns(dataset.columns);
   const outside =
     time === null ? 'false' : `(${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
-  const hash = rowHash(
-    'sluice_t',
-    dataset.columns.map(({ type }) => type),
-  );
+  const hash = rowHash('sluice_t', dataset.columns);
   const joined = starts.length > 1 && time !== null;
   const part = joined ? partitionOf(time, 'sluice_t', '$3::timestamptz[]') : '1';
   const text = `WITH sluice_i AS (INSERT INTO ${quoteTable(into)} AS sluice_t (${columns})\n${statement}

@@ -81,10 +81,7 @@ async function contentOf(
   partitions: readonly Published[],
 ): Promise<Published[]> {
   const time = targetTime(dataset);
-  const hash = rowHash(
-    'sluice_t',
-    dataset.columns.map(({ type }) => type),
-  );
+  const hash = rowHash('sluice_t', dataset.columns);
   const where = time === null ? '' : ` WHERE ${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}`;
   const sql = `SELECT count(*)::float8 AS rows, ${digestOf(hash)} AS digest FROM ${quoteTable(dataset.target)} AS sluice_t${where}`;
   const found: Published[] = [];
