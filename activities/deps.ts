@@ -47,7 +47,7 @@ export interface ControlDeps {
   readonly signal: (workflowId: string, name: string, message: unknown) => Promise<void>;
   /** Asks Temporal to cancel a workflow. */
   readonly cancelWorkflow: (workflowId: string) => Promise<void>;
-  readonly searchAttributes: boolean;
+  readonly searchAttributes: () => boolean;
   readonly governing: GovernDeps;
 }
 

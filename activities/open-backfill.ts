@@ -252,7 +252,7 @@ function opened(
     epoch,
     plan: plan.fingerprint,
     warehouse: project.warehouse,
-    searchAttributes: deps.searchAttributes,
+    searchAttributes: deps.searchAttributes(),
     ...beside,
     count: rows.length,
     datasets: fitting(rows, OPENED_BYTES - bytesOf(beside)),

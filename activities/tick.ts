@@ -83,7 +83,7 @@ function rulesOf({ law, slots, cores, windows, holdWhen }: Budget, order: Rules[
 
 /** The queues of slices that are written to this database share its rate; none is handed out while nothing may pass. */
 async function setRates(
-  { db, governing }: ControlDeps,
+  { db, governing, log }: ControlDeps,
   { database }: Seat,
   rates: Map<string, number | null>,
   { slots, reason }: Verdict,
@@ -93,8 +93,13 @@ async function setRates(
   for (const queue of queues) {
     const wanted = slots === 0 ? 0 : rate === null ? null : rate / queues.length;
     if (rates.get(queue) === wanted) continue;
-    await governing.setRate(queue, wanted ?? undefined, `governor of ${database}: ${reason}`.slice(0, 200));
-    rates.set(queue, wanted);
+    try {
+      await governing.setRate(queue, wanted ?? undefined, `governor of ${database}: ${reason}`.slice(0, 200));
+      rates.set(queue, wanted);
+    } catch (error) {
+      // The gate holds what Temporal hands out too many; the next tick tries again.
+      log.warn({ err: error, queue }, 'the rate of a queue was not set');
+    }
   }
 }
 

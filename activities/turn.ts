@@ -88,7 +88,7 @@ export async function takeTurn(
           continue;
         }
       }
-      if (await askSlot(source, warehouse, limit.slots)) return verdict;
+      if (await askSlot(source, warehouse, limit.slots, verdict.slot)) return verdict;
       await giveTurn(warehouse);
       if (performance.now() > zombiesAt) {
         zombiesAt = performance.now() + ZOMBIES_AFTER_MS;

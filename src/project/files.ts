@@ -27,6 +27,16 @@ export async function readProjectFiles(dir: string): Promise<Record<string, stri
   return files;
 }
 
+/** Changes whenever one of the files changes, comes or goes that {@link readProjectFiles} reads; links are followed. */
+export async function projectStamp(dir: string): Promise<string> {
+  const paths = [PROJECT_FILE, ...(await datasetPaths(dir, 'datasets', new Set()))];
+  const stamps = paths.map(async (path) => {
+    const found = await stat(join(dir, path), { bigint: true }).catch(() => undefined);
+    return [path, found?.ino, found?.size, found?.mtimeNs, found?.ctimeNs].join(' ');
+  });
+  return (await Promise.all(stamps)).join('\n');
+}
+
 /** A pipe or a device would be waited for without an end. */
 async function readRegular(path: string): Promise<Buffer> {
   if (!(await stat(path)).isFile()) throw new Error(`${path} is no regular file`);

@@ -287,7 +287,10 @@ export async function migrate(knex: Knex): Promise<void> {
       `SELECT to_regnamespace('sluice') IS NULL AS missing`,
     );
     if (rows[0]?.missing === true) await knex.raw('CREATE SCHEMA sluice');
-    await knex.migrate.latest({ migrationSource: source, schemaName: 'sluice', tableName: 'migrations' });
+    const config = { migrationSource: source, schemaName: 'sluice', tableName: 'migrations' };
+    // In the transaction of our lock: of a process that is killed in the middle nothing is left, knex's own lock least of all, which would stay taken for good.
+    await lock.migrate.forceFreeMigrationsLock(config);
+    await lock.migrate.latest(config);
   });
 }
 

@@ -66,11 +66,13 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
   try {
     // Connect by hand first: knex hides why a connection was refused behind a time-out of its pool.
     await withRetries(
-      () => probe(urlOf),
+      async () => {
+        await probe(urlOf);
+        await migrate(db);
+      },
       4,
       (ms) => new Promise((done) => setTimeout(done, ms)),
     );
-    await migrate(db);
   } catch (error) {
     await db.destroy();
     throw systemError(error, connection);

@@ -16,6 +16,9 @@ export interface GovernorStarter {
 /** How often a worker looks whether a governor that is needed is silent: the workflow may have been terminated, or Temporal have lost it. */
 const LOOK_MS = 5_000;
 
+/** A server that does not answer for so long is asked again with the next look. */
+const START_MS = 10_000;
+
 /** Starts governors, or tells those that run that they can be carried out here too. */
 export function createGovernorStarter(client: Client, db: Db, log: Logger): GovernorStarter {
   let wanted: readonly (GovernedSite & Governed)[] = [];
@@ -33,9 +36,11 @@ export function createGovernorStarter(client: Client, db: Db, log: Logger): Gove
   };
   const startAll = async (some: readonly (GovernedSite & Governed)[]): Promise<void> => {
     for (const one of some) {
-      await start(one).catch((error: unknown) => {
-        log.error({ err: error, connection: one.connection }, 'its governor was not started: no batch passes there');
-      });
+      await client
+        .withDeadline(Date.now() + START_MS, () => start(one))
+        .catch((error: unknown) => {
+          log.error({ err: error, connection: one.connection }, 'its governor was not started: no batch passes there');
+        });
     }
   };
   const timer = setInterval(() => {

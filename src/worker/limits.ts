@@ -9,6 +9,7 @@ import { scopeOf, type Project } from '../project/project.js';
 import type { Env } from '../project/template.js';
 import { setLimit } from '../store/control.js';
 import type { Db } from '../store/store.js';
+import type { Beside } from './beside.js';
 
 /** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
 export const ACTIVITY_QUEUE = 2;
@@ -70,43 +71,60 @@ export interface Governed {
   readonly database: string;
 }
 
+/** What came of putting budgets into force. */
+export interface Applied {
+  /** Connections that need a governor, as far as their databases answer. */
+  readonly governed: readonly Governed[];
+  /** Those that need one and do not say what they are: nothing passes there until they have. */
+  readonly unknown: readonly string[];
+}
+
+/** What budgets are put into force with. */
+export interface BudgetDeps {
+  readonly db: Db;
+  readonly pool: (connection: string) => Pool;
+  readonly setRate: SetRate;
+  readonly beside: Beside;
+}
+
 /**
  * Puts the project's budgets into force: slots where the gate reads them, the warehouse's rate at the Temporal server, which then holds over all
- * workers; but where there is a governor, the queue's rate is the governor's.
- * @returns connections that need a governor, as far as their databases answer
+ * workers, beside the work; but where there is a governor, the queue's rate is the governor's.
  */
-export async function applyBudgets(
-  { db, pool }: { readonly db: Db; readonly pool: (connection: string) => Pool },
-  setRate: SetRate,
-  project: Project,
-): Promise<Governed[]> {
+export async function applyBudgets({ db, pool, setRate, beside }: BudgetDeps, project: Project): Promise<Applied> {
   const scope = { project: project.name, environment: project.environment };
   const governed: Governed[] = [];
+  const unknown: string[] = [];
   const applied = [...project.connections.values()].map(async ({ name, budget }) => {
     const database = await identify(pool(name));
     const queue = name === project.warehouse ? sliceQueue(project) : null;
     const limit = { slots: budget.slots, rate: budget.rate ?? null, database, governed: isGoverned(budget), queue };
     await setLimit(db, scope, name, limit, 'budget in sluice.yaml');
     if (limit.governed && database !== null) governed.push({ connection: name, database });
+    if (limit.governed && database === null) unknown.push(name);
     const rate = limit.rate ?? undefined;
     const reason = rate === undefined ? 'no rate in the budget' : `budget of connection ${name} in sluice.yaml`;
-    if (queue !== null && !limit.governed) await setRate(queue, rate, reason);
+    if (queue !== null && !limit.governed) await beside(`the rate of ${queue}`, () => setRate(queue, rate, reason));
   });
   await Promise.all(applied);
-  return governed;
+  return { governed, unknown };
 }
 
 /** Sets how many slices a second the Temporal server hands out of a queue, over all workers; undefined is no limit, 0 none at all. */
 export type SetRate = (queue: string, rate: number | undefined, reason: string) => Promise<void>;
 
+/** The server answers this in milliseconds, or not at all. */
+const RATE_MS = 10_000;
+
 export function rateSetter(connection: NativeConnection, namespace: string): SetRate {
-  return async (taskQueue, rate, reason) => {
-    await connection.workflowService.updateTaskQueueConfig({
-      namespace,
-      taskQueue,
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to depend on
-      taskQueueType: ACTIVITY_QUEUE,
-      updateQueueRateLimit: { reason, ...(rate === undefined ? {} : { rateLimit: { requestsPerSecond: rate } }) },
+  return (taskQueue, rate, reason) =>
+    connection.withDeadline(Date.now() + RATE_MS, async () => {
+      await connection.workflowService.updateTaskQueueConfig({
+        namespace,
+        taskQueue,
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to depend on
+        taskQueueType: ACTIVITY_QUEUE,
+        updateQueueRateLimit: { reason, ...(rate === undefined ? {} : { rateLimit: { requestsPerSecond: rate } }) },
+      });
     });
-  };
 }

@@ -23,6 +23,9 @@ export function shownError(error: unknown): unknown {
   return { type: name, message, stack, ...(cause === undefined ? {} : { cause: shownError(cause) }) };
 }
 
+/** A process has a worker for each kind of task, on queues of their own: the SDK takes what each of them lacks for a mistake. */
+const EXPECTED = /^No (activities|workflows) registered, not polling for /;
+
 let installed = false;
 
 /**
@@ -36,7 +39,7 @@ export function installRuntime(log: Logger, metricsPort: number | undefined): vo
   try {
     Runtime.install({
       logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-        log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message);
+        if (!EXPECTED.test(message)) log[level === 'ERROR' ? 'error' : 'warn']({ ...meta }, message);
       }),
       telemetryOptions: {
         logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },

@@ -1,4 +1,3 @@
-import { watch } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import {
@@ -13,17 +12,20 @@ import type { Logger } from 'pino';
 import { createControlActivities, createGauges, type ControlDeps, type GovernDeps } from '../../activities/index.js';
 import { SystemError } from '../contracts/errors.js';
 import { governorQueue } from '../contracts/scope.js';
+import { projectStamp } from '../project/files.js';
 import { scopeOf } from '../project/project.js';
 import { createDefinitions, deploy, registerFlagged } from './definitions.js';
-import { createGovernorStarter } from './governors.js';
-import { applyBudgets, cachedWorkflowsOf, rateSetter, sliceQueue } from './limits.js';
+import { createBeside, untilDescribed } from './beside.js';
+import { createGovernorStarter, type GovernorStarter } from './governors.js';
+import { applyBudgets, type BudgetDeps, cachedWorkflowsOf, rateSetter, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
-import { registerSearchAttributes } from './search-attributes.js';
+import { REGISTERED_MS, registerSearchAttributes } from './search-attributes.js';
 import { sharedModules } from './shared-modules.js';
 import { sliceRunnerOf } from './slice-worker.js';
 import { startTracing, type Tracing } from './tracing.js';
 import { bundlePath, codeVersion, versioningOf, workerIdentity } from './version.js';
+import { reloader, watchProject } from './watch.js';
 
 export interface WorkerOptions extends Place {
   /** Slices at work at once in this process; by default the warehouse's slots and one, so that a slot is never idle. */
@@ -43,6 +45,7 @@ export interface WorkerOptions extends Place {
 /** Runs a worker for the project until the signal, then drains it. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { log, signal } = options;
+  const stamp = options.watch ? await projectStamp(options.projectDir) : '';
   const opened = await openProject(options);
   const target = opened.temporal();
   installRuntime(log, options.metricsPort);
@@ -53,18 +56,23 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     const db = await opened.db();
     const { namespace } = target;
     const setRate = rateSetter(connection, namespace);
+    const beside = createBeside(log, signal);
     const governors = createGovernorStarter(new Client({ connection, namespace }), db, log);
     signal.addEventListener('abort', governors.stop, { once: true });
-    const deployNow = async (): Promise<void> => {
-      await deploy(db, opened.project());
-      await governors.serve(opened.project(), await applyBudgets({ db, pool: opened.pool }, setRate, opened.project()));
-    };
+    const deployNow = (): Promise<void> => deployProject({ opened, db, setRate, beside, governors });
     await deployNow();
-    const searchAttributes = await registerSearchAttributes(connection, namespace, log);
-    const wiring = { options, opened, connection, namespace, searchAttributes, plugins };
+    let searchAttributes = false;
+    const register = async (): Promise<void> => {
+      searchAttributes = await registerSearchAttributes(connection, namespace, log);
+    };
+    await beside('search attributes', register, REGISTERED_MS);
+    const wiring = { options, opened, connection, namespace, searchAttributes: () => searchAttributes, plugins };
+    await untilDescribed(connection, namespace, options);
     const workers = await createWorkers(wiring);
     const slices = await sliceRunnerOf({ ...wiring, ...options, db, common: commonOf(wiring) });
-    const stopWatching = options.watch ? watchProject(options, opened, deployNow) : () => undefined;
+    const stopWatching = options.watch
+      ? watchProject({ dir: options.projectDir, stamp }, reloader(opened, deployNow, log))
+      : () => undefined;
     const stop = (): void => {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       slices.stop();
@@ -92,6 +100,29 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     await opened.close();
     await tracing?.close();
   }
+}
+
+interface Deploying extends Omit<BudgetDeps, 'pool'> {
+  readonly opened: Opened;
+  readonly governors: GovernorStarter;
+}
+
+/** Says what the workers run and puts its budgets into force. What the Temporal server has to be told for that is told beside the work. */
+async function deployProject({ opened, governors, ...deps }: Deploying): Promise<void> {
+  const project = opened.project();
+  const serve = async (): Promise<readonly string[]> => {
+    const { governed, unknown } = await applyBudgets({ ...deps, pool: opened.pool }, project);
+    void governors.serve(project, governed);
+    return unknown;
+  };
+  await deploy(deps.db, project);
+  let asked: Promise<readonly string[]> | undefined = serve();
+  await asked;
+  void deps.beside('governors', async () => {
+    const unknown = await (asked ?? serve());
+    asked = undefined;
+    if (unknown.length > 0) throw new Error(`no answer which database it is: connection ${unknown.join(', ')}`);
+  });
 }
 
 /** The workers, the bundle and the client inherit a connection's plugins. */
@@ -124,7 +155,7 @@ interface Wiring {
   readonly opened: Opened;
   readonly connection: NativeConnection;
   readonly namespace: string;
-  readonly searchAttributes: boolean;
+  readonly searchAttributes: () => boolean;
   readonly plugins: Tracing['plugins'];
 }
 
@@ -265,32 +296,4 @@ async function signalIfOpen(client: Client, workflowId: string, name: string, me
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
-}
-
-/** Edits come in bursts: an editor writes, renames and touches. */
-const SETTLE_MS = 150;
-
-function watchProject({ projectDir, log }: WorkerOptions, opened: Opened, deployNow: () => Promise<void>): () => void {
-  let timer: NodeJS.Timeout | undefined;
-  const reload = async (): Promise<void> => {
-    const before = opened.project().hash;
-    try {
-      const { hash } = await opened.reload();
-      await deployNow();
-      if (hash !== before) log.info({ definition: hash }, 'project reloaded');
-    } catch (error) {
-      log.error(
-        `the project is refused, the worker keeps what it had: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  };
-  const watcher = watch(projectDir, { recursive: true }, (_event, file) => {
-    if (!file || !/^(sluice\.yaml|datasets\b.*)$/.test(file)) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => void reload(), SETTLE_MS);
-  });
-  return () => {
-    clearTimeout(timer);
-    watcher.close();
-  };
 }

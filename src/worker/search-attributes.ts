@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { isForGood } from './beside.js';
 
 /** What CONTRACT §4 names, all of them keywords. */
 export const SEARCH_ATTRIBUTES = [
@@ -22,9 +23,13 @@ const KNOWN_WITHIN_MS = 30_000;
  */
 const SETTLES_MS = 4_000;
 
+/** What it takes where all goes well. */
+export const REGISTERED_MS = 8_000;
+
 /**
  * Registers the search attributes that CONTRACT §4 names, and waits until they may be used. False where this worker may not register them, and they are
  * not there: then memo fields stand in.
+ * @throws what the server refuses for now
  */
 export async function registerSearchAttributes(
   connection: NativeConnection,
@@ -41,11 +46,12 @@ export async function registerSearchAttributes(
       namespace,
       searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((name) => [name, KEYWORD])),
     });
-    if (!(await present())) return false;
+    if (!(await present())) throw new Error('the server does not have the search attributes that it was given');
     await known(connection, namespace);
     await wait(SETTLES_MS);
     return true;
   } catch (error) {
+    if (!isForGood(error)) throw error;
     log.warn({ err: error }, 'search attributes could not be registered: memo fields of the same names are used');
     return false;
   }

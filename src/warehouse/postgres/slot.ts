@@ -12,22 +12,32 @@ const STORE = (store: string): string => `hashtextextended('sluice store ' || ${
 
 const identities = new WeakMap<PgClient, Promise<string>>();
 
-/** What the warehouse is under whose leases slices work; asked once a connection. One that may not say it is like no other: nobody ends its zombies. */
-function storeOf(warehouse: PgClient): Promise<string> {
-  const known = identities.get(warehouse) ?? identityOf(warehouse).catch(() => randomUUID());
-  identities.set(warehouse, known);
+/** The database of a connection, asked once. One that may not say it is like no other: nobody ends zombies by its leases. */
+function databaseOf(client: PgClient): Promise<string> {
+  const known = identities.get(client) ?? identityOf(client).catch(() => randomUUID());
+  identities.set(client, known);
   return known;
 }
 
-/** Asks for a slot on a database that is only read: its number of slots is known, its control is the warehouse's. */
-export async function askSlot(source: PgClient, warehouse: PgClient, slots: number | null): Promise<boolean> {
+/**
+ * Asks for a slot on a database that is only read: its number of slots is known, its control is the warehouse's. Where it is the warehouse by another name,
+ * role or address, the turn that was taken there is one of the same slots: a second one is not asked for, which with a single slot would never come.
+ * @param turn - the slot that is held on the warehouse; null where it has no limit
+ */
+export async function askSlot(
+  source: PgClient,
+  warehouse: PgClient,
+  slots: number | null,
+  turn: number | null,
+): Promise<boolean> {
   if (slots === null) return true;
+  if (turn !== null && (await databaseOf(source)) === (await databaseOf(warehouse))) return turn < slots;
   // CASE keeps the order: what was held is given back before anything is taken.
   const { rows } = await source.query<{ slot: number | null }>({
     name: 'sluice_slot',
     text: `SELECT CASE WHEN pg_advisory_unlock_all() IS NOT NULL THEN CASE WHEN pg_try_advisory_lock_shared(${STORE('$3')})
       THEN (SELECT i FROM generate_series(0, $2::int - 1) AS i WHERE pg_try_advisory_lock($1, i) LIMIT 1) END END AS slot`,
-    values: [SLOTS, slots, await storeOf(warehouse)],
+    values: [SLOTS, slots, await databaseOf(warehouse)],
   });
   return rows[0]?.slot !== null;
 }
@@ -54,7 +64,7 @@ const LEASELESS = `
 export async function endZombies(source: PgClient, warehouse: PgClient): Promise<number> {
   const { rows: holders } = await source.query<{ pid: number; name: string }>(HOLDERS, [
     SLOTS,
-    await storeOf(warehouse),
+    await databaseOf(warehouse),
   ]);
   if (holders.length === 0) return 0;
   const { rows } = await warehouse.query<{ name: string }>(LEASELESS, [holders.map(({ name }) => name)]);
