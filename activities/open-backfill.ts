@@ -153,8 +153,10 @@ async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: Open
       tx,
       `SELECT dataset, extract(epoch FROM starts_at)::float8 * 1000 AS s, extract(epoch FROM ends_at)::float8 * 1000 AS e
        FROM sluice.partitions WHERE project = ? AND environment = ? AND (backfill_id = ?
-         OR epoch > (SELECT epoch FROM sluice.reservations WHERE workflow_id = ?))`,
-      [ref.project, ref.environment, ref.backfillId, ref.workflowId],
+         OR epoch > (SELECT epoch FROM sluice.reservations WHERE workflow_id = ?))
+       UNION ALL SELECT dataset, extract(epoch FROM starts_at)::float8 * 1000, extract(epoch FROM ends_at)::float8 * 1000
+       FROM sluice.skipped WHERE workflow_id = ?`,
+      [ref.project, ref.environment, ref.backfillId, ref.workflowId, ref.workflowId],
     );
     for (const { dataset, s, e } of done) add(dataset, { start: s, end: e });
   }

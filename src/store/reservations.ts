@@ -44,7 +44,7 @@ export async function findReserved(
   workflowId: string,
   wanted: readonly Held[],
 ): Promise<Conflict[]> {
-  return wantedOf(await allReserved(tx, scope, workflowId, namesOf(wanted)), wanted);
+  return wantedOf(await allReserved(tx, { scope, is: '<>', workflowId, datasets: namesOf(wanted) }), wanted);
 }
 
 function wantedOf(held: readonly Conflict[], wanted: readonly Held[]): Conflict[] {
@@ -66,21 +66,34 @@ export async function allHeld(
   exceptWorkflow: string,
   datasets?: readonly string[],
 ): Promise<Conflict[]> {
-  const reserved = await allReserved(tx, scope, exceptWorkflow, datasets);
+  return left(tx, { scope, is: '<>', workflowId: exceptWorkflow, datasets });
+}
+
+/** What a backfill itself still holds: what it has not done with. */
+export async function heldOf(tx: Db, scope: Scope, workflowId: string): Promise<Conflict[]> {
+  return left(tx, { scope, is: '=', workflowId });
+}
+
+/** Whose reservations: of one workflow, or of all but one. */
+interface Whose {
+  readonly scope: Scope;
+  readonly is: '=' | '<>';
+  readonly workflowId: string;
+  /** Only of these; absent: of all. */
+  readonly datasets?: readonly string[] | undefined;
+}
+
+async function left(tx: Db, whose: Whose): Promise<Conflict[]> {
+  const reserved = await allReserved(tx, whose);
   if (reserved.length === 0) return [];
-  const done = await doneWith(tx, scope, exceptWorkflow, datasets);
+  const done = await doneWith(tx, whose);
   return reserved.flatMap((one) => {
     const over = done.get(`${one.workflowId} ${one.dataset}`);
-    return over === undefined ? [one] : subtract([one], over).map((left) => ({ ...one, ...left }));
+    return over === undefined ? [one] : subtract([one], over).map((rest) => ({ ...one, ...rest }));
   });
 }
 
-async function allReserved(
-  tx: Db,
-  { project, environment }: Scope,
-  exceptWorkflow: string,
-  datasets: readonly string[] | undefined,
-): Promise<Conflict[]> {
+async function allReserved(tx: Db, whose: Whose): Promise<Conflict[]> {
   const rows = await rowsOf<{
     workflow_id: string;
     backfill_id: string;
@@ -93,8 +106,8 @@ async function allReserved(
     `SELECT r.workflow_id, r.backfill_id, d.dataset,
        extract(epoch FROM d.starts_at)::float8 * 1000 AS s, extract(epoch FROM d.ends_at)::float8 * 1000 AS e,
        coalesce(extract(epoch FROM clock_timestamp() - c.heartbeat_at)::float8 * 1000, 1e9) AS age
-     FROM ${RESERVED} LEFT JOIN sluice.control c USING (workflow_id) WHERE ${OF_OTHERS} ORDER BY d.starts_at`,
-    ofOthers(project, environment, exceptWorkflow, datasets),
+     FROM ${RESERVED} LEFT JOIN sluice.control c USING (workflow_id) WHERE ${whoseSql(whose)} ORDER BY d.starts_at`,
+    bindingsOf(whose),
   );
   return rows.map((row) => ({
     workflowId: row.workflow_id,
@@ -107,16 +120,13 @@ async function allReserved(
 }
 
 const RESERVED = 'sluice.reserved d JOIN sluice.reservations r USING (workflow_id)';
-const OF_OTHERS =
-  'd.project = ? AND d.environment = ? AND workflow_id <> ? AND d.dataset = ANY (coalesce(?::text[], ARRAY[d.dataset]))';
 
-function ofOthers(
-  project: string,
-  environment: string,
-  exceptWorkflow: string,
-  datasets: readonly string[] | undefined,
-): [string, string, string, string[] | null] {
-  return [project, environment, exceptWorkflow, datasets === undefined ? null : [...datasets]];
+function whoseSql({ is }: Whose): string {
+  return `d.project = ? AND d.environment = ? AND workflow_id ${is} ? AND d.dataset = ANY (coalesce(?::text[], ARRAY[d.dataset]))`;
+}
+
+function bindingsOf({ scope, workflowId, datasets }: Whose): (string | string[] | null)[] {
+  return [scope.project, scope.environment, workflowId, datasets === undefined ? null : [...datasets]];
 }
 
 /**
@@ -124,12 +134,7 @@ function ofOthers(
  * there since. Epochs are drawn under the scope's lock, so a higher one is of a later reservation, which could only be made because
  * the holder had published it; or of an adoption.
  */
-async function doneWith(
-  tx: Db,
-  { project, environment }: Scope,
-  exceptWorkflow: string,
-  datasets: readonly string[] | undefined,
-): Promise<Map<string, Interval[]>> {
+async function doneWith(tx: Db, whose: Whose): Promise<Map<string, Interval[]>> {
   const stretches = await rowsOf<{ holder: string; s: number; e: number }>(
     tx,
     `WITH p AS (
@@ -137,11 +142,11 @@ async function doneWith(
          lag(p.ends_at) OVER (PARTITION BY workflow_id, d.dataset ORDER BY p.starts_at) AS begins
        FROM ${RESERVED} JOIN sluice.partitions p ON p.project = d.project AND p.environment = d.environment AND p.dataset = d.dataset
          AND p.starts_at >= d.starts_at AND p.starts_at < d.ends_at AND p.epoch >= r.epoch
-       WHERE ${OF_OTHERS}
+       WHERE ${whoseSql(whose)}
      ), numbered AS (SELECT *, count(*) FILTER (WHERE begins) OVER (PARTITION BY holder ORDER BY starts_at) AS stretch FROM p)
      SELECT holder, extract(epoch FROM min(starts_at))::float8 * 1000 AS s, extract(epoch FROM max(ends_at))::float8 * 1000 AS e
      FROM numbered GROUP BY holder, stretch ORDER BY 1, 2`,
-    ofOthers(project, environment, exceptWorkflow, datasets),
+    bindingsOf(whose),
   );
   const done = new Map<string, Interval[]>();
   for (const { holder, s, e } of stretches) done.set(holder, [...(done.get(holder) ?? []), { start: s, end: e }]);

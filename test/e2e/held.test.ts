@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import { RequestRefusedError, type BackfillClient } from '../../src/client/index.js';
 import { clientOf, numberOf, projectYaml, reaches } from '../support/backfills.js';
+import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 let stack: Stack;
@@ -97,4 +98,37 @@ test('what a held backfill has published is free for others, what is left is not
   );
   assert.equal(await numberOf(warehouse, `SELECT count(*) AS n FROM sluice.reserved`), 0);
   await quantityOn('2024-01-09', 1);
+});
+
+test('skip without a range is refused and takes nothing; an end with skips is no "all is published", for cron neither', async () => {
+  await quantityOn('2024-02-05', 0);
+  await quantityOn('2024-02-08', 0);
+  await till.start({ select: ['items_raw', 'price_day'], from: '2024-02-01', to: '2024-02-11' }, { id: 'skips' });
+  await reaches(till, 'skips', 'held');
+  const refused = await stack.sluice(['skip', 'skips', 'price_day', '-p', 'till', '--json']);
+  assert.equal(refused.code, 2, refused.out);
+  assert.match(refused.out, /"range_missing".*leave 2 partitions.*--failed.*--all/s);
+  await assert.rejects(till.skip('skips', { dataset: 'price_day' }), /needs a range/);
+  assert.equal((await till.status('skips')).partitions.skipped, 0);
+
+  // One is left out; what is planned anew then leaves it out as well.
+  await till.skip('skips', { dataset: 'price_day', on: '2024-02-05', requestedBy: 'ann' });
+  await eventually('it is held with one skipped', async () => {
+    const { state, partitions } = await till.status('skips');
+    return state === 'held' && partitions.skipped === 1;
+  });
+  await till.retry('skips', { withCurrent: true });
+  const again = await reaches(till, 'skips', 'held');
+  assert.deepEqual(again.partitions, { total: 20, done: 18, failed: 1, blocked: 0, skipped: 1 });
+  const watched = stack.sluice(['watch', 'skips', '-p', 'till']);
+  const ended = await stack.sluice(['skip', 'skips', 'price_day', '--failed', '-p', 'till'], { env: { USER: 'bob' } });
+  assert.equal(ended.code, 0, ended.err);
+  const last = await till.result('skips');
+  assert.deepEqual([last.state, last.reason], ['completed', '18 published, 2 skipped by ann, bob']);
+  assert.deepEqual(last.partitions, { total: 20, done: 18, failed: 0, blocked: 0, skipped: 2 });
+  assert.equal((await watched).code, 3);
+  const list = await stack.sluice(['list', '-p', 'till']);
+  assert.match(list.out, /^skips {2}.*completed.*2 skipped/m);
+  await quantityOn('2024-02-05', 1);
+  await quantityOn('2024-02-08', 1);
 });
