@@ -3,22 +3,20 @@ import { RequestError, SluiceError } from '../src/contracts/errors.js';
 import { CallEnd } from '../src/contracts/call.js';
 import { retryable } from '../src/core/retry.js';
 import { faultOf } from '../src/postgres/error.js';
-import { partitionsOf, type Run } from '../src/core/interval/runs.js';
-import type { Interval } from '../src/core/interval/interval.js';
-import { runsOfJson } from '../src/planning/json.js';
 import { backfillState, endBackfill, keepDatasets } from '../src/store/backfills.js';
 import { clockOf } from '../src/store/clock.js';
 import { record, setControl } from '../src/store/control.js';
 import { planRequest, rangeOfRequest } from '../src/planning/plan.js';
 import { planDocument } from '../src/planning/words.js';
 import { placeOrder } from '../src/store/orders.js';
-import { loadPlanDataset, savePlan } from '../src/store/plans.js';
+import { savePlan } from '../src/store/plans.js';
 import { release } from '../src/store/reservations.js';
 import { dropAbandoned } from '../src/store/staging.js';
 import type { ControlActivities, ControlOrder, GovernActivity, OrderActivity, PlanActivities } from './control.js';
 import type { ControlDeps } from './deps.js';
 import { endCall } from './end-call.js';
 import { govern } from './govern.js';
+import { keepSkip, spanOf } from './keep-skip.js';
 import { loadDataset } from './load-dataset.js';
 import { openBackfill } from './open-backfill.js';
 import { plannedRows } from './planned-rows.js';
@@ -40,7 +38,8 @@ export function createControlActivities(
     tellDatasets: (order) => closed(() => tellDatasets(deps, order)),
     loadDataset: (order) => closed(() => loadDataset(deps, order)),
     control: (order) => closed(() => control(deps, order)),
-    spanOf: ({ ref, plan, range }) => closed(() => spanOf(deps, ref.project, plan, range)),
+    spanOf: ({ plan, range }) => closed(() => spanOf(deps, plan, range)),
+    keepSkip: (order) => closed(() => keepSkip(deps, order)),
     saveProfile: ({ ref: { project, environment }, dataset, profile }) =>
       closed(async () => {
         await deps
@@ -133,30 +132,4 @@ async function control({ db }: ControlDeps, order: ControlOrder): Promise<void> 
     ...(order.reason === undefined ? {} : { reason: order.reason }),
   });
   if (paused !== undefined) await backfillState(db, workflowId, paused ? 'paused' : 'running');
-}
-
-async function spanOf(
-  deps: ControlDeps,
-  _project: string,
-  plan: string,
-  range: { dataset: string; from?: string | undefined; to?: string | undefined; on?: string | undefined },
-): Promise<readonly [number, number] | null> {
-  const { dataset } = await loadPlanDataset(deps.db, plan, range.dataset);
-  const project = await deps.project(undefined);
-  const named = { from: range.from, to: range.to, last: undefined, on: range.on };
-  const { from = -Infinity, to = Infinity } = rangeOfRequest(project, named, await clockOf(deps.db));
-  return ordinalsWithin(runsOfJson(dataset.runs), { start: from, end: to });
-}
-
-/** Ordinals of the partitions that overlap an interval; null when none does. */
-export function ordinalsWithin(runs: readonly Run[], { start, end }: Interval): readonly [number, number] | null {
-  let [lo, hi, ordinal] = [-1, -1, 0];
-  for (const partition of partitionsOf(runs)) {
-    if (partition.start < end && start < partition.end) {
-      if (lo < 0) lo = ordinal;
-      hi = ordinal + 1;
-    }
-    ordinal++;
-  }
-  return lo < 0 ? null : [lo, hi];
 }

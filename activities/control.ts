@@ -73,6 +73,12 @@ export interface ControlActivities {
     plan: string;
     range: z.output<typeof SkipMessage>;
   }) => Promise<readonly [number, number] | null>;
+  /** Keeps what a person skips, and answers its ordinals in the plan: none where nothing of it is there. */
+  keepSkip: (order: {
+    ref: ExecutionRef;
+    plan: string;
+    skip: z.output<typeof SkipMessage>;
+  }) => Promise<readonly (readonly [number, number])[]>;
   /** Keeps what batches of a dataset cost, for the next backfill. */
   saveProfile: (order: { ref: ExecutionRef; dataset: string; profile: unknown }) => Promise<void>;
   /** Writes down what became of a call. `fenced`: somebody else has taken it over. */

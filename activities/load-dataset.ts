@@ -68,7 +68,7 @@ function stagesItself(dataset: StoredDataset): boolean {
   return (dataset.publish === 'merge' || dataset.enforcesKey === true) && readsItself(dataset);
 }
 
-/** Ordinals that this execution has published under the plan's version, and their rows. A row of the answer is a stretch without a gap: mostly one. */
+/** Ordinals that this execution has published under the plan's version, or somebody since, and their rows. A row of the answer is a stretch without a gap: mostly one. */
 async function publishedSpans(
   deps: ControlDeps,
   ref: ExecutionRef,
@@ -79,12 +79,12 @@ async function publishedSpans(
     deps.db,
     `WITH p AS (
        SELECT starts_at, ends_at, rows, starts_at IS DISTINCT FROM lag(ends_at) OVER (ORDER BY starts_at) AS begins
-       FROM sluice.partitions WHERE project = ? AND environment = ? AND dataset = ? AND epoch = ? AND version = ?
+       FROM sluice.partitions WHERE project = ? AND environment = ? AND dataset = ? AND (epoch > ? OR epoch = ? AND version = ?)
      ), numbered AS (SELECT *, count(*) FILTER (WHERE begins) OVER (ORDER BY starts_at) AS stretch FROM p)
      SELECT extract(epoch FROM min(starts_at))::float8 * 1000 AS s, extract(epoch FROM max(ends_at))::float8 * 1000 AS e,
        sum(rows)::float8 AS rows
      FROM numbered GROUP BY stretch ORDER BY 1`,
-    [ref.project, ref.environment, dataset.name, epoch, dataset.version],
+    [ref.project, ref.environment, dataset.name, epoch, epoch, dataset.version],
   );
   return {
     spans: ordinalsCovered(

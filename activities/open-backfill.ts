@@ -22,6 +22,7 @@ import { asPlanned, savePlan } from '../src/store/plans.js';
 import {
   allHeld,
   findConflicts,
+  findReserved,
   lockScope,
   madeSince,
   release,
@@ -163,8 +164,11 @@ async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: Open
     const done = await rowsOf<{ dataset: string; s: number; e: number }>(
       tx,
       `SELECT dataset, extract(epoch FROM starts_at)::float8 * 1000 AS s, extract(epoch FROM ends_at)::float8 * 1000 AS e
-       FROM sluice.partitions WHERE project = ? AND environment = ? AND backfill_id = ?`,
-      [ref.project, ref.environment, ref.backfillId],
+       FROM sluice.partitions WHERE project = ? AND environment = ? AND (backfill_id = ?
+         OR epoch > (SELECT epoch FROM sluice.reservations WHERE workflow_id = ?))
+       UNION ALL SELECT dataset, extract(epoch FROM starts_at)::float8 * 1000, extract(epoch FROM ends_at)::float8 * 1000
+       FROM sluice.skipped WHERE workflow_id = ?`,
+      [ref.project, ref.environment, ref.backfillId, ref.workflowId, ref.workflowId],
     );
     for (const { dataset, s, e } of done) add(dataset, { start: s, end: e });
   }
@@ -178,12 +182,13 @@ async function standing(
   ref: ExecutionRef,
   held: readonly Held[],
 ): Promise<Conflict | undefined> {
-  for (const conflict of await findConflicts(tx, ref, ref.workflowId, held)) {
-    if (!(await isGone(deps, conflict))) return conflict;
-    deps.log.warn({ backfill: conflict.backfillId }, 'takes over what an ended backfill held');
-    await release(tx, conflict.workflowId);
+  const holders = await findReserved(tx, ref, ref.workflowId, held);
+  for (const holder of new Map(holders.map((one) => [one.workflowId, one])).values()) {
+    if (!(await isGone(deps, holder))) continue;
+    deps.log.warn({ backfill: holder.backfillId }, 'takes over what an ended backfill held');
+    await release(tx, holder.workflowId);
   }
-  return undefined;
+  return holders.length === 0 ? undefined : (await findConflicts(tx, ref, ref.workflowId, held))[0];
 }
 
 async function isGone(deps: ControlDeps, conflict: Conflict): Promise<boolean> {

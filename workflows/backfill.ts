@@ -13,7 +13,7 @@ import {
 import type { BackfillInput } from '../src/contracts/request.js';
 import { Opened, PlannedRow, type OpenPlan } from '../src/contracts/messages.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
-import { partOf, shortened } from '../src/contracts/parts.js';
+import { few, partOf, shortened } from '../src/contracts/parts.js';
 import { formatCount, plural } from '../src/core/words.js';
 import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
@@ -83,7 +83,7 @@ async function carryOut(run: Run): Promise<void> {
     const first = run.opened === undefined;
     run.accept(opened);
     if (run.names.length === 0)
-      return end(run, 'completed', first ? 'nothing to do: all is up to date' : 'all is published');
+      return end(run, 'completed', first ? 'nothing to do: all is up to date' : publishedWords(run));
     if (run.crowds) goOn(run, 'carrying out the plan');
     await startDatasets(run);
     if (!run.crowds) goOn(run, 'carrying out the plan');
@@ -128,7 +128,7 @@ async function untilSettled(run: Run): Promise<OpenPlan | undefined> {
     await condition(() => unsettled(run) === 0);
     if (!troubled(run)) {
       await finishDatasets(run);
-      await end(run, 'completed', 'all is published');
+      await end(run, 'completed', publishedWords(run));
       return undefined;
     }
     if (run.request.onFailure === 'hold') {
@@ -176,6 +176,14 @@ function hold(run: Run, refusal: string | undefined): void {
   };
   const why = refusal === undefined ? '' : `; it was not planned again: ${refusal.slice(0, 1000)}`;
   enter(run, 'held', `${failureReason(run)}; held for 24 h${why}`);
+}
+
+/** What a person skipped is not published, and the end says so. */
+function publishedWords(run: Run): string {
+  const { done, skipped } = documentOf(run).partitions;
+  if (skipped === 0) return 'all is published';
+  const by = run.skippers.size === 0 ? '' : ` by ${few([...run.skippers], 3)}`;
+  return `${formatCount(done)} published, ${formatCount(skipped)} skipped${by}`;
 }
 
 function failureReason(run: Run): string {

@@ -10,6 +10,11 @@ export const CHANGES = {
     since: '0.2.0',
     removableAfter: 'no backfill that 0.1 began is open',
   },
+  'skip-needs-range': {
+    why: 'a skip without a range took all that was left of a dataset; it is refused, and what is skipped is kept in the warehouse, so that a later plan leaves it out',
+    since: '0.2.0',
+    removableAfter: 'no backfill that 0.1 began is open',
+  },
 } as const satisfies Readonly<Record<string, { why: string; since: string; removableAfter: string }>>;
 
 /**

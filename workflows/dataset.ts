@@ -157,7 +157,8 @@ function obey(input: DatasetInput, state: DatasetState, wanted: DatasetOrder): v
       break;
     case 'skip':
       startRound(state, wanted.round);
-      if (wanted.dataset === input.dataset) skip(state.board, wanted.span);
+      if (wanted.dataset === input.dataset)
+        for (const span of [wanted.span, ...(wanted.more ?? [])]) skip(state.board, span);
       break;
     case 'finish':
       state.finish = true;

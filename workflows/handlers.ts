@@ -4,6 +4,7 @@ import { few, partOf, shortened } from '../src/contracts/parts.js';
 import { ENDED, isAtRest } from '../src/contracts/status.js';
 import { toDatasets } from './children.js';
 import * as messages from './messages.js';
+import { plural } from '../src/core/words.js';
 import { controlOf } from './proxies.js';
 import { documentOf, goOn, takeReport, type Run } from './run.js';
 import { serveMessage } from './serve.js';
@@ -71,9 +72,19 @@ function complaint(run: Run, name: MessageName, input: unknown): string | undefi
     return `backfill ${run.ref.backfillId} does not build ${dataset}: it builds ${few(run.names)}`;
   if (name === 'pause' && run.state === 'held') return `backfill ${run.ref.backfillId} is held: nothing runs`;
   if (name === 'skip' && !run.opened) return `backfill ${run.ref.backfillId} is still planning`;
+  if (name === 'skip' && run.skipsByRange) return skipComplaint(run, MESSAGES.skip.parse(input));
   if (name === 'pause' && run.paused) return `backfill ${run.ref.backfillId} is paused already`;
   if (name === 'resume' && !run.paused) return `backfill ${run.ref.backfillId} is not paused`;
   return undefined;
+}
+
+function skipComplaint(run: Run, { dataset, from, to, on, failed, all }: MessageOf<'skip'>): string | undefined {
+  const status = run.datasets.get(dataset);
+  const ranged = [from, to, on].some((one) => one !== undefined);
+  if (all && (ranged || failed)) return 'skip takes all, or a range, or what failed: one of them';
+  if (failed && status?.failureCount === 0) return `nothing of ${dataset} has failed in backfill ${run.ref.backfillId}`;
+  if (ranged || failed || all || status?.total === 1) return undefined;
+  return `skip ${dataset} needs a range, or to be told that it is for all of it or for what failed: else it would leave ${plural((status?.total ?? 0) - (status?.done ?? 0), 'partition')} as they are`;
 }
 
 const pause: Act<'pause'> = async (run, message) => {
@@ -108,7 +119,7 @@ const skip: Act<'skip'> = async (run, message) => {
       message: 'the backfill is still planning',
       nonRetryable: true,
     });
-  const span = await controlOf(run.ref).spanOf({ ref: run.ref, plan: run.opened.plan, range: message });
+  const [span, ...more] = await spansOf(run, run.opened.plan, message);
   if (!span)
     throw ApplicationFailure.create({
       type: 'message_refused',
@@ -116,8 +127,20 @@ const skip: Act<'skip'> = async (run, message) => {
       nonRetryable: true,
     });
   await order(run, 'skip', message, {});
-  await toDatasets(run, { kind: 'skip', round: ++run.round, dataset: message.dataset, span });
+  if (message.requestedBy !== undefined) run.skippers.add(message.requestedBy);
+  const { dataset } = message;
+  await toDatasets(run, { kind: 'skip', round: ++run.round, dataset, span, ...(more.length === 0 ? {} : { more }) });
 };
+
+async function spansOf(
+  { ref, skipsByRange }: Run,
+  plan: string,
+  range: MessageOf<'skip'>,
+): Promise<readonly (readonly [number, number])[]> {
+  if (skipsByRange) return controlOf(ref).keepSkip({ ref, plan, skip: range });
+  const span = await controlOf(ref).spanOf({ ref, plan, range });
+  return span ? [span] : [];
+}
 
 const adjust: Act<'adjust'> = async (run, message) => {
   const { priority, maxParallel } = message;

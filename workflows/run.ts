@@ -2,7 +2,7 @@ import { listedFairly, totalsOf } from '../src/contracts/parts.js';
 import { typedIn } from '../src/contracts/typed.js';
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { OpenPlan, Report } from '../src/contracts/messages.js';
-import type { BackfillRequest } from '../src/contracts/request.js';
+import { askedOf, type BackfillRequest } from '../src/contracts/request.js';
 import {
   unheardOf,
   type BackfillState,
@@ -28,6 +28,10 @@ export interface Run {
   cancelReason: string;
   cancelledBy: string;
   replan: boolean;
+  /** Who skipped something. */
+  readonly skippers: Set<string>;
+  /** See `skip-needs-range` in changes.ts. */
+  readonly skipsByRange: boolean;
   /** Orders that began a round: see `beginRound`. */
   round: number;
   /** See `very-many-datasets` in changes.ts. */
@@ -43,8 +47,8 @@ export interface Run {
   warnings: readonly PlanWarning[];
   names: readonly string[];
   readonly datasets: Map<string, DatasetStatus>;
-  /** What a dataset had done under the plans before this one (`retry --with-current`). */
-  readonly base: Map<string, { readonly done: number; readonly rows: number }>;
+  /** What a dataset had done under the plans before this one (`retry --with-current`), and what a person skipped, which no later plan has. */
+  readonly base: Map<string, { readonly done: number; readonly skipped: number; readonly rows: number }>;
   /** Serial of each dataset's last report, whether it is settled, and what a person must do for it. */
   readonly told: Map<string, { serial: number; settled: boolean; waiting: BackfillStatus['waiting'] }>;
   /** Ends of the children that run. */
@@ -73,6 +77,8 @@ export function createRun(request: BackfillRequest): Run {
     cancelReason: 'cancelled',
     cancelledBy: 'temporal',
     replan: false,
+    skippers: new Set(),
+    skipsByRange: changed('skip-needs-range'),
     round: 0,
     crowds: changed('very-many-datasets'),
     starting: false,
@@ -101,7 +107,7 @@ export function createRun(request: BackfillRequest): Run {
       for (const before of run.datasets.values()) run.datasets.set(before.name, fresh(before, 0));
       for (const { name, total, needs } of opened.datasets) {
         const before = run.datasets.get(name);
-        run.base.set(name, { done: before?.done ?? 0, rows: before?.rows ?? 0 });
+        run.base.set(name, { done: before?.done ?? 0, skipped: before?.skipped ?? 0, rows: before?.rows ?? 0 });
         run.told.set(name, { serial: -1, settled: false, waiting: null });
         run.datasets.set(name, fresh({ ...(before ?? NOTHING), name, needs }, total));
       }
@@ -110,14 +116,19 @@ export function createRun(request: BackfillRequest): Run {
   return run;
 }
 
-const NOTHING = { done: 0, rows: 0 };
+const NOTHING = { done: 0, skipped: 0, rows: 0 };
 
 /** A dataset before its first report under a plan that builds `total` more partitions of it. */
 function fresh(
-  { name, needs, done, rows }: Pick<DatasetStatus, 'name' | 'needs' | 'done' | 'rows'>,
+  { name, needs, done, skipped, rows }: Pick<DatasetStatus, 'name' | 'needs' | 'done' | 'skipped' | 'rows'>,
   total: number,
 ): DatasetStatus {
-  return { ...unheardOf(name, needs), state: total === 0 ? 'done' : 'waiting', total: total + done, done, rows };
+  return {
+    ...unheardOf(name, needs),
+    state: total === 0 ? 'done' : 'waiting',
+    total: total + done + skipped,
+    ...{ done, skipped, rows },
+  };
 }
 
 export function takeReport(run: Run, { status, settled, serial, round, waiting }: Report): void {
@@ -128,8 +139,9 @@ export function takeReport(run: Run, { status, settled, serial, round, waiting }
   const base = run.base.get(status.name) ?? NOTHING;
   run.datasets.set(status.name, {
     ...status,
-    total: planned + base.done,
+    total: planned + base.done + base.skipped,
     done: status.done + base.done,
+    skipped: status.skipped + base.skipped,
     rows: status.rows + base.rows,
   });
   show(run);
@@ -182,6 +194,7 @@ export function documentOf(run: Run): BackfillStatus {
     environment: run.ref.environment,
     state: run.state,
     reason: run.reason,
+    asked: askedOf(run.request),
     startedAt: workflowInfo().startTime.toISOString(),
     endedAt: run.endedAt,
     ...totalsOf(datasets),

@@ -146,9 +146,9 @@ function plain(io: Io): Shower {
   };
 }
 
-/** CONTRACT §3's exit code of an ended or held backfill. */
+/** CONTRACT §3's exit code of an ended or held backfill. What a person skipped is not done: whoever waits for all of it must not be content. */
 export function exitCodeOf({ state, partitions }: BackfillStatus): number {
-  if (state === 'completed') return EXIT.done;
+  if (state === 'completed') return partitions.skipped === 0 ? EXIT.done : EXIT.failed;
   if (state === 'cancelled') return EXIT.cancelled;
   return state === 'failed' && partitions.failed + partitions.blocked === 0 ? 1 : EXIT.failed;
 }

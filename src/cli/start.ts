@@ -1,6 +1,6 @@
 import { RequestError } from '../contracts/errors.js';
 import type { StoredPlan } from '../contracts/plan.js';
-import { BackfillRequest, type BackfillInput } from '../contracts/request.js';
+import { askedOf, BackfillRequest, type BackfillInput } from '../contracts/request.js';
 import type { BackfillStatus } from '../contracts/status.js';
 import { planRequest } from '../planning/plan.js';
 import { requireDeployed } from '../planning/protected.js';
@@ -117,6 +117,7 @@ export async function recordNothing(io: Io, session: Session, { id, input, plan 
     environment,
     state: 'completed',
     reason: 'nothing to do: all is up to date',
+    asked: askedOf(input),
     startedAt: now,
     endedAt: now,
     partitions: { total: 0, done: 0, failed: 0, blocked: 0, skipped: 0 },

@@ -12,7 +12,7 @@ import { wholeOf } from '../contracts/parts.js';
 import { STEPS_FIRST } from '../core/graph/urgency.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
-import type { BackfillInput } from '../contracts/request.js';
+import { askedOf, type BackfillInput } from '../contracts/request.js';
 import { scopeName } from '../contracts/scope.js';
 import { askAgain } from './ask-again.js';
 import { MessageRefusedError } from './errors.js';
@@ -265,11 +265,7 @@ export function newId(): string {
   return `${now}-${randomUUID().slice(0, 4)}`;
 }
 
-function summaryOf({ select, from, to, on, last, reason }: Request): string {
-  const what = select === undefined ? 'the whole project' : [select].flat().join(' ');
-  const when = on ?? (last === undefined ? [from, to].filter((one) => one !== undefined).join(' … ') : `last ${last}`);
-  return [what, when, reason]
-    .filter((part) => part !== undefined && part !== '')
-    .join(', ')
-    .slice(0, 200);
+function summaryOf(request: Request): string {
+  const { what, reason } = askedOf(request);
+  return [what, ...(reason === undefined ? [] : [reason])].join(', ').slice(0, 200);
 }

@@ -25,6 +25,10 @@ export const SkipMessage = z.strictObject({
   from: time.optional(),
   to: time.optional(),
   on: time.optional(),
+  /** Only what failed, of the range or of all. */
+  failed: z.boolean().default(false),
+  /** All that is left of the dataset: said, so that a range that was forgotten does not mean it. */
+  all: z.boolean().default(false),
 });
 export const AdjustMessage = z
   .strictObject({
@@ -85,7 +89,13 @@ export const DatasetOrder = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('pause') }),
   z.object({ kind: z.literal('resume') }),
   z.object({ kind: z.literal('retry'), round: z.int(), dataset: z.string().nullable() }),
-  z.object({ kind: z.literal('skip'), round: z.int(), dataset: z.string(), span: SpanJson.readonly() }),
+  z.object({
+    kind: z.literal('skip'),
+    round: z.int(),
+    dataset: z.string(),
+    span: SpanJson.readonly(),
+    more: SpansJson.optional(),
+  }),
   z.object({ kind: z.literal('adjust'), maxParallel: z.int().nullable(), priority: z.int() }),
   z.object({ kind: z.literal('finish') }),
 ]);

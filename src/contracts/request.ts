@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FlagValue } from './project.js';
+import type { Asked } from './status.js';
 
 export const REBUILD = ['missing', 'stale', 'all'] as const;
 export const ORDER = ['oldest', 'newest'] as const;
@@ -47,6 +48,27 @@ export const BackfillRequest = z.strictObject({
   maxParallel: z.int().min(1).max(MAX_PARALLEL).optional(),
   overwrite: z.boolean().default(false),
 });
+
+/** Who asked, for what and why, in a few words. */
+export function askedOf({
+  requestedBy: by,
+  reason,
+  ticket,
+  select,
+  from,
+  to,
+  on,
+  last,
+}: Omit<BackfillInput, 'project'>): Asked {
+  const what = select === undefined ? 'the whole project' : [select].flat().join(' ');
+  const when = on ?? (last === undefined ? [from, to].filter((one) => one !== undefined).join(' … ') : `last ${last}`);
+  return {
+    ...(by === undefined ? {} : { by }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(ticket === undefined ? {} : { ticket }),
+    what: `${what} ${when}`.trim().slice(0, 200),
+  };
+}
 
 /** A request with its defaults filled in. */
 export type BackfillRequest = z.output<typeof BackfillRequest>;

@@ -85,13 +85,25 @@ export const PlanWarning = z.object({
 });
 export type PlanWarning = z.infer<typeof PlanWarning>;
 
+/** Who asked for a backfill, for what, and why. */
+export const Asked = z.object({
+  by: z.string().optional(),
+  reason: z.string().optional(),
+  ticket: z.string().optional(),
+  /** Selection and range in words: `carrier_day 2013-03-10`. */
+  what: z.string(),
+});
+export type Asked = z.infer<typeof Asked>;
+
 /** The document of `status --json` and of the `status` query. */
 export const BackfillStatus = z.object({
   id: z.string(),
   project: z.string(),
   environment: z.string(),
   state: BackfillState,
+  /** Why it is in this state; why it was started is in `asked`. */
   reason: z.string(),
+  asked: Asked.optional(),
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   partitions: z.object({ total: count, done: count, failed: count, blocked: count, skipped: count }),

@@ -18,7 +18,7 @@ import type { PlanningDeps } from './deps.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { requireWithinLimits } from './limits.js';
-import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
+import { requireAdoptable, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
 import { shapeOf, shapeParts } from './shapes.js';
 import { own } from './targets.js';
 import { keepShape } from '../store/shapes.js';
@@ -60,7 +60,7 @@ export async function adoptInterval(
   const scope = scopeOfProject(project);
   const adopt = async (tx: Db): Promise<LedgerChange> => {
     await lockScope(tx, scope);
-    await requireFree(tx, scope, { dataset: dataset.name, start: first.start, end: last.end });
+    await requireAdoptable(tx, scope, { dataset: dataset.name, start: first.start, end: last.end });
     await tx.raw(`SET LOCAL lock_timeout = '5s'`);
     // Nobody writes while it is looked at: what is judged is what the ledger then says.
     await tx.raw(`LOCK TABLE ${escaped(quoteTable(dataset.table))} IN SHARE MODE`);
@@ -144,7 +144,7 @@ async function insertRows(
     `WITH made AS (
        INSERT INTO sluice.partitions (project, environment, dataset, starts_at, ends_at, rows, digest, backfill_id, version, epoch,
          first_xid, changed_xid, xid, snapshot, shape)
-       SELECT ?, ?, ?, p.s, p.e, c.rows, c.digest, ?, ?, 0,
+       SELECT ?, ?, ?, p.s, p.e, c.rows, c.digest, ?, ?, (SELECT nextval('sluice.epochs')),
          pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), pg_current_snapshot(), ?
        FROM unnest(?::timestamptz[], ?::timestamptz[]) AS p(s, e)
        CROSS JOIN LATERAL (SELECT count(*) AS rows, ${escaped(digest)} AS digest

@@ -4,7 +4,7 @@ import { systemError } from '../postgres/error.js';
 import type { Dataset } from '../project/project.js';
 import { record } from '../store/control.js';
 import { forgetRows, sqlInstant } from '../store/ledger.js';
-import { lockScope } from '../store/reservations.js';
+import { findReserved, lockScope } from '../store/reservations.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { PlanningDeps } from './deps.js';
 import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
@@ -24,7 +24,7 @@ export async function forgetInterval(
   const { name } = dataset;
   const forget = async (tx: Db): Promise<LedgerChange> => {
     await lockScope(tx, scope);
-    await requireFree(tx, scope, { dataset: name, ...asked });
+    await requireFree(tx, scope, { dataset: name, ...asked }, findReserved);
     const rows = await rowsIn(tx, scope, name, asked);
     const partitions = await forgetRows(tx, scope, name, asked.start, asked.end);
     const disowned = partitions > 0 && (await disown(tx, scope, name));

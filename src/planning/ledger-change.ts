@@ -1,8 +1,10 @@
 import { typedIn } from '../contracts/typed.js';
 import { RequestError } from '../contracts/errors.js';
 import { formatInterval } from '../core/interval/interval.js';
+import { intersect, subtract } from '../core/interval/set.js';
 import type { Project } from '../project/project.js';
-import { findConflicts, type Held } from '../store/reservations.js';
+import { failedIn } from '../store/failures.js';
+import { findConflicts, type Conflict, type Held } from '../store/reservations.js';
 import type { Db, Scope } from '../store/store.js';
 
 /** Who wants the ledger changed, and why: for the journal. */
@@ -24,13 +26,33 @@ export function scopeOfProject({ name, environment }: Pick<Project, 'name' | 'en
   return { project: name, environment };
 }
 
-/** Under the scope's lock: no backfill can reserve it meanwhile. @throws RequestError conflict */
-export async function requireFree(tx: Db, scope: Scope, wanted: Held): Promise<void> {
-  const [conflict] = await findConflicts(tx, scope, '', [wanted]);
-  if (!conflict) return;
-  throw new RequestError(
+/**
+ * Under the scope's lock: no backfill can reserve it meanwhile.
+ * @param find - `findReserved`: also what a backfill that goes on has done with
+ * @throws RequestError conflict
+ */
+export async function requireFree(tx: Db, scope: Scope, wanted: Held, find = findConflicts): Promise<void> {
+  const [conflict] = await find(tx, scope, '', [wanted]);
+  if (conflict) throw heldBy(scope, conflict);
+}
+
+/**
+ * The same for rows that are taken into the ledger as they are: what a backfill failed on for the very reason that they are in its way is free.
+ * Its next try finds them published; one that is under way waits for the table's lock, and fails as it did.
+ * @throws RequestError conflict
+ */
+export async function requireAdoptable(tx: Db, scope: Scope, wanted: Held): Promise<void> {
+  for (const conflict of await findConflicts(tx, scope, '', [wanted])) {
+    const inTheWay = (await failedIn(tx, scope, conflict.backfillId, 'foreign_rows')).get(wanted.dataset) ?? [];
+    const [left] = subtract(intersect([conflict], [wanted]), inTheWay);
+    if (left) throw heldBy(scope, { ...conflict, ...left });
+  }
+}
+
+function heldBy({ environment }: Scope, { backfillId, dataset, start, end }: Conflict): RequestError {
+  return new RequestError(
     'conflict',
-    `backfill ${conflict.backfillId} holds ${conflict.dataset} ${formatInterval(conflict)}`,
-    `wait until it has ended (${typedIn(scope.environment, `sluice watch ${conflict.backfillId}`)}), or end it: ${typedIn(scope.environment, `sluice cancel ${conflict.backfillId}`)}`,
+    `backfill ${backfillId} holds ${dataset} ${formatInterval({ start, end })}`,
+    `wait until it has ended (${typedIn(environment, `sluice watch ${backfillId}`)}), or end it: ${typedIn(environment, `sluice cancel ${backfillId}`)}`,
   );
 }

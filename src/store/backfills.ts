@@ -1,5 +1,5 @@
-import { BackfillStatus, type DatasetStatus } from '../contracts/status.js';
-import type { BackfillRequest } from '../contracts/request.js';
+import { BackfillStatus, type Asked, type DatasetStatus } from '../contracts/status.js';
+import { askedOf, BackfillRequest } from '../contracts/request.js';
 import type { Instant } from '../core/interval/interval.js';
 import { sqlInstant } from './ledger.js';
 import { keysOf, rowsOf, type Db, type Scope } from './store.js';
@@ -109,16 +109,28 @@ export async function listBackfills(db: Db, scope: Scope, limit = 50): Promise<B
   return listRows(db, 'project = ? AND environment = ?', [scope.project, scope.environment], limit);
 }
 
+/** Who asked for it, for what and why, as its request was kept: documents of before 0.2 do not say so. */
+export function keptAsked(request: unknown): Asked | undefined {
+  const { success, data } = BackfillRequest.safeParse(request);
+  return success ? askedOf(data) : undefined;
+}
+
 async function listRows(db: Db, where: string, bindings: string[], limit: number): Promise<BackfillRow[]> {
-  const rows = await rowsOf<{ workflow_id: string; backfill_id: string; state: string; status: unknown }>(
+  const rows = await rowsOf<{
+    workflow_id: string;
+    backfill_id: string;
+    state: string;
+    status: unknown;
+    request: unknown;
+  }>(
     db,
-    `SELECT workflow_id, backfill_id, state, status FROM sluice.backfills WHERE ${where} ORDER BY started_at DESC LIMIT ${limit}`,
+    `SELECT workflow_id, backfill_id, state, status, request FROM sluice.backfills WHERE ${where} ORDER BY started_at DESC LIMIT ${limit}`,
     bindings,
   );
   return rows.map((row) => ({
     workflowId: row.workflow_id,
     backfillId: row.backfill_id,
     state: row.state,
-    status: row.status === null ? null : BackfillStatus.parse(row.status),
+    status: row.status === null ? null : { asked: keptAsked(row.request), ...BackfillStatus.parse(row.status) },
   }));
 }

@@ -1,5 +1,6 @@
 import { totalsOf } from '../contracts/parts.js';
 import { BackfillState, BackfillStatus, unheardOf, type DatasetStatus } from '../contracts/status.js';
+import { keptAsked } from './backfills.js';
 import { rowsOf, type Db } from './store.js';
 
 /**
@@ -15,19 +16,21 @@ export async function keptStatus(
 ): Promise<BackfillStatus | undefined> {
   const [row] = await rowsOf<HeadRow>(
     db,
-    `SELECT b.backfill_id AS id, b.project, b.environment, b.state, b.status, b.plan, b.started_at, c.priority, c.max_parallel,
+    `SELECT b.backfill_id AS id, b.project, b.environment, b.state, b.status, b.request, b.plan, b.started_at, c.priority, c.max_parallel,
        coalesce(c.heartbeat_at, b.started_at) AS heard_at
      FROM sluice.backfills b LEFT JOIN sluice.control c USING (workflow_id) WHERE b.workflow_id = ?`,
     [workflowId],
   );
   if (!row) return undefined;
-  if (row.status !== null) return BackfillStatus.parse(row.status);
+  const asked = keptAsked(row.request);
+  if (row.status !== null) return { asked, ...BackfillStatus.parse(row.status) };
   const datasets = row.plan === null ? [] : await datasetsOf(db, row, row.plan);
   return {
     id: row.id,
     project: row.project,
     environment: row.environment,
     state: BackfillState.parse(row.state),
+    asked,
     reason: 'nobody answers for it: this is what the ledger has of its plan',
     startedAt: row.started_at.toISOString(),
     endedAt: null,
@@ -48,6 +51,7 @@ interface HeadRow {
   readonly state: string;
   /** The final document. */
   readonly status: unknown;
+  readonly request: unknown;
   readonly plan: string | null;
   readonly started_at: Date;
   readonly heard_at: Date;

@@ -256,6 +256,21 @@ ALTER TABLE sluice.partitions ADD COLUMN shape text;   -- null for what an older
 ALTER TABLE sluice.backfills ADD COLUMN asked tstzrange;
 `,
   },
+  {
+    name: '0006_skipped',
+    sql: `
+-- What a person left out of a backfill: a later plan of it leaves that out too, and \`why\` says so.
+CREATE TABLE sluice.skipped (
+  workflow_id text NOT NULL,
+  project text NOT NULL, environment text NOT NULL, dataset text NOT NULL,
+  starts_at timestamptz NOT NULL, ends_at timestamptz NOT NULL,
+  backfill_id text NOT NULL, actor text NOT NULL, reason text,
+  skipped_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX skipped_by_dataset ON sluice.skipped (project, environment, dataset);
+CREATE INDEX skipped_by_workflow ON sluice.skipped (workflow_id);
+`,
+  },
 ];
 
 /** Names of the versions, oldest first: what `sluice.migrations` holds when all of them ran. */

@@ -1,6 +1,7 @@
 import { sqlInstant } from './ledger.js';
 import { keysOf, rowsOf, type Db, type Scope } from './store.js';
-import type { Instant } from '../core/interval/interval.js';
+import type { Instant, Interval } from '../core/interval/interval.js';
+import { overlaps, subtract } from '../core/interval/set.js';
 
 /** A dataset's interval that a backfill holds. */
 export interface Held {
@@ -26,21 +27,73 @@ export async function lockScope(tx: Db, { project, environment }: Scope): Promis
   await tx.raw(`SELECT pg_advisory_xact_lock(hashtextextended(?, 0))`, [`sluice reserve ${project}@${environment}`]);
 }
 
-/** What other backfills hold of what is wanted. */
+/** What other backfills hold of what is wanted, see {@link allHeld}. */
 export async function findConflicts(
   tx: Db,
   scope: Scope,
   workflowId: string,
   wanted: readonly Held[],
 ): Promise<Conflict[]> {
-  const held = await allHeld(tx, scope, workflowId);
-  return held.filter((one) =>
-    wanted.some(({ dataset, start, end }) => dataset === one.dataset && start < one.end && one.start < end),
-  );
+  return wantedOf(await allHeld(tx, scope, workflowId, namesOf(wanted)), wanted);
 }
 
-/** Everything that other backfills of the scope hold. */
-export async function allHeld(tx: Db, scope: Scope, exceptWorkflow: string): Promise<Conflict[]> {
+/** The same, with what they have done with: who is gone is asked of all that it reserved. */
+export async function findReserved(
+  tx: Db,
+  scope: Scope,
+  workflowId: string,
+  wanted: readonly Held[],
+): Promise<Conflict[]> {
+  return wantedOf(await allReserved(tx, { scope, is: '<>', workflowId, datasets: namesOf(wanted) }), wanted);
+}
+
+function wantedOf(held: readonly Conflict[], wanted: readonly Held[]): Conflict[] {
+  return held.filter((one) => wanted.some((two) => two.dataset === one.dataset && overlaps(one, two)));
+}
+
+function namesOf(wanted: readonly Held[]): string[] {
+  return [...new Set(wanted.map(({ dataset }) => dataset))];
+}
+
+/**
+ * Everything that other backfills of the scope hold: what they reserved, without what they have done with (decision 0025). A batch pays nothing
+ * for that, as it would if it cut the rows of `sluice.reserved`: who asks looks at the ledger.
+ * @param datasets - only of these; absent: of all
+ */
+export async function allHeld(
+  tx: Db,
+  scope: Scope,
+  exceptWorkflow: string,
+  datasets?: readonly string[],
+): Promise<Conflict[]> {
+  return left(tx, { scope, is: '<>', workflowId: exceptWorkflow, datasets });
+}
+
+/** What a backfill itself still holds: what it has not done with. */
+export async function heldOf(tx: Db, scope: Scope, workflowId: string): Promise<Conflict[]> {
+  return left(tx, { scope, is: '=', workflowId });
+}
+
+/** Whose reservations: of one workflow, or of all but one. */
+interface Whose {
+  readonly scope: Scope;
+  readonly is: '=' | '<>';
+  readonly workflowId: string;
+  /** Only of these; absent: of all. */
+  readonly datasets?: readonly string[] | undefined;
+}
+
+async function left(tx: Db, whose: Whose): Promise<Conflict[]> {
+  const reserved = await allReserved(tx, whose);
+  if (reserved.length === 0) return [];
+  const done = await doneWith(tx, whose);
+  return reserved.flatMap((one) => {
+    const over = done.get(`${one.workflowId} ${one.dataset}`);
+    return over === undefined ? [one] : subtract([one], over).map((rest) => ({ ...one, ...rest }));
+  });
+}
+
+async function allReserved(tx: Db, whose: Whose): Promise<Conflict[]> {
   const rows = await rowsOf<{
     workflow_id: string;
     backfill_id: string;
@@ -53,10 +106,8 @@ export async function allHeld(tx: Db, scope: Scope, exceptWorkflow: string): Pro
     `SELECT r.workflow_id, r.backfill_id, d.dataset,
        extract(epoch FROM d.starts_at)::float8 * 1000 AS s, extract(epoch FROM d.ends_at)::float8 * 1000 AS e,
        coalesce(extract(epoch FROM clock_timestamp() - c.heartbeat_at)::float8 * 1000, 1e9) AS age
-     FROM sluice.reserved d JOIN sluice.reservations r USING (workflow_id)
-       LEFT JOIN sluice.control c USING (workflow_id)
-     WHERE d.project = ? AND d.environment = ? AND r.workflow_id <> ? ORDER BY d.starts_at`,
-    [scope.project, scope.environment, exceptWorkflow],
+     FROM ${RESERVED} LEFT JOIN sluice.control c USING (workflow_id) WHERE ${whoseSql(whose)} ORDER BY d.starts_at`,
+    bindingsOf(whose),
   );
   return rows.map((row) => ({
     workflowId: row.workflow_id,
@@ -66,6 +117,40 @@ export async function allHeld(tx: Db, scope: Scope, exceptWorkflow: string): Pro
     end: row.e,
     heartbeatAgeMs: row.age,
   }));
+}
+
+const RESERVED = 'sluice.reserved d JOIN sluice.reservations r USING (workflow_id)';
+
+function whoseSql({ is }: Whose): string {
+  return `d.project = ? AND d.environment = ? AND workflow_id ${is} ? AND d.dataset = ANY (coalesce(?::text[], ARRAY[d.dataset]))`;
+}
+
+function bindingsOf({ scope, workflowId, datasets }: Whose): (string | string[] | null)[] {
+  return [scope.project, scope.environment, workflowId, datasets === undefined ? null : [...datasets]];
+}
+
+/**
+ * What holders have done with, by workflow and dataset: what they have published since they reserved it, and what others have published
+ * there since. Epochs are drawn under the scope's lock, so a higher one is of a later reservation, which could only be made because
+ * the holder had published it; or of an adoption.
+ */
+async function doneWith(tx: Db, whose: Whose): Promise<Map<string, Interval[]>> {
+  const stretches = await rowsOf<{ holder: string; s: number; e: number }>(
+    tx,
+    `WITH p AS (
+       SELECT workflow_id || ' ' || d.dataset AS holder, p.starts_at, p.ends_at, p.starts_at IS DISTINCT FROM
+         lag(p.ends_at) OVER (PARTITION BY workflow_id, d.dataset ORDER BY p.starts_at) AS begins
+       FROM ${RESERVED} JOIN sluice.partitions p ON p.project = d.project AND p.environment = d.environment AND p.dataset = d.dataset
+         AND p.starts_at >= d.starts_at AND p.starts_at < d.ends_at AND p.epoch >= r.epoch
+       WHERE ${whoseSql(whose)}
+     ), numbered AS (SELECT *, count(*) FILTER (WHERE begins) OVER (PARTITION BY holder ORDER BY starts_at) AS stretch FROM p)
+     SELECT holder, extract(epoch FROM min(starts_at))::float8 * 1000 AS s, extract(epoch FROM max(ends_at))::float8 * 1000 AS e
+     FROM numbered GROUP BY holder, stretch ORDER BY 1, 2`,
+    bindingsOf(whose),
+  );
+  const done = new Map<string, Interval[]>();
+  for (const { holder, s, e } of stretches) done.set(holder, [...(done.get(holder) ?? []), { start: s, end: e }]);
+  return done;
 }
 
 /**

@@ -78,15 +78,15 @@ test('list: a line each, and what to type for those that wait for a person', () 
     id: 'nightly',
     state: 'completed',
     endedAt: '2026-03-01T12:04:00Z',
-    environment: 'prod',
+    asked: { by: 'cron', reason: 'nightly', what: 'the whole project last 3d' },
   });
   assert.equal(
-    shown(listLines([midway(), held(), nightly], screen(100))),
+    shown(listLines([midway(), held(), nightly], screen(130))),
     `
-ID               STATE      DONE     PARTITIONS  TROUBLE               ROWS    TOOK  PROJECT
-2026-03-01-k3x9  running     45%   4,613/10,221  1 failed · 9 blocked  484k  2m 05s  flights
-2026-03-01-k3x9  held        99%  10,211/10,221  1 failed · 9 blocked  484k  2m 05s  flights
-nightly          completed  100%        365/365                        3.2B  1m 05s  flights@prod
+ID               STATE      DONE     PARTITIONS  TROUBLE               ROWS  STARTED              TOOK  BY    REASON   FOR
+2026-03-01-k3x9  running     45%   4,613/10,221  1 failed · 9 blocked  484k  2026-03-01 12:02Z  2m 05s
+2026-03-01-k3x9  held        99%  10,211/10,221  1 failed · 9 blocked  484k  2026-03-01 12:02Z  2m 05s
+nightly          completed  100%        365/365                        3.2B  2026-03-01 12:02Z  1m 05s  cron  nightly  the whole …
 
 2026-03-01-k3x9 waits for a person
   sluice retry 2026-03-01-k3x9

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { Command } from 'commander';
+import { RequestError } from '../../contracts/errors.js';
 import type { MessageInput } from '../../contracts/messages.js';
 import type { BackfillStatus } from '../../contracts/status.js';
 import type { BackfillClient } from '../../client/index.js';
@@ -14,6 +15,7 @@ import {
   type CommonOptions,
   type RangeOptions,
 } from '../options.js';
+import { sluice } from '../render/command.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject } from '../session.js';
 import type { Verb } from '../verb.js';
@@ -95,18 +97,43 @@ export const retry: Verb = {
 
 export const skip: Verb = {
   make: (io) =>
-    addRange(verb('skip', 'leave partitions as they are, and their readers too').argument('<dataset>')).action(
-      async (id: string, dataset: string, options: Control & RangeOptions) => {
-        const { from, to, on } = rangeInput(options);
+    addRange(verb('skip', 'leave partitions as they are, and their readers too').argument('<dataset>'))
+      .option('--failed', 'only what failed, in the range or anywhere', false)
+      .option('--all', 'all that is left of the dataset', false)
+      .action(async (id: string, dataset: string, options: Skip) => {
+        const { failed, all } = options;
+        const { from, to, on, last } = rangeInput(options);
+        if (last !== undefined || (all && [from, to, on].some((one) => one !== undefined)))
+          throw new RequestError(
+            'option_conflict',
+            `skip takes ${last === undefined ? 'all of a dataset, or a range of it' : 'no --last'}`,
+            'Give --from and --to (exclusive), or --on, or --failed, or --all.',
+          );
         const range = {
           ...(from === undefined ? {} : { from }),
           ...(to === undefined ? {} : { to }),
           ...(on === undefined ? {} : { on }),
         };
-        await send(io, id, options, (client, one) => client.skip(one, { ...said(io, options), dataset, ...range }));
-      },
-    ),
+        await send(io, id, options, (client, one) =>
+          client.skip(one, { ...said(io, options), dataset, ...range, failed, all }),
+        ).catch((error: unknown) => {
+          throw error instanceof RequestError && / needs a range/.test(error.message)
+            ? new RequestError('range_missing', error.message, waysToSkip(options, id, dataset), { cause: error })
+            : error;
+        });
+      }),
 };
+
+type Skip = Control & RangeOptions & { readonly failed: boolean; readonly all: boolean };
+
+function waysToSkip({ env }: Skip, id: string, dataset: string): string {
+  const typed = (...more: string[]): string => sluice(['skip', id, dataset, ...more], env);
+  return [
+    `what failed:       ${typed('--failed')}`,
+    `a partition:       ${typed('--on', '2013-03-10')}`,
+    `all that is left:  ${typed('--all')}`,
+  ].join('\n');
+}
 
 export const adjust: Verb = {
   make: (io) =>

@@ -1,29 +1,31 @@
 /** `list`: backfills, one a line. */
-import { scopeName } from '../../contracts/scope.js';
 import type { BackfillStatus } from '../../contracts/status.js';
 import { elapsedMs, stateSpan, troubleLine } from './backfill.js';
 import { commandLines } from './command.js';
 import { formatCount, formatDuration, formatMoment, formatPercent, formatShort } from './format.js';
 import { table } from './table.js';
 import type { Column } from './table.js';
-import { paint, span } from './text.js';
+import { paint, span, visibleWidth } from './text.js';
 import type { Line, Screen } from './text.js';
 
 const COLUMNS: readonly Column[] = [
-  // The ids that are made here have 20: cut, they could not be typed.
-  { title: 'ID', min: 20 },
+  // Never cut: it is what is typed.
+  { title: 'ID' },
   { title: 'STATE', keep: 90 },
   { title: 'DONE', align: 'right', keep: 80 },
   { title: 'PARTITIONS', align: 'right', keep: 50 },
-  { title: 'TROUBLE', min: 18, keep: 70 },
-  { title: 'ROWS', align: 'right', keep: 40 },
+  { title: 'TROUBLE', min: 21, keep: 70 },
+  { title: 'ROWS', align: 'right', keep: 20 },
   { title: 'STARTED', keep: 30 },
-  { title: 'TOOK', align: 'right', keep: 60 },
-  { title: 'PROJECT', min: 8, keep: 45 },
+  { title: 'TOOK', align: 'right', keep: 25 },
+  { title: 'BY', min: 6, keep: 45 },
+  { title: 'REASON', min: 10, keep: 60 },
+  { title: 'FOR', min: 10, keep: 40 },
 ];
 
-/** A table in the order given, then what to type for those that wait for a person. */
-export function listLines(backfills: readonly BackfillStatus[], screen: Screen): string[] {
+/** A table in the order given, then what to type for those that wait for a person. No line is cut within an id. */
+export function listLines(backfills: readonly BackfillStatus[], { width, ...rest }: Screen): string[] {
+  const screen = { ...rest, width: Math.max(width, ...backfills.map(({ id }) => visibleWidth(id))) };
   if (backfills.length === 0) return [paint([span('no backfills')], screen)];
   const rows = backfills.map((one): Line[] => [
     [span(one.id, 'strong')],
@@ -34,7 +36,9 @@ export function listLines(backfills: readonly BackfillStatus[], screen: Screen):
     [span(formatShort(one.rows))],
     [span(formatMoment(one.startedAt))],
     [span(formatDuration(elapsedMs(one, screen.now)))],
-    [span(scopeName(one.project, one.environment))],
+    [span(one.asked?.by ?? '')],
+    [span(one.asked?.reason ?? '')],
+    [span(one.asked?.what ?? '', 'faint')],
   ]);
   const waiting = backfills.flatMap(({ id, waiting: waits }) =>
     waits === null || waits.next === ''

@@ -85,7 +85,10 @@ export function rowsLeftOf(dataset: Pick<StoredDataset, 'time' | 'spec' | 'zone'
 
 /** What the ledger holds of a batch's partitions, by their starts. */
 export interface BatchInLedger {
-  /** Rows of those that this very execution has published already: what a retry need not redo. Grows with what is published from here on. */
+  /**
+   * Rows of those that this very execution has published already, or somebody since, which it no longer holds (decision 0025): what a retry
+   * need not redo. Grows with what is published from here on.
+   */
   readonly ours: Map<string, number>;
   /** Those that anybody has published, as they are: what only begins alike may have rows of others in it. */
   readonly known: ReadonlySet<string>;
@@ -99,7 +102,7 @@ export async function ledgerOf(
 ): Promise<BatchInLedger> {
   const { rows } = await client.query<{ n: number; rows: number; ours: boolean; same: boolean }>({
     name: 'sluice_known',
-    text: `SELECT u.n::int AS n, p.rows::float8 AS rows, p.epoch = $5 AND p.version = $6 AS ours, p.ends_at = u.ends_at AS same
+    text: `SELECT u.n::int AS n, p.rows::float8 AS rows, (p.epoch > $5 OR p.epoch = $5 AND p.version = $6) AND p.ends_at = u.ends_at AS ours, p.ends_at = u.ends_at AS same
       FROM unnest($4::timestamptz[], $7::timestamptz[]) WITH ORDINALITY AS u(starts_at, ends_at, n)
       JOIN sluice.partitions p ON p.project = $1 AND p.environment = $2 AND p.dataset = $3 AND p.starts_at = u.starts_at`,
     values: [

@@ -1,0 +1,134 @@
+/** A backfill that waits for a person: what it keeps from others, and the ways out of it, each as it is printed. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type pg from 'pg';
+import { RequestRefusedError, type BackfillClient } from '../../src/client/index.js';
+import { clientOf, numberOf, projectYaml, reaches } from '../support/backfills.js';
+import { eventually } from '../support/eventually.js';
+import { startStack, type Stack } from '../support/stack.js';
+
+let stack: Stack;
+let warehouse: pg.Client;
+let ops: pg.Client;
+let till: BackfillClient;
+
+const FILES = {
+  'sluice.yaml': projectYaml('till'),
+  'datasets/items_raw.yaml': 'extract: { from: ops, table: public.items, time: at }\nkey: [id]\n',
+  'datasets/price_day.sql': `/*
+time: day
+key: [day]
+*/
+SELECT date_trunc('day', at) AS day, sum(100 / quantity) AS price FROM items_raw WHERE at >= :start AND at < :end GROUP BY 1
+`,
+  'datasets/price_3d.sql': `/*
+time: day
+key: [day]
+needs:
+  price_day: { lookback: 2d }
+*/
+SELECT max(day) AS day, sum(price) AS price FROM price_day WHERE day >= :start - interval '2 days' AND day < :end
+`,
+  'datasets/ranked.sql': `/*
+grain: none
+*/
+SELECT quantity, count(*) AS items FROM items_raw WHERE at >= :start AND at < :end GROUP BY 1
+`,
+};
+
+before(async () => {
+  stack = await startStack();
+  ops = await stack.connect('ops');
+  warehouse = await stack.connect('warehouse');
+  await ops.query(`CREATE TABLE items (id bigint PRIMARY KEY, at timestamptz NOT NULL, quantity int NOT NULL);
+    CREATE INDEX ON items (at);
+    INSERT INTO items SELECT i, '2024-01-01Z'::timestamptz + i * interval '8 hours', 1 + i % 3 FROM generate_series(0, 3 * 90 - 1) i`);
+  await stack.worker(stack.project('till', FILES));
+  till = await clientOf(stack, 'till');
+});
+after(async () => {
+  await till.close();
+  await stack.stop();
+});
+
+const january = { from: '2024-01-01', to: '2024-02-01' };
+const quantityOn = (day: string, quantity: number): Promise<unknown> =>
+  ops.query(`UPDATE items SET quantity = $2 WHERE at = $1::timestamptz`, [`${day}Z`, quantity]);
+/** The backfill that published a day of a dataset last. */
+async function publisherOf(dataset: string, day: string): Promise<string | undefined> {
+  const { rows } = await warehouse.query<{ backfill_id: string }>(
+    `SELECT backfill_id FROM sluice.partitions WHERE dataset = $1 AND starts_at = $2::timestamptz`,
+    [dataset, day],
+  );
+  return rows[0]?.backfill_id;
+}
+
+test('what a held backfill has published is free for others, what is left is not; its retry leaves alone what they built', async () => {
+  await quantityOn('2024-01-09', 0);
+  await till.start(january, { id: 'rebuild' });
+  const held = await reaches(till, 'rebuild', 'held');
+  assert.deepEqual(held.partitions, { total: 94, done: 90, failed: 1, blocked: 3, skipped: 0 });
+
+  // The whole of `ranked` and the last days of all others: it has done with them.
+  const night = await till.start({ from: '2024-01-29', to: '2024-02-01', rebuild: 'all' }, { id: 'night' });
+  assert.equal((await till.result(night.id)).partitions.done, 10);
+  for (const [select, on] of [
+    ['price_day', '2024-01-09'],
+    ['price_*', '2024-01-10'],
+  ] as const) {
+    const refused = await till.start({ select, on, rebuild: 'all' });
+    await assert.rejects(
+      till.result(refused.id),
+      (error) =>
+        error instanceof RequestRefusedError && error.code === 'conflict' && error.message.includes('rebuild holds'),
+    );
+  }
+  await warehouse.query(`UPDATE till.items_raw SET quantity = 1 WHERE quantity = 0`);
+  await till.retry('rebuild');
+  assert.deepEqual((await till.result('rebuild')).partitions, {
+    total: 94,
+    done: 94,
+    failed: 0,
+    blocked: 0,
+    skipped: 0,
+  });
+  assert.deepEqual(
+    [await publisherOf('price_3d', '2024-01-31Z'), await publisherOf('ranked', '-infinity')],
+    ['night', 'night'],
+  );
+  assert.equal(await numberOf(warehouse, `SELECT count(*) AS n FROM sluice.reserved`), 0);
+  await quantityOn('2024-01-09', 1);
+});
+
+test('skip without a range is refused and takes nothing; an end with skips is no "all is published", for cron neither', async () => {
+  await quantityOn('2024-02-05', 0);
+  await quantityOn('2024-02-08', 0);
+  await till.start({ select: ['items_raw', 'price_day'], from: '2024-02-01', to: '2024-02-11' }, { id: 'skips' });
+  await reaches(till, 'skips', 'held');
+  const refused = await stack.sluice(['skip', 'skips', 'price_day', '-p', 'till', '--json']);
+  assert.equal(refused.code, 2, refused.out);
+  assert.match(refused.out, /"range_missing".*leave 2 partitions.*--failed.*--all/s);
+  await assert.rejects(till.skip('skips', { dataset: 'price_day' }), /needs a range/);
+  assert.equal((await till.status('skips')).partitions.skipped, 0);
+
+  // One is left out; what is planned anew then leaves it out as well.
+  await till.skip('skips', { dataset: 'price_day', on: '2024-02-05', requestedBy: 'ann' });
+  await eventually('it is held with one skipped', async () => {
+    const { state, partitions } = await till.status('skips');
+    return state === 'held' && partitions.skipped === 1;
+  });
+  await till.retry('skips', { withCurrent: true });
+  const again = await reaches(till, 'skips', 'held');
+  assert.deepEqual(again.partitions, { total: 20, done: 18, failed: 1, blocked: 0, skipped: 1 });
+  const watched = stack.sluice(['watch', 'skips', '-p', 'till']);
+  const ended = await stack.sluice(['skip', 'skips', 'price_day', '--failed', '-p', 'till'], { env: { USER: 'bob' } });
+  assert.equal(ended.code, 0, ended.err);
+  const last = await till.result('skips');
+  assert.deepEqual([last.state, last.reason], ['completed', '18 published, 2 skipped by ann, bob']);
+  assert.deepEqual(last.partitions, { total: 20, done: 18, failed: 0, blocked: 0, skipped: 2 });
+  assert.equal((await watched).code, 3);
+  const list = await stack.sluice(['list', '-p', 'till']);
+  assert.match(list.out, /^skips {2}.*completed.*2 skipped/m);
+  await quantityOn('2024-02-05', 1);
+  await quantityOn('2024-02-08', 1);
+});
