@@ -80,7 +80,8 @@ export type DefaultsYaml = z.output<typeof DefaultsYaml>;
 
 export const NeedYaml = z.strictObject({
   lookback: duration.optional(),
-  window: z.literal('all').optional(),
+  /** `interval`: of the same interval, on the author's word. */
+  window: z.enum(['all', 'interval']).optional(),
   stale: z.literal('ignore').optional(),
 });
 export type NeedYaml = z.output<typeof NeedYaml>;

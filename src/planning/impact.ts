@@ -32,8 +32,9 @@ export function impactOf(nodes: readonly ImpactNode[], dataset: string): Impact 
 }
 
 /** A mapping in words; empty where the same interval is read. */
-export function mappingText({ dataset, lookback, window, stale }: Need, reader: string): string {
-  const plain = dataset === reader ? 'previous partition' : '';
+export function mappingText({ dataset, lookback, window, stale, word }: Need, reader: string): string {
+  const plain = dataset === reader ? 'previous partition' : word ? 'same interval' : '';
   const reads = window === 'all' ? 'all before its end' : lookback ? `lookback ${formatDuration(lookback)}` : plain;
-  return [reads, stale === 'ignore' ? 'changes ignored' : ''].filter((part) => part !== '').join(', ');
+  const said = word === 'author' ? `${reads}, as its author says` : reads;
+  return [said, stale === 'ignore' ? 'changes ignored' : ''].filter((part) => part !== '').join(', ');
 }

@@ -159,7 +159,7 @@ export function needsOf(draft: Draft, statement: Statement | undefined, { catalo
   }
   return [...read].sort().map((dataset) => {
     const { lookback, window, stale } = (Object.hasOwn(refined, dataset) ? refined[dataset] : null) ?? {};
-    return { dataset, ...(lookback && { lookback }), ...(window && { window }), ...(stale && { stale }) };
+    return { dataset, ...(lookback && { lookback }), ...(window === 'all' && { window }), ...(stale && { stale }) };
   });
 }
 

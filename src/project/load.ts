@@ -13,6 +13,7 @@ import type { DatasetFile, Draft } from './draft.js';
 import { datasetFiles } from './layout.js';
 import { lookupOf, needsOf, resolveTables } from './lineage.js';
 import type { Catalog } from './lineage.js';
+import { judgeReads } from './reads/said.js';
 import { parseTableName, showTable } from './names.js';
 import type { Dataset, Project } from './project.js';
 import type { Env } from './template.js';
@@ -24,6 +25,8 @@ export interface LoadOptions {
   readonly env: Env;
   /** The files come from the store: connections have no `url`, and get ''. */
   readonly registered?: boolean;
+  /** It was accepted once: what was checked later than that is not checked, so that a backfill ends as it began. */
+  readonly accepted?: boolean;
 }
 
 /**
@@ -63,10 +66,13 @@ export async function loadProject(files: Readonly<Record<string, string>>, optio
     cycles,
   ].flat();
   if (problems.length > 0) throw new ProjectError(sorted(problems));
+  const said = judgeReads(order, resolved);
+  if (said.problems.length > 0 && options.accepted !== true) throw new ProjectError(sorted(said.problems));
 
   const datasets = new Map<string, Dataset>();
   for (const name of order) {
-    const { draft, statement, needs = [] } = resolved.get(name) ?? {};
+    const { draft, statement, needs: read = [] } = resolved.get(name) ?? {};
+    const needs = said.needs.get(name) ?? read;
     const table = lookup.catalog.get(name);
     if (draft && table) datasets.set(name, finishDataset(draft, statement, needs, table));
     await turn();

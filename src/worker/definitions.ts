@@ -23,7 +23,7 @@ export function createDefinitions(
         `definition ${hash} is not registered in this warehouse`,
         'leave it out to use what the workers deploy',
       );
-    return loadProject(definition.files, { environment, env, registered: true });
+    return loadProject(definition.files, { environment, env, registered: true, accepted: true });
   };
   return async (hash) => {
     const now = current();

@@ -156,7 +156,7 @@ test('what a view under reads may hide can be named under needs, and is no table
   const sql = 'SELECT t FROM far.seen WHERE t >= :start AND t < :end';
   const files = (settings: string): Files => projectFiles({ 'datasets/clean.sql': transform(sql, settings) });
   const dataset = await loadDataset(files('time: t\nreads: [far.seen]\nneeds: { raw: { lookback: 1d } }'), 'clean');
-  assert.deepEqual(dataset.needs, [{ dataset: 'raw', lookback: { months: 0, days: 1, ms: 0 } }]);
+  assert.deepEqual(dataset.needs, [{ dataset: 'raw', lookback: { months: 0, days: 1, ms: 0 }, word: 'author' }]);
   const problems = await problemsOf(files('time: t\nreads: [far.seen]\nneeds: { rw: {}, clean: {} }'));
   assert.deepEqual(
     problems.map(({ code }) => code),
@@ -298,12 +298,12 @@ test('a definition is named by its files, not by its URLs', async () => {
 test('identifiers with quotes, capitals, spaces, colons and Unicode', async () => {
   const files = projectFiles({
     'sluice.yaml': SLUICE_YAML.replace('analytics', '"Odd Schéma"'),
-    'datasets/raw.yaml': `extract:\n  from: ops\n  table: '"My ""Source""".:x'\n  time: t\n`.replace('.:x', '."a:b ü"'),
+    'datasets/raw.yaml': `extract:\n  from: ops\n  table: '"My ""Source""".:x'\n  time: "T :start"\n`.replace('.:x', '."a:b ü"'),
     'datasets/Clean.sql': transform(
-      'SELECT "T :start" FROM "Odd Schéma".raw r WHERE "T :start" >= :start AND t < :end',
+      'SELECT "T :start" FROM "Odd Schéma".raw r WHERE "T :start" >= :start AND "T :start" < :end',
       `time: "T :start"\nkey: ["a\\"b", Ünï]\ntable: '"Ta ""ble".X'`,
     ),
-    'datasets/clean.sql': transform('SELECT t FROM "Clean" JOIN "Ta ""ble".x USING (t) WHERE t >= :start AND t < :end'),
+    'datasets/clean.sql': transform('SELECT t FROM "Clean" JOIN "Ta ""ble".x USING ("T :start") WHERE "T :start" >= :start AND "T :start" < :end'),
   });
   const project = await load(files);
   const body = project.datasets.get('raw')?.body;
@@ -366,6 +366,9 @@ test('a query of an extract', async () => {
   const files = projectFiles({
     'datasets/raw.yaml':
       'extract:\n  from: ops\n  time: { column: ms, unit: ms }\n  query: |\n    SELECT ms\n    FROM src.events, clean\n    WHERE ms >= :start\n',
+    'datasets/clean.sql': transform(
+      'SELECT to_timestamp(ms / 1000) AS t FROM raw WHERE ms >= extract(epoch FROM :start) * 1000 AND ms < extract(epoch FROM :end) * 1000',
+    ),
   });
   const raw = await loadDataset(files, 'raw');
   assert.ok(raw.body.kind === 'extract' && raw.body.query);

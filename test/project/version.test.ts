@@ -4,7 +4,7 @@ import { loadDataset, projectFiles, transform } from './helpers.js';
 
 const SQL = 'SELECT t, 1 AS one FROM raw WHERE t >= :start AND t < :end';
 const version = async (name: string, text: string, settings?: string): Promise<string> => {
-  const file = name === 'raw' ? { 'datasets/raw.yaml': text } : { 'datasets/clean.sql': transform(text, settings) };
+  const file = name === 'raw' ? { 'datasets/raw.yaml': text, 'datasets/clean.sql': undefined } : { 'datasets/clean.sql': transform(text, settings) };
   return (await loadDataset(projectFiles(file), name)).version;
 };
 
@@ -29,7 +29,8 @@ const OTHER: readonly [name: string, sql: string, settings: string][] = [
   ['a constant', SQL.replace('1 AS', '2 AS'), 'time: t'],
   ['a string', SQL.replace('1 AS', "'1' AS"), 'time: t'],
   ['a column', SQL.replace('AS one', 'AS two'), 'time: t'],
-  ['swapped parameters', SQL.replace(':start', ':x').replace(':end', ':start').replace(':x', ':end'), 'time: t'],
+  ['parameters', `${SQL} AND :start < :end`, 'time: t'],
+  ['swapped parameters', `${SQL} AND :end < :start`, 'time: t'],
   ['the grain', SQL, 'time: t\ngrain: hour'],
   ['the zone', SQL, 'time: t\ntimezone: Europe/Berlin'],
   ['the time column', SQL, 'time: one'],

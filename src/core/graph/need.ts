@@ -9,4 +9,6 @@ export interface Need {
   readonly window?: 'all';
   /** A change there does not make the reader stale. */
   readonly stale?: 'ignore';
+  /** That no more is read is its author's word: the SQL does not show it. */
+  readonly word?: 'author';
 }

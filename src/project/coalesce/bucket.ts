@@ -16,7 +16,7 @@ export interface Item {
 
 /** Units of `date_trunc` whose spans lie within one partition of a grain: a week may span two months. */
 const FINE = ['microseconds', 'milliseconds', 'second', 'minute'];
-const UNITS: Readonly<Record<Grain, readonly string[]>> = {
+export const UNITS: Readonly<Record<Grain, readonly string[]>> = {
   '5m': FINE,
   '15m': FINE,
   hour: [...FINE, 'hour'],
