@@ -14,7 +14,7 @@ import { planRequest, rangeOfRequest, type Exclude } from '../src/planning/plan.
 import { requireDeployed } from '../src/planning/protected.js';
 import { deployTargets } from '../src/planning/targets.js';
 import type { Project } from '../src/project/project.js';
-import { askedOf, backfillState, claimBackfill, findBackfill, keepAsked } from '../src/store/backfills.js';
+import { firstAskedOf, backfillState, claimBackfill, findBackfill, keepAsked } from '../src/store/backfills.js';
 import { clockOf } from '../src/store/clock.js';
 import { record, setControl } from '../src/store/control.js';
 import { partitionCosts } from '../src/store/profiles.js';
@@ -143,7 +143,7 @@ async function asked(
   project: Project,
   request: BackfillRequest,
 ): Promise<PlanRange> {
-  const { askedAt, range } = await askedOf(tx, workflowId);
+  const { askedAt, range } = await firstAskedOf(tx, workflowId);
   if (range) return { ...range, askedAt };
   const resolved = rangeOfRequest(project, request, askedAt);
   await keepAsked(tx, workflowId, resolved);

@@ -35,7 +35,7 @@ export async function claimBackfill(
 }
 
 /** When a backfill was first asked for, by the warehouse's clock, and the range that it then meant; not there until it is planned. */
-export async function askedOf(
+export async function firstAskedOf(
   db: Db,
   workflowId: string,
 ): Promise<{ askedAt: Instant; range: { from?: Instant; to?: Instant } | undefined }> {

@@ -52,7 +52,7 @@ export function segmentAt(zone: string, t: Instant): Segment {
 }
 
 /** Whether the offset of `zone` ever changed since 1970, or earlier from `since` on, or will by the rules of today. */
-export function changesClocks(zone: string, since: Instant): boolean {
+export function changesClocks(zone: string, since: Instant = 0): boolean {
   const { end, offset } = segmentAt(zone, Number.isFinite(since) ? Math.min(since, 0) : 0);
   for (let at = end; at < CLOCKS_UNTIL;) {
     const segment = segmentAt(zone, at);
