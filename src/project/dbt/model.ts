@@ -72,8 +72,6 @@ export interface Made extends Facts {
   readonly unique: readonly UniqueTest[];
   /** `schema.table`, where it is not what its name and the project's schema say. */
   readonly table: string | undefined;
-  /** Partitioned datasets that it reads without a limit. */
-  readonly wholeOf: readonly string[];
 }
 
 export interface ModelFile {
