@@ -1,5 +1,5 @@
 import type { Constraint, DbtNode } from './manifest.js';
-import type { BatchAxis } from './model.js';
+import type { BatchAxis } from './axis.js';
 import { columnOf, tableOf } from './names.js';
 import type { Rewritten } from './rewrite.js';
 import { sqlName } from '../sql/name.js';
