@@ -43,13 +43,17 @@ interface FromDbt {
   readonly json: boolean;
 }
 
+/** No manifest says it, and SQL may rest on it. */
+const SESSION =
+  'SQL runs in the time zone UTC and with the search_path of its role: compare both with those of dbt’s role and profile.';
+
 /** A project made of dbt's compiled models; what is not in it is said here, and in a file beside it. */
 async function fromDbt(io: Io, { folder, project, manifest, json }: FromDbt): Promise<void> {
   const text = await readFile(manifest, 'utf8').catch((cause: unknown) => {
     throw new RequestError(
       'bad_manifest',
       `cannot read ${manifest}`,
-      'run `dbt compile`, and name target/manifest.json',
+      'run `dbt compile --full-refresh`, and name target/manifest.json',
       {
         cause,
       },
@@ -57,7 +61,7 @@ async function fromDbt(io: Io, { folder, project, manifest, json }: FromDbt): Pr
   });
   const { files, datasets, notCarried } = await convertDbt(readManifest(text, manifest), project);
   const listed = notCarried.map(({ id, reason }) => `- ${id}: ${reason}`);
-  const report = `# Not carried over from dbt\n\n${listed.join('\n')}\n`;
+  const report = `# Not carried over from dbt\n\n${SESSION}\n\n${listed.join('\n')}\n`;
   const { written, kept } = await writeProject(folder, { ...files, 'NOT_CARRIED.md': report });
   print(io, json, { project, directory: folder, files: written, kept, datasets, notCarried }, () => [
     `project ${project} in ${folder}: ${datasets.length} datasets of dbt’s models`,

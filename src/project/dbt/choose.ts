@@ -3,7 +3,7 @@ import { frozenIn } from './constants.js';
 import { incrementalOf } from './incremental.js';
 import { codeOfModel } from './macros.js';
 import type { DbtNode, Manifest } from './manifest.js';
-import { axisOf, type BatchAxis } from './model.js';
+import { axisOf, type BatchAxis } from './axis.js';
 import { cutName, datasetNames, keyOf, tableOf, type DbtTable } from './names.js';
 import { referredBy, tablesIn, writtenName } from './refs.js';
 

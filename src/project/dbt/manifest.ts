@@ -47,7 +47,6 @@ const Config = z.looseObject({
   severity: maybe,
   error_if: maybe,
 });
-export type DbtConfig = z.output<typeof Config>;
 
 const Constraint = z.looseObject({ type: text, expression: maybe, columns: z.array(text).nullish() });
 export type Constraint = z.output<typeof Constraint>;

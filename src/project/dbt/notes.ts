@@ -1,5 +1,5 @@
 import type { Constraint, DbtNode } from './manifest.js';
-import type { BatchAxis } from './model.js';
+import type { BatchAxis } from './axis.js';
 import { columnOf, tableOf } from './names.js';
 import type { Rewritten } from './rewrite.js';
 import { sqlName } from '../sql/name.js';
@@ -18,6 +18,8 @@ export interface Facts {
   readonly axis: BatchAxis | 'whole';
   readonly dataset: string;
   readonly rewritten: Rewritten;
+  /** Partitioned datasets that it reads without a limit. */
+  readonly wholeOf: readonly string[];
 }
 
 /** What of a model that is carried over is not in its file, or not as dbt does it. */
@@ -45,12 +47,16 @@ function buildNotes({ node: { config }, axis, rewritten }: Facts): string[] {
   return notes;
 }
 
-function batchNotes({ node: { config }, axis, dataset, rewritten: { limited, reads } }: Facts): string[] {
+function batchNotes({ node: { config }, axis, dataset, rewritten: { limited, reads }, wholeOf }: Facts): string[] {
   if (axis === 'whole') return [];
   const notes: string[] = [];
   if (!limited)
     notes.push(
       'none of its inputs has an event_time: every partition reads all of them and keeps its own rows; rows before its start, or without a time, are in none',
+    );
+  for (const name of wholeOf)
+    notes.push(
+      `it reads all of ${name}: a partition waits for, and grows stale with, what is before its end (window: all). What comes later is read if it is there, and rebuilds nothing, as with dbt`,
     );
   const lookback = Number(config?.lookback ?? 0);
   if (lookback > 0 && reads.length > 0) {
