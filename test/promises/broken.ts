@@ -26,6 +26,7 @@ const LARGE = 'A large partition is not begun again';
 const SILENT = 'Nothing is silent';
 const FOREIGN = 'What sluice did not write is not deleted';
 const KEY = 'A key is in one partition only';
+const SHAPES = 'A changed definition leaves nothing behind';
 const DBT = 'An import from dbt gives no other answer';
 const LIMIT = 'Everything has a limit';
 
@@ -377,5 +378,33 @@ export const BROKEN: readonly Broken[] = [
     ],
     test: `${E2E}/review.test.ts`,
     names: ['a session has its limits'],
+  },
+  {
+    promise: SHAPES,
+    what: 'rows of a former time stay where no partition holds them',
+    edits: [[PUBLISH, 'if (merges || time === null) return;', 'if (merges || time !== null) return;']],
+    test: `${E2E}/shapes.test.ts`,
+    names: ['a corrected zone'],
+  },
+  {
+    promise: SHAPES,
+    what: 'a partition is not asked whether it has columns of its source',
+    edits: [['src/planning/shapes.ts', 'return now.some(', 'return now.length < 0 && now.some(']],
+    test: `${E2E}/shapes.test.ts`,
+    names: ['a column under another name at the source'],
+  },
+  {
+    promise: SHAPES,
+    what: 'a former key’s index stays',
+    edits: [['src/warehouse/postgres/target.ts', '...former.map(', '...former.slice(1).map(']],
+    test: `${E2E}/shapes.test.ts`,
+    names: ['another key'],
+  },
+  {
+    promise: SHAPES,
+    what: 'whoever lost a key is not asked whether it has it still',
+    edits: [['activities/yields.ts', 'return found.rows[0]?.yes === true;', 'return found.rows[0]?.yes === null;']],
+    test: `${E2E}/shapes.test.ts`,
+    names: ['a key that is in two partitions'],
   },
 ];
