@@ -68,9 +68,8 @@ export async function requireHeld(client: PgClient, who: Publisher, dataset: str
            WHERE r.epoch = $1 AND l.dataset = $2 AND l.slice = $3 AND l.attempt = $4 AND l.lo = $5 FOR KEY SHARE`,
     values: [who.epoch, dataset, who.slice, who.attempt, lo],
   });
-  const [found] = held.rows;
-  if (!found) throw new FencedError('another attempt took over');
-  if (found.here !== true)
+  if (held.rowCount !== 1) throw new FencedError('another attempt took over');
+  if (held.rows[0]?.here === false)
     throw new ServerMovedError('the warehouse was moved to another server since this was planned');
 }
 
