@@ -1,11 +1,11 @@
-import { rowsOf, type Db } from './store.js';
+import type { Knex } from 'knex';
 
 /**
  * Binds the ledger to the server that the warehouse is on. Restored from a dump on another one, its transaction ids begin again, and what
  * happens there would count as seen by all that is older. So they get a new base, above all that the ledger tells of; and a backfill that
  * began on the other server may not go on as if nothing had happened: what it published after the dump is not here.
  */
-export async function bindServer(db: Db): Promise<void> {
+export async function bindServer(db: Knex): Promise<void> {
   if (await isBound(db)) return;
   await db.transaction(async (tx) => {
     await tx.raw('SELECT FROM sluice.server FOR UPDATE');
@@ -13,8 +13,10 @@ export async function bindServer(db: Db): Promise<void> {
   });
 }
 
-async function isBound(db: Db): Promise<boolean> {
-  const rows = await rowsOf(db, 'SELECT FROM sluice.server WHERE identity = sluice.server_identity()');
+async function isBound(db: Knex): Promise<boolean> {
+  const { rows } = await db.raw<{ rows: unknown[] }>(
+    'SELECT 1 FROM sluice.server WHERE identity = sluice.server_identity()',
+  );
   return rows.length > 0;
 }
 
