@@ -4,7 +4,7 @@ import { loadPlanDataset } from '../src/store/plans.js';
 import { snapshotOf } from '../src/warehouse/postgres/call.js';
 import { dropLease } from '../src/warehouse/postgres/lease.js';
 import { ledgerOf, writeLedger } from '../src/warehouse/postgres/ledger.js';
-import { BEGIN, FencedError, requireHeld } from '../src/warehouse/postgres/publish.js';
+import { BEGIN, FencedError, requireHeld, ServerMovedError } from '../src/warehouse/postgres/publish.js';
 import type { ControlDeps } from './deps.js';
 import { keepFailure } from './failure.js';
 import { intervalOf } from './ordinals.js';
@@ -39,7 +39,7 @@ export async function endCall(deps: ControlDeps, end: CallEnd): Promise<{ fenced
       return { fenced: false };
     } catch (error) {
       await client.query('ROLLBACK');
-      if (error instanceof FencedError) return { fenced: true };
+      if (error instanceof FencedError || error instanceof ServerMovedError) return { fenced: true };
       throw error;
     }
   });

@@ -8,7 +8,7 @@ import { runsOfJson } from '../src/planning/json.js';
 import { StagingLostError } from '../src/warehouse/postgres/chunks.js';
 import { DuplicateKeyError, KeyMovedError } from '../src/warehouse/postgres/moves.js';
 import { NullKeyError } from '../src/warehouse/postgres/staging.js';
-import { ForeignRowsError, type Publisher } from '../src/warehouse/postgres/publish.js';
+import { ForeignRowsError, ServerMovedError, type Publisher } from '../src/warehouse/postgres/publish.js';
 import { RowsLostError, RowsOutsideError } from './batch.js';
 import type { SliceDeps } from './deps.js';
 
@@ -27,6 +27,13 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
       code: 'foreign_rows',
       class: 'poison',
       message: `${error.message}: adopt ${target} first, or start with --overwrite`,
+    };
+  }
+  if (error instanceof ServerMovedError) {
+    return {
+      code: 'server_moved',
+      class: 'fatal',
+      message: `${error.message}: what it published since may be missing there. Plan it again: retry it --with-current`,
     };
   }
   if (error instanceof KeyMovedError) {

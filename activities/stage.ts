@@ -140,7 +140,7 @@ async function readChunk(job: StageJob, session: Session, reading: Reading, chun
   const source = await session.source(spec.connection);
   const { n, rows, xmin } = chunk;
   if (rows !== null && xmin !== null) {
-    if (await isUnchanged(source, spec, interval, staging.axis, { ...chunk, rows, xmin })) return;
+    if (await isUnchanged(source, spec, interval, staging.axis, { ...chunk, rows, xmin }, snapshot)) return;
   }
   const warehouse = await session.warehouse();
   const table = await openChunk(warehouse, who, dataset.name, leased, staging, n);

@@ -145,8 +145,8 @@ async function insertRows(
        INSERT INTO sluice.partitions (project, environment, dataset, starts_at, ends_at, rows, digest, backfill_id, version, epoch,
          first_xid, changed_xid, xid, snapshot, shape)
        SELECT ?, ?, ?, p.s, p.e, c.rows, c.digest, ?, ?, (SELECT nextval('sluice.epochs')),
-         pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), pg_current_snapshot(), ?
-       FROM unnest(?::timestamptz[], ?::timestamptz[]) AS p(s, e)
+         me.xid, me.xid, me.xid, me.snapshot, ?
+       FROM (SELECT sluice.current_xid() AS xid, sluice.current_snapshot() AS snapshot) AS me, unnest(?::timestamptz[], ?::timestamptz[]) AS p(s, e)
        CROSS JOIN LATERAL (SELECT count(*) AS rows, ${escaped(digest)} AS digest
          FROM ${escaped(quoteTable(dataset.table))} AS sluice_t WHERE ${escaped(where)}) AS c
        WHERE coalesce((SELECT o.ends_at FROM sluice.partitions o WHERE o.project = ? AND o.environment = ? AND o.dataset = ?

@@ -12,6 +12,7 @@ import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
 import { takeTurns } from '../project/turns.js';
 import { clockOf } from '../store/clock.js';
+import { bindServer } from '../store/server.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import { deferredOf, viewOf, type View } from './defer.js';
@@ -52,6 +53,7 @@ export async function planRequest(
   exclude: Exclude = new Map(),
   asked?: PlanRange,
 ): Promise<StoredPlan> {
+  await bindServer(deps.db);
   const now = await clockOf(deps.db);
   requireWithinLimits(deps.project, now);
   const followed = await followViews(deps);

@@ -1,10 +1,11 @@
 import type { Knex } from 'knex';
+import { LATER, type Version } from './later-versions.js';
 
 /**
  * The versions of schema `sluice`, in order; never edited once released, only added to. knex runs what is missing under its
  * own lock table, in a transaction each.
  */
-const VERSIONS: readonly { readonly name: string; readonly sql: string }[] = [
+const VERSIONS: readonly Version[] = [
   {
     name: '0001_engine',
     sql: `
@@ -236,41 +237,7 @@ CREATE TABLE sluice.profiles (
 );
 `,
   },
-  {
-    name: '0002_shapes',
-    sql: `
--- The columns that a dataset's partitions were built with, and the time that told their rows' partitions: shape is a hash of both.
-CREATE TABLE sluice.shapes (
-  project text, environment text, dataset text, shape text,
-  columns jsonb NOT NULL,            -- [{ name, type }] in the order of the table
-  time jsonb,                        -- { column, type, unit, timezone }; null for grain: none
-  PRIMARY KEY (project, environment, dataset, shape)
-);
-ALTER TABLE sluice.partitions ADD COLUMN shape text;   -- null for what an older version published
-`,
-  },
-  {
-    name: '0004_server',
-    sql: `
--- The range that a request meant when it first came, by started_at: planned again, it means the same.
-ALTER TABLE sluice.backfills ADD COLUMN asked tstzrange;
-`,
-  },
-  {
-    name: '0006_skipped',
-    sql: `
--- What a person left out of a backfill: a later plan of it leaves that out too, and \`why\` says so.
-CREATE TABLE sluice.skipped (
-  workflow_id text NOT NULL,
-  project text NOT NULL, environment text NOT NULL, dataset text NOT NULL,
-  starts_at timestamptz NOT NULL, ends_at timestamptz NOT NULL,
-  backfill_id text NOT NULL, actor text NOT NULL, reason text,
-  skipped_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-CREATE INDEX skipped_by_dataset ON sluice.skipped (project, environment, dataset);
-CREATE INDEX skipped_by_workflow ON sluice.skipped (workflow_id);
-`,
-  },
+  ...LATER,
 ];
 
 /** Names of the versions, oldest first: what `sluice.migrations` holds when all of them ran. */

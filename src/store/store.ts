@@ -1,6 +1,7 @@
 import knexFactory, { type Knex } from 'knex';
 import type pg from 'pg';
 import { migrate } from './migrations.js';
+import { bindServer } from './server.js';
 import { systemError } from '../postgres/error.js';
 import { connectOnce, withRetries, type UrlOf } from '../postgres/pool.js';
 import { requireOwnSession } from '../postgres/pooler.js';
@@ -73,6 +74,7 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
       4,
       (ms) => new Promise((done) => setTimeout(done, ms)),
     );
+    await bindServer(db);
   } catch (error) {
     await db.destroy();
     throw systemError(error, connection);

@@ -30,6 +30,10 @@ const SHAPES = 'A changed definition leaves nothing behind';
 const DBT = 'An import from dbt gives no other answer';
 const LIMIT = 'Everything has a limit';
 
+const CLOCK = 'The warehouse’s clock decides';
+const ONCE = 'A request is resolved once';
+const MOVED = 'A warehouse may move to another server';
+
 export const BROKEN: readonly Broken[] = [
   {
     promise: LOST,
@@ -352,6 +356,60 @@ export const BROKEN: readonly Broken[] = [
     edits: [['src/project/dbt/incremental.ts', '!matches(branches.asked, compiled) &&', '']],
     test: 'test/project/dbt-sql.test.ts',
     names: ['SQL of is_incremental() is never built as the whole'],
+  },
+  {
+    promise: CLOCK,
+    what: "a worker's clock says what is complete",
+    edits: [['src/store/clock.ts', 'return row.now;', 'return row.now && Date.now();']],
+    test: `${E2E}/clocks.test.ts`,
+    names: ['a worker whose clock is ahead'],
+  },
+  {
+    promise: CLOCK,
+    what: 'what was published before its end is up to date',
+    edits: [['src/store/stale.ts', 'WHEN p.published_at < p.ends_at AND', 'WHEN p.published_at < p.starts_at AND']],
+    test: `${E2E}/clocks.test.ts`,
+    names: ['what was published before its end counts as missing'],
+  },
+  {
+    promise: CLOCK,
+    what: 'a lookback is taken to begin an hour before the second of two, at most',
+    edits: [
+      [
+        'src/store/stale.ts',
+        "(s.local - ((s.before AT TIME ZONE s.zone) - (s.before AT TIME ZONE 'UTC'))) AT TIME ZONE 'UTC' AS first",
+        "s.t - interval '1 hour' AS first",
+      ],
+    ],
+    test: `${E2E}/lookbacks.test.ts`,
+  },
+  {
+    promise: ONCE,
+    what: 'a plan of the same backfill counts the range anew',
+    edits: [['src/planning/plan.ts', 'asked ?? rangeOfRequest(', 'rangeOfRequest(']],
+    test: `${E2E}/clocks.test.ts`,
+    names: ['a request is resolved once'],
+  },
+  {
+    promise: ONCE,
+    what: 'what was not complete when it was asked for is asked for later',
+    edits: [['src/core/plan/asked.ts', 'askedAt === Infinity ?', 'askedAt > 0 ?']],
+    test: `${E2E}/clocks.test.ts`,
+    names: ['a request is resolved once'],
+  },
+  {
+    promise: MOVED,
+    what: 'transactions of the new server count from where they are',
+    edits: [['src/store/server.ts', 'base = greatest(s.base, sluice.highest_xid())', 'base = s.base']],
+    test: `${E2E}/clocks.test.ts`,
+    names: ['restored on another server'],
+  },
+  {
+    promise: MOVED,
+    what: 'a backfill goes on after its warehouse was moved',
+    edits: [[PUBLISH, 'if (held.rows[0]?.here === false)', 'if (held.rows[0]?.here === null)']],
+    test: `${E2E}/clocks.test.ts`,
+    names: ['whose warehouse is moved under it'],
   },
   {
     promise: LIMIT,

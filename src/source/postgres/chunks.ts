@@ -1,5 +1,6 @@
 import type { ExtractSpec } from '../../contracts/plan.js';
 import { chunkAxis, chunkCount, pageBorders, rangesBetween, type ChunkAxis } from '../../core/slice/chunks.js';
+import { errorFacts } from '../../postgres/error.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { quoteIdent, quoteLiteral, quoteTable } from '../../postgres/quote.js';
 import { estimateRead } from './estimate.js';
@@ -98,12 +99,31 @@ export function rangeSql(spec: ExtractSpec, axis: ChunkAxis, { low, high }: Chun
 /** A snapshot of a source that other connections can read under, while the transaction that made it lasts. */
 export interface SharedSnapshot {
   readonly id: string;
-  /** Lower transaction ids had ended when it was taken; as an `xid`. */
+  /** `era:xid`: of the source's server in its present life, lower transaction ids had ended when it was taken. */
   readonly xmin: string;
+}
+
+/**
+ * In another life ids are given again: a server restored from a dump is another, and a standby that was promoted, or a server that was taken
+ * back to an earlier moment, goes on in another timeline.
+ */
+const ERA = `SELECT system_identifier || '.' || CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id::text FROM pg_control_checkpoint())
+    ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS era FROM pg_control_system()`;
+
+/** Empty where this role may not know. */
+async function eraOf(client: PgClient): Promise<string> {
+  try {
+    const { rows } = await client.query<{ era: string }>(ERA);
+    return rows[0]?.era ?? '';
+  } catch (error) {
+    if (['42501', '42883', '0A000'].includes(errorFacts(error).sqlstate ?? '')) return '';
+    throw error;
+  }
 }
 
 /** Opens a transaction, and shares what it sees. It waits idle for as long as others read, so it has no time limit. */
 export async function shareSnapshot(client: PgClient): Promise<SharedSnapshot> {
+  const era = await eraOf(client);
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await client.query('SET LOCAL idle_in_transaction_session_timeout = 0');
   const { rows } = await client.query<SharedSnapshot>(
@@ -111,7 +131,7 @@ export async function shareSnapshot(client: PgClient): Promise<SharedSnapshot> {
   );
   const [snapshot] = rows;
   if (!snapshot) throw new Error('the source shares no snapshot');
-  return snapshot;
+  return { ...snapshot, xmin: `${era}:${snapshot.xmin}` };
 }
 
 /** Opens a transaction that sees what the shared snapshot does. */
@@ -123,7 +143,8 @@ export async function joinSnapshot(client: PgClient, { id }: SharedSnapshot): Pr
 
 /**
  * Whether a chunk that was read before holds what this transaction sees. Where every row of the range was written by a transaction that had ended
- * then, it was visible then; and as many as were read then are all of them. A row whose age cannot be told counts as new.
+ * then, it was visible then; and as many as were read then are all of them. A row whose age cannot be told counts as new, and so does all of a
+ * chunk that was read in another life of the server than `now` is of.
  */
 export async function isUnchanged(
   client: PgClient,
@@ -131,13 +152,16 @@ export async function isUnchanged(
   interval: SqlInterval,
   axis: ChunkAxis,
   chunk: ChunkRange & { readonly rows: number; readonly xmin: string },
+  now: SharedSnapshot,
 ): Promise<boolean> {
   // A query's rows carry no transaction.
   if (!spec.table || axis === null) return false;
+  const [[era, xmin], [present]] = [chunk.xmin.split(':'), now.xmin.split(':')];
+  if (!era || xmin === undefined || era !== present) return false;
   const { rows } = await client.query<{ same: boolean }>(
     `SELECT count(*) = $1::bigint AND NOT coalesce(bool_or(age(sluice_s.xmin) <= age($2::text::xid)), false) AS same
      FROM ${relationSql(spec, interval)} AS sluice_s${whereSql(spec, interval, rangeSql(spec, axis, chunk))}`,
-    [chunk.rows, chunk.xmin],
+    [chunk.rows, xmin],
   );
   return rows[0]?.same === true;
 }

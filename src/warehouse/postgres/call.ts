@@ -26,7 +26,7 @@ export async function holdTurn(
 ): Promise<boolean> {
   const { rowCount } = await client.query(
     `INSERT INTO sluice.calls (epoch, dataset, slice, attempt, lo, slot, own, until, snapshot)
-     SELECT $1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8), pg_current_snapshot()
+     SELECT $1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8), sluice.current_snapshot()
      WHERE NOT EXISTS (SELECT 1 FROM sluice.calls
        WHERE until > clock_timestamp() AND (slot = $6::int OR (epoch = $1::bigint AND own = $7::int)))`,
     [...keyOf(who, dataset, lo), slot, own, forMs / 1000],

@@ -26,7 +26,8 @@ export async function writeLedger(
   const starts = published.map(({ start }) => start);
   const ends = published.map(({ end }) => end);
   // Rows do not overlap one another, so only the last that starts at or before the batch can reach into it from there.
-  const text = `WITH older AS MATERIALIZED (SELECT * FROM sluice.partitions p WHERE project = $1 AND environment = $2 AND dataset = $3
+  const text = `WITH me AS MATERIALIZED (SELECT sluice.current_xid() AS xid, sluice.current_snapshot() AS snapshot),
+      older AS MATERIALIZED (SELECT * FROM sluice.partitions p WHERE project = $1 AND environment = $2 AND dataset = $3
         AND ends_at > $11::timestamptz AND starts_at < $12::timestamptz
         AND starts_at >= coalesce((SELECT max(starts_at) FROM sluice.partitions
           WHERE project = $1 AND environment = $2 AND dataset = $3 AND starts_at <= $11::timestamptz), '-infinity')),
@@ -44,8 +45,8 @@ export async function writeLedger(
       INSERT INTO sluice.partitions AS p (project, environment, dataset, starts_at, ends_at, rows, digest,
         backfill_id, version, epoch, first_xid, changed_xid, xid, snapshot, read_from, shape)
       SELECT $1, $2, $3, u.starts_at, u.ends_at, u.rows, u.digest, $8, $9, $10,
-        pg_current_xact_id(), pg_current_xact_id(), pg_current_xact_id(), coalesce($13::pg_snapshot, pg_current_snapshot()), $14, $15
-      FROM unnest($4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[]) AS u(starts_at, ends_at, rows, digest)
+        me.xid, me.xid, me.xid, coalesce($13::pg_snapshot, me.snapshot), $14, $15
+      FROM unnest($4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[]) AS u(starts_at, ends_at, rows, digest), me
       ON CONFLICT (project, environment, dataset, starts_at) DO UPDATE SET
         ends_at = excluded.ends_at, rows = excluded.rows, digest = excluded.digest, backfill_id = excluded.backfill_id,
         version = excluded.version, epoch = excluded.epoch, xid = excluded.xid, snapshot = excluded.snapshot,

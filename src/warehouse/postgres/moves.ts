@@ -73,7 +73,7 @@ export async function settleMoves(
     ? `DELETE FROM ${target} AS sluice_t USING ${quoteTable(from)} AS sluice_s WHERE ${elsewhere} RETURNING ${at} AS at, ${keys} AS keys`
     : `SELECT ${at} AS at, NULL::json AS keys FROM ${target} AS sluice_t JOIN ${quoteTable(from)} AS sluice_s ON ${elsewhere}`;
   const mark = `, marked AS (UPDATE sluice.partitions p
-      SET moved = true, digest = '', rows = p.rows - h.rows, changed_xid = pg_current_xact_id() FROM home h
+      SET moved = true, digest = '', rows = p.rows - h.rows, changed_xid = (SELECT sluice.current_xid()) FROM home h
       WHERE p.project = $3 AND p.environment = $4 AND p.dataset = $5 AND p.starts_at = h.starts_at)`;
   const { rows: left } = await client.query<Left>(
     `WITH gone AS (${gone}), placed AS (

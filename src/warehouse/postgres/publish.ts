@@ -36,6 +36,9 @@ export interface Published {
 /** A publish that must not be: another attempt or another backfill has taken over. */
 export class FencedError extends Error {}
 
+/** A publish of a backfill that began on another server: its warehouse was moved, by a dump, while it ran. */
+export class ServerMovedError extends Error {}
+
 /** Rows in the way that sluice did not write. */
 export class ForeignRowsError extends Error {}
 
@@ -57,15 +60,18 @@ export const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
  * Locks the reservation and the lease of this very attempt, in the transaction that {@link BEGIN} opened. Whoever wants to take them
  * away waits for our commit; if they are gone already we are fenced, even when our backfill is long over.
  * @throws FencedError
+ * @throws ServerMovedError, where the ledger is bound to another server, or was when this execution began
  */
 export async function requireHeld(client: PgClient, who: Publisher, dataset: string, lo: number): Promise<void> {
-  const held = await client.query({
+  const held = await client.query<{ here: boolean | null }>({
     name: 'sluice_fence',
-    text: `SELECT 1 FROM sluice.reservations r JOIN sluice.leases l USING (epoch)
+    text: `SELECT (SELECT s.epoch < r.epoch AND s.identity = sluice.server_identity() FROM sluice.server s) AS here FROM sluice.reservations r JOIN sluice.leases l USING (epoch)
            WHERE r.epoch = $1 AND l.dataset = $2 AND l.slice = $3 AND l.attempt = $4 AND l.lo = $5 FOR KEY SHARE`,
     values: [who.epoch, dataset, who.slice, who.attempt, lo],
   });
   if (held.rowCount !== 1) throw new FencedError('another attempt took over');
+  if (held.rows[0]?.here === false)
+    throw new ServerMovedError('the warehouse was moved to another server since this was planned');
 }
 
 /**
