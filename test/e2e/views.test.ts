@@ -97,7 +97,13 @@ test('which interval of a dataset a view reads is not seen, and must be said', a
 
 test('a circle that closes through a view is printed', async () => {
   rmSync(`${stack.dir}/views/datasets/raw.yaml`);
-  stack.project('views', { 'datasets/raw.sql': counts('seen', 'needs: { seen: { lookback: 1d } }') });
+  // Not said under needs: the files alone close no circle.
+  const seen = FILES['datasets/seen.sql'].replace('needs: { raw: { window: interval } }\n', '');
+  stack.project('views', {
+    'datasets/raw.sql': counts('seen', 'needs: { seen: { lookback: 1d } }'),
+    'datasets/seen.sql': seen,
+  });
+  for (const name of ['two_days', 'unread', 'unsaid', 'frozen']) rmSync(`${stack.dir}/views/datasets/${name}.sql`);
   const [refused, checked] = await Promise.all([
     views.refused('plan raw --on 2024-01-01'),
     views.run('validate --connect'),

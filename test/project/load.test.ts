@@ -298,12 +298,17 @@ test('a definition is named by its files, not by its URLs', async () => {
 test('identifiers with quotes, capitals, spaces, colons and Unicode', async () => {
   const files = projectFiles({
     'sluice.yaml': SLUICE_YAML.replace('analytics', '"Odd Schéma"'),
-    'datasets/raw.yaml': `extract:\n  from: ops\n  table: '"My ""Source""".:x'\n  time: "T :start"\n`.replace('.:x', '."a:b ü"'),
+    'datasets/raw.yaml': `extract:\n  from: ops\n  table: '"My ""Source""".:x'\n  time: "T :start"\n`.replace(
+      '.:x',
+      '."a:b ü"',
+    ),
     'datasets/Clean.sql': transform(
       'SELECT "T :start" FROM "Odd Schéma".raw r WHERE "T :start" >= :start AND "T :start" < :end',
       `time: "T :start"\nkey: ["a\\"b", Ünï]\ntable: '"Ta ""ble".X'`,
     ),
-    'datasets/clean.sql': transform('SELECT t FROM "Clean" JOIN "Ta ""ble".x USING ("T :start") WHERE "T :start" >= :start AND "T :start" < :end'),
+    'datasets/clean.sql': transform(
+      'SELECT t FROM "Clean" JOIN "Ta ""ble".x USING ("T :start") WHERE "T :start" >= :start AND "T :start" < :end',
+    ),
   });
   const project = await load(files);
   const body = project.datasets.get('raw')?.body;

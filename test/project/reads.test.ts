@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatDuration } from '../../src/core/time/duration.js';
+import { withNeeds } from '../../src/project/dbt/needs.js';
 import { readingsOf, type Upstream } from '../../src/project/reads/judge.js';
 import { parseTree } from '../../src/project/sql/parser.js';
 import type { Axis, Grain } from '../../src/core/time/axis.js';
@@ -272,6 +273,14 @@ test('the line to write keeps what is there', async () => {
     await refusal(sql, 'time: t\nneeds: { raw: { stale: ignore } }'),
     /needs: \{ other: \{ window: all \}, raw: \{ lookback: 6d, stale: ignore \} \}/,
   );
+});
+
+test('the import from dbt writes the line', async () => {
+  const files = projectFiles({ 'datasets/clean.sql': transform(WEEK), 'datasets/firsts.sql': transform(FIRSTS) });
+  const said = withNeeds(files, await problemsOf(files));
+  assert.deepEqual([...said.keys()], ['datasets/clean.sql', 'datasets/firsts.sql']);
+  const written = Object.fromEntries([...said].map(([file, { text }]) => [file, text]));
+  assert.deepEqual(await problemsOf({ ...files, ...written }), []);
 });
 
 test('what lies ahead cannot be said; what is not understood can', async () => {

@@ -4,7 +4,10 @@ import { loadDataset, projectFiles, transform } from './helpers.js';
 
 const SQL = 'SELECT t, 1 AS one FROM raw WHERE t >= :start AND t < :end';
 const version = async (name: string, text: string, settings?: string): Promise<string> => {
-  const file = name === 'raw' ? { 'datasets/raw.yaml': text, 'datasets/clean.sql': undefined } : { 'datasets/clean.sql': transform(text, settings) };
+  const file =
+    name === 'raw'
+      ? { 'datasets/raw.yaml': text, 'datasets/clean.sql': undefined }
+      : { 'datasets/clean.sql': transform(text, settings) };
   return (await loadDataset(projectFiles(file), name)).version;
 };
 

@@ -4,6 +4,7 @@ import { PROJECT_FILE } from '../config.js';
 import { loadProject } from '../load.js';
 import { isReserved, NAME, showTable } from '../names.js';
 import type { DbtNode, Manifest } from './manifest.js';
+import { withNeeds } from './needs.js';
 import { axisOf, modelFile, type BatchAxis } from './model.js';
 import { rewriteSql, type Target } from './rewrite.js';
 
@@ -29,7 +30,7 @@ export interface Converted {
 export async function convertDbt(manifest: Manifest, project: string): Promise<Converted> {
   const refused = new Map<string, string>();
   for (;;) {
-    const made = convertAll(manifest, project, refused);
+    const made = await sayNeeds(convertAll(manifest, project, refused));
     if (made.datasets.size === 0) {
       const [reason = 'there is no model'] = refused.values();
       throw new RequestError(
@@ -54,6 +55,20 @@ export async function convertDbt(manifest: Manifest, project: string): Promise<C
     }
     if (refused.size === before) throw new ProjectError(problems);
   }
+}
+
+/** What a model reads beyond its batch dbt does not ask; here its settings must say it. */
+async function sayNeeds(made: Attempt): Promise<Attempt> {
+  const said = withNeeds(made.files, await problemsOf(made.files));
+  if (said.size === 0) return made;
+  const texts = [...said].map(([file, { text }]) => [file, text]);
+  const notes = [...said].flatMap(([file, { line }]) => {
+    const id = made.ids.get(file);
+    return id === undefined
+      ? []
+      : [{ id, reason: `its SQL reads beyond its batch, or that is not seen: ${line} was written` }];
+  });
+  return { ...made, files: { ...made.files, ...Object.fromEntries(texts) }, notes: [...made.notes, ...notes] };
 }
 
 async function problemsOf(files: Readonly<Record<string, string>>): Promise<ProjectError['problems']> {

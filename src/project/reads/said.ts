@@ -192,6 +192,7 @@ function mistakeOf(dataset: string, reading: Reading, upstream: Upstream | undef
         code,
         message: `it reads ${dataset} up to ${back} before its interval, and needs says less`,
         remedy: `write ${line}; or limit it to ${interval}`,
+        write: line,
       };
     }
     case 'all':
@@ -201,6 +202,7 @@ function mistakeOf(dataset: string, reading: Reading, upstream: Upstream | undef
           ? `it reads all of ${dataset}: nothing limits its ${time}`
           : `it reads all of ${dataset} before :end, and needs says less`,
         remedy: `write ${line}${reading.endless ? `, and limit it to ${time} < :end` : ''}; or limit it to ${interval}`,
+        write: line,
       };
     case 'ahead':
       return {
@@ -213,6 +215,7 @@ function mistakeOf(dataset: string, reading: Reading, upstream: Upstream | undef
         code,
         message: `it is not understood which interval of ${dataset} it reads`,
         remedy: `limit it to ${interval}; or say it: ${line}, or lookback: 7d, or window: interval, which is your word for the same interval`,
+        write: line,
       };
   }
 }
