@@ -38,6 +38,8 @@ export interface Problem {
   readonly code: string;
   readonly message: string;
   readonly remedy?: string;
+  /** The line that mends it, as it would stand in the file's settings. */
+  readonly write?: string;
 }
 
 /** `datasets/a.sql:12:5: unknown column x (remedy)`. */

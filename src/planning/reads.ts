@@ -4,12 +4,13 @@ import { topological } from '../core/graph/order.js';
 import { systemError } from '../postgres/error.js';
 import type { PgClient } from '../postgres/pool.js';
 import { showTable } from '../project/names.js';
+import { hiddenReading } from '../project/reads/said.js';
 import type { Dataset, Project } from '../project/project.js';
 import type { PlanningDeps } from './deps.js';
 
 /**
  * The project as the catalog completes it: a view outside of it, that a transform reads, is followed to the datasets below it, through
- * views over views. Each becomes a dependency like one that the SQL names: of the same interval, unless `needs` says more.
+ * views over views. Each becomes a dependency like one that the SQL names; of which interval, `needs` must say before it is built.
  *
  * Done before anything is selected or planned, as `+up`, the order and coverage all go by these edges.
  * @throws RequestError cycle
@@ -75,7 +76,7 @@ function refuseCycle({ datasets }: Project, hidden: readonly Hidden[], cycle: re
 /**
  * Refuses what a transform reads outside of the project and is not there, or is older than what it is made of: a materialized view over
  * a dataset shows what that was at its last REFRESH, which no ledger knows of. And a need that nothing reads.
- * @throws RequestError missing_table, materialized_view, needs_unread
+ * @throws RequestError missing_table, materialized_view, needs_unread, reads_beyond
  */
 export async function requireReads(client: PgClient, project: Project, dataset: Dataset): Promise<void> {
   const { file, reads } = dataset;
@@ -97,6 +98,25 @@ export async function requireReads(client: PgClient, project: Project, dataset: 
     );
   }
   requireNeedsRead(project, dataset, found);
+  requireHiddenSaid(project, dataset, found);
+}
+
+/** How a view reads a dataset is not in the project's SQL: which interval of it counts is its reader's word, and must be there. */
+function requireHiddenSaid(
+  { datasets }: Project,
+  { name, file, body, axis, needs }: Dataset,
+  found: readonly Found[],
+): void {
+  if (body.kind !== 'transform' || axis.grain === 'none') return;
+  const hidden = needs.find(({ dataset, lookback, window, word }) => {
+    const upstream = datasets.get(dataset);
+    const partitioned = upstream?.body.kind !== 'call' && upstream?.axis.grain !== 'none';
+    const unsaid = lookback === undefined && window === undefined && word === undefined;
+    return partitioned && dataset !== name && unsaid && found.some((one) => one.dataset === dataset);
+  });
+  if (!hidden) return;
+  const { code, message, remedy } = hiddenReading(hidden.dataset);
+  throw new RequestError(code, `${file}: ${message}, through a view`, remedy);
 }
 
 /** By the table's name alone: in an environment with another schema a view goes on reading the tables that it was made over. */

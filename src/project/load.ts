@@ -66,7 +66,7 @@ export async function loadProject(files: Readonly<Record<string, string>>, optio
     cycles,
   ].flat();
   if (problems.length > 0) throw new ProjectError(sorted(problems));
-  const said = judgeReads(order, resolved);
+  const said = await judgeReads(order, resolved, turn);
   if (said.problems.length > 0 && options.accepted !== true) throw new ProjectError(sorted(said.problems));
 
   const datasets = new Map<string, Dataset>();

@@ -18,6 +18,7 @@ export interface Mistake {
   readonly code: string;
   readonly message: string;
   readonly remedy?: string;
+  readonly write?: string;
 }
 
 /** A mistake at an offset of the statement's text. */
@@ -25,13 +26,13 @@ export interface SqlMistake extends Mistake {
   readonly offset: number;
 }
 
-export function problemAt(file: string, place: Place | undefined, { code, message, remedy }: Mistake): Problem {
+export function problemAt(file: string, place: Place | undefined, { code, message, remedy, write }: Mistake): Problem {
   const masked = {
     message: withoutPassword(message),
     ...(remedy === undefined ? {} : { remedy: withoutPassword(remedy) }),
   };
   const at = place && { line: place.line, column: place.column };
-  return { file, ...at, code, ...masked };
+  return { file, ...at, code, ...masked, ...(write === undefined ? {} : { write }) };
 }
 
 /** A URL may stand where another value belongs; a message that repeats the value must not repeat its password. */

@@ -18,9 +18,10 @@ const FILES = {
   'datasets/raw.yaml': 'extract: { from: ops, table: public.raw, time: at }\nkey: [id]\n',
   'datasets/two_days.sql': counts('far.positive', 'reads: [far.positive]\nneeds: { raw: { lookback: 1d } }'),
   'datasets/seen.sql':
-    '/*\ntime: at\nkey: [id]\nreads: [far.positive]\n*/\nSELECT id, at FROM far.positive WHERE at >= :start AND at < :end\n',
+    '/*\ntime: at\nkey: [id]\nreads: [far.positive]\nneeds: { raw: { window: interval } }\n*/\nSELECT id, at FROM far.positive WHERE at >= :start AND at < :end\n',
+  'datasets/unsaid.sql': counts('far.positive', 'reads: [far.positive]'),
   'datasets/frozen.sql': counts('public.frozen', 'reads: [public.frozen]'),
-  'datasets/unread.sql': counts('public.plain', 'reads: [public.plain]\nneeds: { raw: {} }'),
+  'datasets/unread.sql': counts('public.plain', 'reads: [public.plain]\nneeds: { raw: { window: interval } }'),
 };
 const RANGE = '--from 2024-01-01 --to 2024-01-06';
 
@@ -51,8 +52,8 @@ test('a view, and views below it in any schema, are followed to the datasets tha
     views.refused(`plan seen ${RANGE}`),
     views.plan(`+seen two_days ${RANGE}`),
   ]);
-  assert.match(graph.out, /"name": "seen"[^]*"dataset": "raw",\s*"mapping": "same interval"/);
-  assert.match(graph.out, /"name": "two_days"[^]*"dataset": "raw",\s*"mapping": "lookback 1d"/);
+  assert.match(graph.out, /"name": "seen"[^]*"dataset": "raw",\s*"mapping": "same interval, as its author says"/);
+  assert.match(graph.out, /"name": "two_days"[^]*"dataset": "raw",\s*"mapping": "lookback 1d, as its author says"/);
   assert.match(refused, /seen reads raw, which is not selected and lacks 2024-01-02/);
   assert.deepEqual(countsOf(plan), { raw: [4, 4, 0, 1], seen: [5, 5, 0, 0], two_days: [5, 5, 0, 0] });
   assert.deepEqual(datasetOf(plan, 'seen').needs, ['raw']);
@@ -85,11 +86,24 @@ test('validate --connect refuses content that is as old as its last REFRESH, and
   assert.equal(checked.code, 2);
   assert.match(checked.out, /"file": "datasets\/frozen\.sql"[^]*"code": "materialized_view"/);
   assert.match(checked.out, /"file": "datasets\/unread\.sql"[^]*"code": "needs_unread"/);
+  assert.match(checked.out, /"file": "datasets\/unsaid\.sql"[^}]*"code": "reads_beyond"/);
+});
+
+test('which interval of a dataset a view reads is not seen, and must be said', async () => {
+  const refused = await views.refused(`plan +unsaid ${RANGE}`);
+  assert.match(refused, /unsaid\.sql: it is not understood which interval of raw it reads, through a view/);
+  assert.match(refused, /needs: \{ raw: \{ window: all \} \}, or lookback: 7d, or window: interval/);
 });
 
 test('a circle that closes through a view is printed', async () => {
   rmSync(`${stack.dir}/views/datasets/raw.yaml`);
-  stack.project('views', { 'datasets/raw.sql': counts('seen', '') });
+  // Not said under needs: the files alone close no circle.
+  const seen = FILES['datasets/seen.sql'].replace('needs: { raw: { window: interval } }\n', '');
+  stack.project('views', {
+    'datasets/raw.sql': counts('seen', 'needs: { seen: { lookback: 1d } }'),
+    'datasets/seen.sql': seen,
+  });
+  for (const name of ['two_days', 'unread', 'unsaid', 'frozen']) rmSync(`${stack.dir}/views/datasets/${name}.sql`);
   const [refused, checked] = await Promise.all([
     views.refused('plan raw --on 2024-01-01'),
     views.run('validate --connect'),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatDuration } from '../../src/core/time/duration.js';
+import { withNeeds } from '../../src/project/dbt/needs.js';
 import { readingsOf, type Upstream } from '../../src/project/reads/judge.js';
 import { parseTree } from '../../src/project/sql/parser.js';
 import type { Axis, Grain } from '../../src/core/time/axis.js';
@@ -230,3 +231,122 @@ for (const [sql, said] of CASES) {
     assert.deepEqual(readings(sql, { grain: 'day', zone: UTC }), said);
   });
 }
+
+/** What the project of two datasets, `raw` and `clean`, is refused for. */
+async function refusal(sql: string, settings = 'time: t'): Promise<string> {
+  const problems = await problemsOf(
+    projectFiles({
+      'datasets/clean.sql': transform(sql, settings),
+      'datasets/other.yaml': 'extract: { from: ops, table: public.x, time: t }\n',
+    }),
+  );
+  return problems.map(formatProblem).join('\n');
+}
+
+const WEEK = `SELECT t FROM raw WHERE t >= :start - interval '6 days' AND t < :end`;
+const FIRSTS = 'SELECT :start AS t, k, min(t) AS first FROM raw WHERE :start < :end GROUP BY k';
+
+test('what needs says less of is refused, with the line to write', async () => {
+  assert.match(
+    await refusal(WEEK),
+    /^datasets\/clean\.sql:4:15: it reads raw up to 6d before its interval[^]*write needs: \{ raw: \{ lookback: 6d \} \};/,
+  );
+  assert.match(await refusal(WEEK, 'time: t\nneeds: { raw: { lookback: 5d } }'), /reads raw up to 6d/);
+  assert.match(await refusal(WEEK, 'time: t\nneeds: { raw: { window: interval } }'), /reads raw up to 6d/);
+  assert.equal(await refusal(WEEK, 'time: t\nneeds: { raw: { lookback: 6d } }'), '');
+  assert.equal(await refusal(WEEK, 'time: t\nneeds: { raw: { lookback: 1w } }'), '');
+  assert.equal(await refusal(WEEK, 'time: t\nneeds: { raw: { lookback: 1mo } }'), '');
+  assert.equal(await refusal(WEEK, 'time: t\nneeds: { raw: { window: all } }'), '');
+
+  assert.match(
+    await refusal(FIRSTS),
+    /it reads all of raw: nothing limits its t[^]*needs: \{ raw: \{ window: all \} \}/,
+  );
+  assert.match(await refusal(FIRSTS, 'time: t\nneeds: { raw: { lookback: 7d } }'), /reads all of raw/);
+  assert.match(await refusal(FIRSTS, 'time: t\nneeds: { raw: { window: interval } }'), /reads all of raw/);
+  assert.equal(await refusal(FIRSTS, 'time: t\nneeds: { raw: { window: all } }'), '');
+});
+
+test('the line to write keeps what is there', async () => {
+  const sql = `SELECT raw.t FROM raw JOIN other o ON o.k = raw.k WHERE raw.t >= :start - interval '6 days' AND raw.t < :end`;
+  assert.match(
+    await refusal(sql, 'time: t\nneeds: { raw: { stale: ignore } }'),
+    /needs: \{ other: \{ window: all \}, raw: \{ lookback: 6d, stale: ignore \} \}/,
+  );
+});
+
+test('the import from dbt writes the line', async () => {
+  const files = projectFiles({ 'datasets/clean.sql': transform(WEEK), 'datasets/firsts.sql': transform(FIRSTS) });
+  const said = withNeeds(files, await problemsOf(files));
+  assert.deepEqual([...said.keys()], ['datasets/clean.sql', 'datasets/firsts.sql']);
+  const written = Object.fromEntries([...said].map(([file, { text }]) => [file, text]));
+  assert.deepEqual(await problemsOf({ ...files, ...written }), []);
+});
+
+test('what lies ahead cannot be said; what is not understood can', async () => {
+  const ahead = 'SELECT t FROM raw WHERE t BETWEEN :start AND :end';
+  for (const settings of ['', '\nneeds: { raw: { window: all } }', '\nneeds: { raw: { window: interval } }'])
+    assert.match(await refusal(ahead, `time: t${settings}`), /reads raw at or after :end[^]*limit it to t < :end/);
+  const unclear = 'SELECT t FROM raw WHERE f(t) >= :start AND t < :end';
+  assert.match(await refusal(unclear), /not understood which interval of raw it reads[^]*window: interval/);
+  for (const said of ['lookback: 1d', 'window: all', 'window: interval'])
+    assert.equal(await refusal(unclear, `time: t\nneeds: { raw: { ${said} } }`), '');
+});
+
+test('its author’s word is kept, and changes no version', async () => {
+  const of = async (settings: string) =>
+    (
+      await load(
+        projectFiles({ 'datasets/clean.sql': transform(WEEK.replace('- interval', '+ 0 * interval'), settings) }),
+      )
+    ).datasets.get('clean');
+  const [plain, said] = [await of('time: t'), await of('time: t\nneeds: { raw: { window: interval } }')];
+  assert.deepEqual([plain?.needs, said?.needs], [[{ dataset: 'raw' }], [{ dataset: 'raw', word: 'author' }]]);
+  assert.equal(said?.version, plain?.version);
+});
+
+test('a definition that was accepted before is loaded as it is', async () => {
+  const project = await load(projectFiles({ 'datasets/clean.sql': transform(WEEK) }), { accepted: true });
+  assert.deepEqual(project.datasets.get('clean')?.needs, [{ dataset: 'raw' }]);
+});
+
+test('a dataset that reads itself reads the partition before, or more if it says so', async () => {
+  const self = (since: string): string =>
+    `SELECT :start AS t, (SELECT sum(v) FROM clean c WHERE c.t >= :start - interval '${since}' AND c.t < :start) AS v FROM raw WHERE t >= :start AND t < :end`;
+  assert.equal(await refusal(self('1 day')), '');
+  assert.match(await refusal(self('2 days')), /reads clean up to 2d/);
+  assert.equal(await refusal(self('2 days'), 'time: t\nneeds: { clean: { lookback: 2d } }'), '');
+});
+
+test('a view is read by whoever limits it, and looks as far as its SQL', async () => {
+  const view = (sql: string): Promise<string> => refusal(sql, 'time: t\npublish: view');
+  assert.equal(await view('SELECT t, count(*) AS n FROM raw GROUP BY t'), '');
+  assert.match(await view('SELECT t, sum(count(*)) OVER (ORDER BY t) AS n FROM raw GROUP BY t'), /reads all of raw/);
+});
+
+test('by the hour, where clocks go back: two hours are told alike, and a wall clock says nothing', () => {
+  const hour: Axis = { grain: 'hour', zone: NY };
+  assert.deepEqual(readings(`SELECT * FROM h WHERE ${IN}`, hour), { h: 'interval' });
+  assert.deepEqual(readings(`SELECT * FROM h WHERE t::timestamp >= :start::timestamp AND t < :end`, hour), {
+    h: 'unknown',
+  });
+  assert.deepEqual(
+    readings(`SELECT * FROM h WHERE t::timestamp >= :start::timestamp - interval '1 day' AND t < :end`, hour),
+    { h: '1d' },
+  );
+  assert.deepEqual(readings(`SELECT * FROM h WHERE t >= date_trunc('day', :start) AND t < :end`, hour), { h: '1d' });
+});
+
+test('by the day, where clocks change: 24 hours are no day', () => {
+  const day: Axis = { grain: 'day', zone: NY };
+  assert.deepEqual(readings(`SELECT * FROM u WHERE t >= :start AND t < :start + interval '1 day'`, day), {
+    u: 'interval',
+  });
+  assert.deepEqual(readings(`SELECT * FROM u WHERE t >= :start AND t < :start + interval '24 hours'`, day), {
+    u: 'unknown',
+  });
+  assert.deepEqual(readings(`SELECT * FROM local WHERE t >= :start::timestamp AND t < :end::timestamp`, day), {
+    local: 'interval',
+  });
+  assert.deepEqual(readings(`SELECT * FROM wall WHERE ${IN}`, day), { wall: 'interval' });
+});

@@ -239,6 +239,26 @@ export const BROKEN: readonly Broken[] = [
     names: ['what the judge joins is the same one by one'],
   },
   {
+    promise: 'Nothing is read beyond what is said',
+    what: 'a limit outside of a query counts inside of every query',
+    edits: [['src/project/reads/select.ts', 'if (isPlain(select)) return true;', 'if (isNode(select)) return true;']],
+    test: 'test/coalesce/reads.test.ts',
+    names: ['rows that a query is not said to read change nothing'],
+  },
+  {
+    promise: 'Nothing is read beyond what is said',
+    what: 'ON limits both sides of an outer join',
+    edits: [
+      [
+        'src/project/reads/from.ts',
+        "collect(larg, type === 'JOIN_INNER' || type === 'JOIN_RIGHT' ? narrowed",
+        'collect(larg, narrowed.length > 0 ? narrowed',
+      ],
+    ],
+    test: 'test/coalesce/reads.test.ts',
+    names: ['rows that a query is not said to read change nothing'],
+  },
+  {
     promise: LARGE,
     what: 'every chunk is read again',
     edits: [['src/source/postgres/chunks.ts', 'return rows[0]?.same === true;', 'return rows[0]?.same === null;']],

@@ -6,6 +6,7 @@ import { chooseModels } from './choose.js';
 import type { DbtNode, Manifest } from './manifest.js';
 import { modelFile, type UniqueTest } from './model.js';
 import { columnOf, tableSetting } from './names.js';
+import { withNeeds } from './needs.js';
 import { othersIn, type NotCarried } from './others.js';
 import { rewriteSql } from './rewrite.js';
 import { limitsFor, targetsFor } from './targets.js';
@@ -25,7 +26,7 @@ export interface Converted {
 export async function convertDbt(manifest: Manifest, project: string): Promise<Converted> {
   const refused = new Map<string, string>();
   for (;;) {
-    const made = convertAll(manifest, project, refused);
+    const made = await sayNeeds(convertAll(manifest, project, refused));
     if (made.datasets.length === 0) {
       const reasons = [...refused].map(([id, reason]) => `\n- ${id}: ${reason}`);
       throw new RequestError(
@@ -50,6 +51,20 @@ export async function convertDbt(manifest: Manifest, project: string): Promise<C
     }
     if (refused.size === before) throw new ProjectError(problems);
   }
+}
+
+/** What a model reads beyond its batch dbt does not ask; here its settings must say it. */
+async function sayNeeds(made: Attempt): Promise<Attempt> {
+  const said = withNeeds(made.files, await problemsOf(made.files));
+  if (said.size === 0) return made;
+  const texts = [...said].map(([file, { text }]) => [file, text]);
+  const notes = [...said].flatMap(([file, { line }]) => {
+    const id = made.ids.get(file);
+    return id === undefined
+      ? []
+      : [{ id, reason: `its SQL reads beyond its batch, or that is not seen: ${line} was written` }];
+  });
+  return { ...made, files: { ...made.files, ...Object.fromEntries(texts) }, notes: [...made.notes, ...notes] };
 }
 
 async function problemsOf(files: Readonly<Record<string, string>>): Promise<ProjectError['problems']> {

@@ -1,4 +1,3 @@
-import type { Duration } from '../../core/time/duration.js';
 import { functionName } from '../coalesce/functions.js';
 import { as, conjunctsOf } from '../coalesce/tree.js';
 import { isNode, nodesOf, type Node } from '../sql/parser.js';
@@ -39,7 +38,11 @@ export function sourcesOf(select: Node): Sources {
 
 function collect(node: Node, conditions: readonly Node[], hidden: boolean, found: Sources): void {
   const sample = as(node, 'RangeTableSample');
-  if (sample && isNode(sample['relation'])) return collect(sample['relation'], conditions, hidden, found);
+  const relation = sample?.['relation'];
+  if (isNode(relation)) {
+    collect(relation, conditions, hidden, found);
+    return;
+  }
   const join = as(node, 'JoinExpr');
   if (!join) {
     found.sources.push({ node, conditions, hidden });
@@ -84,11 +87,7 @@ export function seriesOf(node: Node, view: View): { alias: string; columns: Map<
   if (!call || functionName(call) !== 'generate_series') return known;
   const [from, to, step] = nodesOf(call['args']);
   const [low, high, length] = [valueOf(from, view), valueOf(to, view), intervalOf(step)];
-  if (low && high && length && goesForward(length))
+  if (low && high && length && isAhead(length))
     known.columns.set(name, between(low.clock, low.lo, high.hi, high.open ?? false));
   return known;
-}
-
-function goesForward(step: Duration): boolean {
-  return isAhead(step);
 }

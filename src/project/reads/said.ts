@@ -8,7 +8,7 @@ import { covers, readingsOf, type Reading, type Upstream } from './judge.js';
 import type { Clock } from './value.js';
 
 const PER_SECOND = { s: 1, ms: 1e3, us: 1e6, ns: 1e9 } as const;
-/** Two places at most are told of one upstream: the worst comes first. */
+/** Of several places in which one upstream is read the worst is told. */
 const WORST: readonly Reading['kind'][] = ['interval', 'lookback', 'unknown', 'all', 'ahead'];
 
 export interface Said {
@@ -21,7 +21,11 @@ export interface Said {
  * Holds what each partitioned transform reads of each partitioned upstream against what its `needs` says. `order`: upstreams first, as how a
  * dataset's time is told follows from theirs.
  */
-export function judgeReads(order: readonly string[], resolved: ReadonlyMap<string, Resolved>): Said {
+export async function judgeReads(
+  order: readonly string[],
+  resolved: ReadonlyMap<string, Resolved>,
+  turn: () => Promise<void>,
+): Promise<Said> {
   const problems: Problem[] = [];
   const needs = new Map<string, readonly Need[]>();
   const clocks = new Map<string, Clock>();
@@ -31,6 +35,7 @@ export function judgeReads(order: readonly string[], resolved: ReadonlyMap<strin
     if (clock !== undefined) clocks.set(name, clock);
     if (!one || !isPartitioned(one.draft) || one.draft.kind !== 'transform') continue;
     const judged = judgeOne(one, resolved, clocks);
+    await turn();
     problems.push(...judged.problems);
     needs.set(name, judged.needs);
     clocks.set(name, judged.clock === 'zoned' ? 'zoned' : 'local');
@@ -84,7 +89,7 @@ function judgeOne(one: Resolved, all: ReadonlyMap<string, Resolved>, clocks: Rea
     const upstream = upstreamOf(dataset, all, clocks);
     return problemAt(draft.file, place, mistakeOf(dataset, worst(readingsFor(dataset, readings)), upstream, line));
   });
-  return { problems, needs: needs.map((need) => wordOf(need, readingsFor(need.dataset, readings), all)), clock };
+  return { problems, needs: needs.map((need) => wordOf(need, readingsFor(need.dataset, readings), draft, all)), clock };
 }
 
 function upstreamOf(
@@ -128,11 +133,17 @@ function worst(readings: readonly Reading[]): Reading {
   return ranked[0] ?? { kind: 'unknown' };
 }
 
-/** Whose word a mapping is: the SQL's, where the judge has proven it. */
-function wordOf(need: Need, readings: readonly Reading[], all: ReadonlyMap<string, Resolved>): Need {
+/** Whose word a mapping is: the SQL's, where the judge has proven it; else its author's. */
+function wordOf(
+  need: Need,
+  readings: readonly Reading[],
+  { settings }: Draft,
+  all: ReadonlyMap<string, Resolved>,
+): Need {
   const upstream = all.get(need.dataset);
-  if (!upstream || !isPartitioned(upstream.draft)) return need;
-  const proven = need.window === 'all' || readings.every(({ kind }) => kind !== 'unknown');
+  if (!upstream || !isPartitioned(upstream.draft) || need.window === 'all') return need;
+  const said = settings.needs?.[need.dataset]?.window === 'interval';
+  const proven = readings.every(({ kind }) => kind !== 'unknown') && !said;
   return proven ? need : { ...need, word: 'author' };
 }
 
@@ -181,6 +192,7 @@ function mistakeOf(dataset: string, reading: Reading, upstream: Upstream | undef
         code,
         message: `it reads ${dataset} up to ${back} before its interval, and needs says less`,
         remedy: `write ${line}; or limit it to ${interval}`,
+        write: line,
       };
     }
     case 'all':
@@ -190,6 +202,7 @@ function mistakeOf(dataset: string, reading: Reading, upstream: Upstream | undef
           ? `it reads all of ${dataset}: nothing limits its ${time}`
           : `it reads all of ${dataset} before :end, and needs says less`,
         remedy: `write ${line}${reading.endless ? `, and limit it to ${time} < :end` : ''}; or limit it to ${interval}`,
+        write: line,
       };
     case 'ahead':
       return {
@@ -202,6 +215,7 @@ function mistakeOf(dataset: string, reading: Reading, upstream: Upstream | undef
         code,
         message: `it is not understood which interval of ${dataset} it reads`,
         remedy: `limit it to ${interval}; or say it: ${line}, or lookback: 7d, or window: interval, which is your word for the same interval`,
+        write: line,
       };
   }
 }

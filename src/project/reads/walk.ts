@@ -1,13 +1,24 @@
 import type { Axis } from '../../core/time/axis.js';
-import { functionName } from '../coalesce/functions.js';
 import { as } from '../coalesce/tree.js';
 import { isNode, nodesOf, type Node } from '../sql/parser.js';
 import { stringsOf } from '../sql/walk.js';
 import { Block, type Item } from './block.js';
-import { valueOf, type View } from './expression.js';
+import type { View } from './expression.js';
 import { aliasOf, seriesOf, sourcesOf, type Source } from './from.js';
 import { ctesOf, isPlain, linksOf, nameOf, passes } from './select.js';
-import { comparable, either, type Value } from './value.js';
+import { either, type Value } from './value.js';
+import { gather, type Cte, type Scope } from './cte.js';
+import {
+  asked,
+  columnsOf,
+  NOTHING,
+  reference,
+  renamed,
+  resultOf,
+  resultValue,
+  type Out,
+  type Pushed,
+} from './result.js';
 
 /** A dataset whose table a query reads. */
 export interface Rows {
@@ -25,31 +36,6 @@ export interface Occurrence {
   readonly mayLimit: boolean;
 }
 
-interface Cte {
-  readonly query: Node;
-  readonly names: readonly string[];
-  readonly recursive: boolean;
-  readonly scope: Scope;
-  readonly outer: View;
-  outs?: readonly Out[];
-  /** What holds for each column wherever it is read. */
-  pushed?: ReadonlyMap<string, Value>;
-  mayLimit?: boolean;
-}
-type Scope = ReadonlyMap<string, Cte>;
-
-/** A column of a query's result. */
-interface Out {
-  readonly name: string | undefined;
-  /** Its place; unknown behind a `*` of a table whose columns are not known. */
-  readonly index: number | undefined;
-  readonly expression: Node;
-  readonly value: Value | undefined;
-}
-
-/** Of a query in FROM, what its reader knows of its columns. */
-type Pushed = ReadonlyMap<string, Value>;
-const NOTHING: Pushed = new Map();
 /** Queries looked at, each as often as it is read: more is a generated statement, of which nothing is said. */
 const LOOKS_MAX = 20_000;
 
@@ -288,77 +274,4 @@ export class Walk {
       mayLimit,
     );
   }
-}
-
-function resultOf(target: Node): Node {
-  return isNode(target['val']) ? target['val'] : {};
-}
-
-function reference(names: readonly string[]): Node {
-  return { ColumnRef: { fields: names.map((sval) => ({ String: { sval } })) } };
-}
-
-/** The least and the greatest of several lie where they do. */
-function resultValue(expression: Node, view: View): Value | undefined {
-  const call = as(expression, 'FuncCall');
-  if (call && /^(min|max)$/.test(functionName(call))) {
-    const value = valueOf(nodesOf(call['args'])[0], view);
-    if (value) return value;
-  }
-  return valueOf(expression, view);
-}
-
-/** A query's columns by name; those of one name are left out. */
-function columnsOf(outs: readonly Out[]): Map<string, Value> {
-  const once = outs.filter(({ name }) => outs.filter((other) => other.name === name).length === 1);
-  return new Map(
-    once.flatMap(({ name, value }): [string, Value][] => (name !== undefined && value ? [[name, value]] : [])),
-  );
-}
-
-/** The columns of a query under the names that WITH and an alias give it. */
-function renamed(outs: readonly Out[], ...names: readonly (readonly string[])[]): Pick<Item, 'columns' | 'names'> {
-  const renames = outs.map((out) => ({ ...out, name: newName(out, names) }));
-  const complete = outs.length > 0 && outs.every(({ index, name }, i) => index === i && name !== undefined);
-  return {
-    columns: columnsOf(renames),
-    ...(complete ? { names: renames.map(({ name }) => name ?? '') } : {}),
-  };
-}
-
-function newName({ name, index }: Out, names: readonly (readonly string[])[]): string | undefined {
-  const given = names.filter((one) => one.length > 0);
-  if (given.length > 0 && index === undefined) return undefined;
-  return given.reduce<string | undefined>((before, one) => one[index ?? 0] ?? before, name);
-}
-
-/** What is known of a query's columns by its reader, under the names that the query itself gives them. */
-function asked(
-  block: Block,
-  item: number,
-  alias: readonly string[],
-  names: readonly string[],
-  outs: readonly Out[],
-): Pushed {
-  return new Map(
-    outs.flatMap((out): [string, Value][] => {
-      const outside = newName(out, [names, alias]);
-      const value = outside === undefined ? undefined : block.value(item, outside);
-      return out.name !== undefined && value ? [[out.name, value]] : [];
-    }),
-  );
-}
-
-/** A query of WITH that is read several times is limited by what holds for each of them. */
-function gather(cte: Cte, asks: Pushed, mayLimit: boolean, axis: Axis): void {
-  const before = cte.pushed;
-  cte.mayLimit = mayLimit && (cte.mayLimit ?? true);
-  cte.pushed = before
-    ? new Map(
-        [...before].flatMap(([name, value]): [string, Value][] => {
-          const other = asks.get(name);
-          return other && comparable(value.clock, other.clock) ? [[name, either(value, other, axis)]] : [];
-        }),
-      )
-    : asks;
 }

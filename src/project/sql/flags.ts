@@ -64,7 +64,7 @@ function literalOf(value: string | number | boolean): string {
 }
 
 /** What is said of a flag that the project does not have. */
-export function unknownFlag(flag: string, flags: Flags): Required<Mistake> {
+export function unknownFlag(flag: string, flags: Flags): Required<Omit<Mistake, 'write'>> {
   const known = [...flags.keys()];
   return {
     code: 'unknown_flag',
