@@ -121,6 +121,7 @@ export const SINCE: readonly (readonly [major: number, type: RegExp, value?: Reg
   [14, /^numrange$/, /Infinity/],
   [14, /^pg_brin_/],
   [15, /^numeric\(5,-2\)$/],
+  [15, /^interval$/, /^2562047788/],
   [17, /^interval$/, /infinity/],
 ];
 
