@@ -231,7 +231,7 @@ export const BROKEN: readonly Broken[] = [
       ],
     ],
     test: `${E2E}/digest.test.ts`,
-    names: ['equal and not the same: interval'],
+    names: ['equal and not the same'],
   },
   {
     promise: MAJORS,
