@@ -62,7 +62,13 @@ async function missingTables(client: pg.Client): Promise<readonly SourceTable[]>
 
 async function loadTable(client: pg.Client, { name, columns, indexes }: SourceTable, dataDir: string): Promise<void> {
   await client.query(`CREATE TABLE public.${name} (${columns})`);
-  const sink = client.query(copyFrom(`COPY public.${name} FROM STDIN (FORMAT csv, HEADER match, NULL 'NA')`));
+  // 13 and 14 skip the header unread.
+  const { rows } = await client.query<{ header: string }>(
+    `SELECT CASE WHEN current_setting('server_version_num')::int < 150000 THEN 'HEADER' ELSE 'HEADER match' END AS header`,
+  );
+  const sink = client.query(
+    copyFrom(`COPY public.${name} FROM STDIN (FORMAT csv, ${rows[0]?.header ?? 'HEADER'}, NULL 'NA')`),
+  );
   await pipeline(createReadStream(join(dataDir, `${name}.csv.gz`)), createGunzip(), sink);
   for (const index of indexes) await client.query(index);
   await client.query(`COMMENT ON TABLE public.${name} IS '${MARKER}'`);

@@ -35,7 +35,7 @@ const SHOWN_MAX = 3;
 const UNMATCHED_MAX = 20_000;
 
 /**
- * Compares the warehouse with the source, table by table and row by row: as ordered COPY text, column names included.
+ * Compares the warehouse with the source, table by table and row by row: as ordered CSV, column names included.
  * Reads only. The whole year must have been built.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
@@ -84,8 +84,8 @@ async function compare(
   { name, sql, order }: Expected,
 ): Promise<DatasetReport> {
   const table = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
-  const expected = `COPY (SELECT * FROM (${sql}) AS expected ORDER BY ${order}) TO STDOUT (HEADER)`;
-  const actual = `COPY (SELECT * FROM ${table} ORDER BY ${order}) TO STDOUT (HEADER)`;
+  const expected = `COPY (SELECT * FROM (${sql}) AS expected ORDER BY ${order}) TO STDOUT (FORMAT csv, HEADER)`;
+  const actual = `COPY (SELECT * FROM ${table} ORDER BY ${order}) TO STDOUT (FORMAT csv, HEADER)`;
   const [want, have] = await Promise.allSettled([
     digest(source.query(copyTo(expected))),
     digest(warehouse.query(copyTo(actual))),

@@ -142,15 +142,15 @@ const FIRST_SHOWN = `(SELECT CASE WHEN f.first < f.t AND f.first AT TIME ZONE f.
 function changedBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: string): Sql {
   const read = readRows(scopeOf, node, need, 'changed_xid');
   return {
-    sql: `CASE WHEN ${alias}.latest IS NULL OR ${alias}.latest < pg_snapshot_xmin(p.snapshot) THEN false
-      WHEN ${alias}.latest >= pg_snapshot_xmax(p.snapshot) THEN true ELSE ${read.sql} END`,
+    sql: `CASE WHEN ${alias}.latest IS NULL OR ${alias}.latest < pg_snapshot_xmin(p.snapshot)::text::bigint THEN false
+      WHEN ${alias}.latest >= pg_snapshot_xmax(p.snapshot)::text::bigint THEN true ELSE ${read.sql} END`,
     bindings: read.bindings,
   };
 }
 
 /**
  * Joins to every `p` the latest change among all that begins before its end, in one sort. Where a dataset reads itself: before its start,
- * and before the first of those that its own transaction published, which it saw.
+ * and before the first of those that its own transaction published, which it saw. As a bigint: before 16 there is no max of xid8.
  */
 function latestBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: string): Sql {
   const own = rowsKey(scopeOf, node.name);
@@ -158,10 +158,10 @@ function latestBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: str
   const latest = self ? 'first_value(latest) OVER (PARTITION BY xid ORDER BY at)' : 'latest';
   return {
     sql: `LEFT JOIN (SELECT starts_at, ${latest} AS latest FROM (
-        SELECT starts_at, at, xid, max(changed_xid) OVER (ORDER BY at, starts_at IS NULL) AS latest FROM (
-          SELECT starts_at, ${self ? 'starts_at' : 'ends_at'} AS at, xid, NULL::xid8 AS changed_xid FROM sluice.partitions
+        SELECT starts_at, at, xid, max(changed) OVER (ORDER BY at, starts_at IS NULL) AS latest FROM (
+          SELECT starts_at, ${self ? 'starts_at' : 'ends_at'} AS at, xid, NULL::bigint AS changed FROM sluice.partitions
             WHERE project = ? AND environment = ? AND dataset = ?
-          UNION ALL SELECT NULL, starts_at, NULL, changed_xid FROM sluice.partitions
+          UNION ALL SELECT NULL, starts_at, NULL, changed_xid::text::bigint FROM sluice.partitions
             WHERE project = ? AND environment = ? AND dataset = ?) AS event) AS seen
       WHERE starts_at IS NOT NULL) AS ${alias} ON ${alias}.starts_at = p.starts_at`,
     bindings: [...own, ...rowsKey(scopeOf, need.dataset)],

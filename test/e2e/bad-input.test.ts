@@ -231,6 +231,17 @@ const BAD: readonly Bad[] = [
     remedy: /:end::timestamp/,
   },
   {
+    name: ':end compared with a timestamp where clocks change, in a comparison of rows',
+    datasets: {
+      'a.sql': transform(
+        'SELECT at AS day FROM raw.events WHERE at >= :start AND at < :end\n  AND (local_at, id) < (:end, 7)',
+      ),
+    },
+    settings: { timezone: 'America/New_York' },
+    code: 'zoneless_comparison',
+    message: /^datasets\/a\.sql:6: compares :end with a timestamp/,
+  },
+  {
     name: ':start compared with a date, where one number must stand for all its uses',
     datasets: {
       'a.sql': transform(

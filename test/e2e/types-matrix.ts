@@ -114,6 +114,17 @@ export const MATRIX: Readonly<Record<string, readonly string[]>> = {
   oidvector: ['1 2 4294967295'],
 };
 
+/** Types and values that came with a major: an older server refuses them. */
+export const SINCE: readonly (readonly [major: number, type: RegExp, value?: RegExp])[] = [
+  [14, /multirange/],
+  [14, /^numeric$/, /Infinity/],
+  [14, /^numrange$/, /Infinity/],
+  [14, /^pg_brin_/],
+  [15, /^numeric\(5,-2\)$/],
+  [15, /^interval$/, /^2562047788/],
+  [17, /^interval$/, /infinity/],
+];
+
 /**
  * What a type means in one database only, or what none reads back: names and numbers of its own catalog, its roles, its statistics.
  * It arrives as text. A value is an expression, where there is one.
