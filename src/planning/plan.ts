@@ -37,12 +37,14 @@ async function betweenOthers<Result>(steps: Iterator<undefined, Result, undefine
 
 /**
  * Answers a request: what is built, why, and with which statements. Changes nothing.
+ * @param failed - what they read is built again, up the graph
  * @throws RequestError (exit 2) for a request or project that is wrong, SystemError (exit 1) for a database that cannot be reached
  */
 export async function planRequest(
   deps: PlanningDeps,
   request: BackfillRequest,
   exclude: Exclude = new Map(),
+  failed?: Exclude,
 ): Promise<StoredPlan> {
   const { now } = deps;
   const followed = await followViews(deps);
@@ -63,6 +65,7 @@ export async function planRequest(
       rebuild: request.rebuild,
       now,
       exclude,
+      reread: failed && { failed, may: buildable(view) },
       ledger,
     }),
   );
@@ -76,6 +79,12 @@ export async function planRequest(
   const options = { overwrite: request.overwrite, windows, intervals, reads };
   const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
   return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
+}
+
+/** A call has its effect each time, and what another environment built is not this one's to build. */
+function buildable({ project, deferred }: View): ReadonlySet<string> {
+  const nodes = [...project.datasets.values()];
+  return new Set(nodes.filter(({ name, body }) => body.kind !== 'call' && !deferred.has(name)).map(({ name }) => name));
 }
 
 /** Datasets whose ledger is read at once. */

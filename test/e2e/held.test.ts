@@ -132,3 +132,51 @@ test('skip without a range is refused and takes nothing; an end with skips is no
   await quantityOn('2024-02-05', 1);
   await quantityOn('2024-02-08', 1);
 });
+
+test('retry --upstream: after the source was mended what failed is read again, up the graph, and nothing else', async () => {
+  await quantityOn('2024-03-05', 0);
+  await till.start({ from: '2024-03-01', to: '2024-03-11' }, { id: 'mended' });
+  const held = await reaches(till, 'mended', 'held');
+  assert.deepEqual(held.partitions, { total: 35, done: 31, failed: 1, blocked: 3, skipped: 0 });
+  assert.deepEqual(
+    held.waiting?.or?.map(({ next }) => next),
+    ['sluice retry mended --with-current', 'sluice retry mended --upstream', 'sluice skip mended price_day --failed'],
+  );
+  const ids = `SELECT dataset, starts_at, publish_id FROM sluice.partitions
+    WHERE dataset = 'items_raw' AND starts_at >= '2024-03-01Z' AND starts_at <> '2024-03-05Z' ORDER BY 2`;
+  const before = await warehouse.query(ids);
+  await quantityOn('2024-03-05', 4);
+  const said = await stack.sluice(['retry', 'mended', '--upstream', '-p', 'till', '--json']);
+  assert.match(said.out, /"state": "planning"/);
+  assert.deepEqual((await till.result('mended')).partitions, {
+    total: 35,
+    done: 35,
+    failed: 0,
+    blocked: 0,
+    skipped: 0,
+  });
+  assert.deepEqual((await warehouse.query(ids)).rows, before.rows, 'what had not failed was not read again');
+  assert.equal(
+    await numberOf(warehouse, `SELECT price AS n FROM till.price_day WHERE day = '2024-03-05Z'`),
+    await numberOf(ops, `SELECT sum(100 / quantity) AS n FROM items WHERE at >= '2024-03-05Z' AND at < '2024-03-06Z'`),
+  );
+  // A reader that was done already read the old row.
+  assert.equal(
+    await numberOf(warehouse, `SELECT items AS n FROM till.ranked WHERE quantity = 0`),
+    await numberOf(warehouse, `SELECT count(*) AS n FROM till.items_raw WHERE quantity = 0`),
+  );
+
+  // The extract is not of this backfill: it is read again all the same, and no more of it.
+  await quantityOn('2024-03-12', 0);
+  await till.start({ select: 'items_raw', from: '2024-03-11', to: '2024-03-15' }, { id: 'raw' });
+  await till.result('raw');
+  await till.start({ select: 'price_day', on: '2024-03-12' }, { id: 'alone' });
+  await reaches(till, 'alone', 'held');
+  await quantityOn('2024-03-12', 1);
+  await till.retry('alone', { upstream: true });
+  assert.equal((await till.result('alone')).state, 'completed');
+  assert.deepEqual(
+    [await publisherOf('items_raw', '2024-03-11Z'), await publisherOf('items_raw', '2024-03-12Z')],
+    ['raw', 'alone'],
+  );
+});

@@ -27,6 +27,7 @@ export const Reason = {
   asked: 7,
   needed: 8,
   ripple: 9,
+  again: 10,
 } as const;
 
 /**
@@ -56,7 +57,8 @@ export interface Track {
   readonly node: PlanNode;
   /** Place in topological order. */
   readonly index: number;
-  readonly selected: boolean;
+  /** Or joined, because something of it is read again. */
+  selected: boolean;
   readonly timeless: boolean;
   readonly borders: Borders;
   /** Partitions from `start` to the one that `now` is in. */
