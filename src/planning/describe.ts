@@ -12,6 +12,7 @@ import type { Described, Statement } from './described.js';
 import { describeExtract } from './describe-extract.js';
 import type { Reads } from './scan.js';
 import { describeTransform } from './describe-transform.js';
+import { foreignWarnings } from './foreign.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
 import { readsItself } from './own-table.js';
 import { planStorage } from './storage.js';
@@ -25,6 +26,8 @@ export interface DescribeOptions {
   readonly reads: ReadonlyMap<string, Reads>;
   /** What is built of each: its table must have the PostgreSQL partitions for it. */
   readonly intervals: ReadonlyMap<string, readonly Interval[]>;
+  /** What of that the ledger does not have; absent: nobody asks for rows of others there. */
+  readonly unknown?: ReadonlyMap<string, readonly Interval[]>;
 }
 
 /**
@@ -88,7 +91,7 @@ export async function describeOne(
     );
   }
   const { spec, columns, time, warnings } = found;
-  return { spec, columns, time, warnings, ddl, enforcesKey: changes.enforcesKey };
+  return { spec, columns, time, warnings: [...warnings, ...changes.warnings], ddl, enforcesKey: changes.enforcesKey };
 }
 
 type Changes = Pick<Described, 'ddl' | 'enforcesKey'>;
@@ -99,8 +102,8 @@ async function planTable(
   dataset: Dataset,
   found: Statement,
   state: TargetState,
-  { overwrite, intervals }: DescribeOptions,
-): Promise<Changes> {
+  { overwrite, intervals, unknown }: DescribeOptions,
+): Promise<Changes & Pick<Described, 'warnings'>> {
   const { columns } = found;
   const ddl = targetDdl(project, dataset, columns, state, overwrite);
   const wanted = intervals.get(dataset.name) ?? [];
@@ -111,7 +114,9 @@ async function planTable(
   } catch (error) {
     throw tableError(error, dataset);
   }
-  return { ddl: [...ddl, ...storage.ddl], enforcesKey: storage.enforcesKey };
+  const asked = overwrite || !state.exists ? [] : (unknown?.get(dataset.name) ?? []);
+  const warnings = await foreignWarnings(scratch.client, project, dataset, timeColumnOf(dataset, found), asked);
+  return { ddl: [...ddl, ...storage.ddl], enforcesKey: storage.enforcesKey, warnings };
 }
 
 /** DDL of a view, none where it is what it would be made again. PostgreSQL compares: it prints both from its own trees. */
@@ -121,7 +126,7 @@ async function planView(
   dataset: Dataset,
   { columns, sql, tried }: { columns: readonly ColumnSpec[]; sql: string; tried: string },
   state: TargetState,
-): Promise<Changes> {
+): Promise<Changes & Pick<Described, 'warnings'>> {
   if (readsItself(dataset)) {
     throw new RequestError(
       'not_for_view',
@@ -133,7 +138,7 @@ async function planView(
   const same = await standInView(scratch, dataset, tried, state).catch((error: unknown) => {
     throw tableError(error, dataset);
   });
-  return { ddl: same ? [] : ddl, enforcesKey: false };
+  return { ddl: same ? [] : ddl, enforcesKey: false, warnings: [] };
 }
 
 /** A key is kept unique by an index on its very columns. Tables that sluice made have one; of others PostgreSQL is asked, which a merge needs for its upsert. */

@@ -4,8 +4,8 @@ import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
 import type { BackfillRequest } from '../contracts/request.js';
 import { select } from '../core/graph/select.js';
 import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
-import { countRuns } from '../core/interval/runs.js';
-import { normalize } from '../core/interval/set.js';
+import { countRuns, runEnd } from '../core/interval/runs.js';
+import { normalize, subtract } from '../core/interval/set.js';
 import { planSteps } from '../core/plan/plan.js';
 import type { LedgerRun, PlannedDataset, PlanResult } from '../core/plan/types.js';
 import { resolveRange } from '../core/time/range.js';
@@ -76,7 +76,10 @@ export async function planRequest(
   );
   const intervals = new Map(building.map((planned) => [planned.name, normalize(planned.intervals)]));
   const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)]));
-  const options = { overwrite: request.overwrite, windows, intervals, reads };
+  const unknown = new Map(
+    [...intervals].map(([name, planned]) => [name, subtract(planned, normalize((ledger.get(name) ?? []).map(endsOf)))]),
+  );
+  const options = { overwrite: request.overwrite, windows, intervals, reads, unknown };
   const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
   return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
 }
@@ -85,6 +88,10 @@ export async function planRequest(
 function buildable({ project, deferred }: View): ReadonlySet<string> {
   const nodes = [...project.datasets.values()];
   return new Set(nodes.filter(({ name, body }) => body.kind !== 'call' && !deferred.has(name)).map(({ name }) => name));
+}
+
+function endsOf(run: LedgerRun): Interval {
+  return { start: run.start, end: run.start === -Infinity ? Infinity : runEnd(run) };
 }
 
 /** Datasets whose ledger is read at once. */

@@ -180,3 +180,42 @@ test('retry --upstream: after the source was mended what failed is read again, u
     ['raw', 'alone'],
   );
 });
+
+test('rows that the ledger forgot: plan says so with commands that work, why says what failed, adopt and retry go on', async () => {
+  const run = async (command: string): Promise<string> => {
+    const ran = await stack.sluice([...command.split(' ').slice(1), '-p', 'till']);
+    assert.equal(ran.code, 0, `${command}\n${ran.out}${ran.err}`);
+    return ran.out;
+  };
+  const day = '--from 2024-01-20T00:00:00Z --to 2024-01-21T00:00:00Z';
+  await run(`sluice forget price_day --on 2024-01-20`);
+  const plan = await run('sluice plan price_* --from 2024-01-19 --to 2024-01-22');
+  const said = plan.replaceAll(/\s+/g, ' ');
+  assert.ok(said.includes(`sluice adopt price_day ${day}`), plan);
+  assert.ok(said.includes(`sluice backfill price_day ${day} --overwrite`), plan);
+
+  await till.start({ select: 'price_day', on: '2024-01-20' }, { id: 'wall' });
+  const held = await reaches(till, 'wall', 'held');
+  assert.equal(held.datasets[0]?.failures[0]?.code, 'foreign_rows');
+  const why = await run('sluice why price_day 2024-01-20');
+  assert.match(
+    why.replaceAll(/[\s│]+/g, ' '),
+    /failed .*in backfill wall at 2\S+Z after .*foreign_rows: .*held since .*sluice retry wall price_day/,
+  );
+  const adopting = held.waiting?.or?.[0]?.next ?? '';
+  assert.equal(adopting, `sluice adopt price_day ${day}`);
+  await run(adopting);
+  await run(held.waiting?.next ?? '');
+  assert.deepEqual((await till.result('wall')).partitions, { total: 1, done: 1, failed: 0, blocked: 0, skipped: 0 });
+  assert.equal(await publisherOf('price_day', '2024-01-20Z'), 'adopt');
+
+  // What is published, and failed as it was built again, says so too.
+  await warehouse.query(`UPDATE till.items_raw SET quantity = 0 WHERE at = '2024-01-22Z'`);
+  await till.start({ select: 'price_day', on: '2024-01-22', rebuild: 'all' }, { id: 'again' });
+  await reaches(till, 'again', 'held');
+  assert.match(
+    await run('sluice why price_day 2024-01-22'),
+    /failed\n.*again[^]*division_by_zero[^]*sluice retry again/,
+  );
+  await run('sluice cancel again');
+});
