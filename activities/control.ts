@@ -53,7 +53,13 @@ export interface PlanActivities {
 /** Activities of a project's control queue: planning and control, which need its files or secrets. Never rate-limited. */
 export interface ControlActivities {
   /** Claims the id, plans, reserves, makes missing tables; or says who stands in the way. Fails with what is wrong with the request. */
-  openBackfill: (order: { ref: ExecutionRef; request: BackfillRequest; again: boolean }) => Promise<Opened>;
+  openBackfill: (order: {
+    ref: ExecutionRef;
+    request: BackfillRequest;
+    again: boolean;
+    /** What the failed partitions read is built again, under the definitions of the plan before unless `current`. */
+    upstream?: { dataset: string | null; current: boolean };
+  }) => Promise<Opened>;
   /** What {@link openBackfill} left out of its answer, from dataset number `from` on, as much as fits into one. */
   plannedRows: (order: {
     ref: ExecutionRef;

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { Fault } from '../src/core/fault.js';
+import { typedIn } from '../src/contracts/typed.js';
 import { faultOf } from '../src/postgres/error.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { runEnd } from '../src/core/interval/runs.js';
@@ -13,7 +14,12 @@ import { RowsLostError, RowsOutsideError } from './batch.js';
 import type { SliceDeps } from './deps.js';
 
 /** What went wrong with a batch: our own judgements first, then the database's by the one error table. */
-export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
+export function faultOfBatch(
+  error: unknown,
+  dataset: StoredDataset,
+  { environment }: Pick<Publisher, 'environment'>,
+  [first]: readonly SqlInterval[],
+): Fault {
   const target = `${dataset.target.schema}.${dataset.target.name}`;
   if (error instanceof RowsOutsideError) {
     return {
@@ -26,7 +32,7 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
     return {
       code: 'foreign_rows',
       class: 'poison',
-      message: `${error.message}: adopt ${target} first, or start with --overwrite`,
+      message: `${error.message}: to take them into the ledger: ${typedIn(environment, `sluice adopt ${dataset.name}${rangeOf(first)}`)}; then retry`,
     };
   }
   if (error instanceof ServerMovedError) {
@@ -56,6 +62,11 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
     };
   }
   return faultOf(error, dataset.kind === 'extract' ? 'source' : 'warehouse');
+}
+
+function rangeOf(first: SqlInterval | undefined): string {
+  const whole = first === undefined || first.start === '-infinity';
+  return whole ? '' : ` --from ${first.start} --to ${first.end}`.replaceAll('.000Z', 'Z');
 }
 
 /** Whether all of the partitions that hold the keys are in this plan too, and give them up when they are built: `merge` deletes nothing. */

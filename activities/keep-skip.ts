@@ -47,7 +47,7 @@ export async function keepSkip(
   return spans;
 }
 
-/** For a backfill that began before `skip-needs-range`. */
+/** For a backfill that began before `what-a-person-meant`. */
 export async function spanOf(deps: ControlDeps, plan: string, range: Skip): Promise<readonly [number, number] | null> {
   const { dataset } = await loadPlanDataset(deps.db, plan, range.dataset);
   const project = await deps.project(undefined);

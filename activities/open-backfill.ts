@@ -4,11 +4,13 @@ import { RequestError, SystemError } from '../src/contracts/errors.js';
 import { bytesOf, fewWarnings } from '../src/contracts/parts.js';
 import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
-import type { Opened } from '../src/contracts/messages.js';
+import type { Opened, PlannedRow } from '../src/contracts/messages.js';
 import { isAtRisk } from '../src/core/graph/freshness.js';
 import { formatInterval, type Interval } from '../src/core/interval/interval.js';
-import { runEnd } from '../src/core/interval/runs.js';
+import { ordinalsCovered, runEnd } from '../src/core/interval/runs.js';
+import { intersect, normalize } from '../src/core/interval/set.js';
 import type { PlanRange } from '../src/core/plan/types.js';
+import { countSpans } from '../src/core/slice/spans.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { planRequest, rangeOfRequest, type Exclude } from '../src/planning/plan.js';
 import { requireDeployed } from '../src/planning/protected.js';
@@ -18,11 +20,13 @@ import { firstAskedOf, backfillState, claimBackfill, findBackfill, keepAsked } f
 import { clockOf } from '../src/store/clock.js';
 import { record, setControl } from '../src/store/control.js';
 import { partitionCosts } from '../src/store/profiles.js';
-import { asPlanned, savePlan } from '../src/store/plans.js';
+import { failedIn } from '../src/store/failures.js';
+import { asPlanned, loadPlan, savePlan } from '../src/store/plans.js';
 import {
   allHeld,
   findConflicts,
   findReserved,
+  heldOf,
   lockScope,
   madeSince,
   release,
@@ -44,16 +48,17 @@ interface OpenOrder {
   readonly request: BackfillRequest;
   /** A re-plan of what this backfill has not done yet, under the current definitions. */
   readonly again: boolean;
+  readonly upstream?: { readonly dataset: string | null; readonly current: boolean };
 }
 
 /** Plans and reserves under one lock per scope: two backfills cannot both find a partition free. */
 export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise<Opened> {
   const { ref, again } = order;
   await claim(deps, order);
-  const base = await deps.project(again ? undefined : order.request.definition);
+  const base = await deps.project(await definitionOf(deps, order));
   const current = await deps.project(undefined);
   // What this worker runs is deployed, also while another one deploys its own.
-  if (current.protected && base.hash !== current.hash) await requireDeployed(deps.db, base);
+  if (!again && current.protected && base.hash !== current.hash) await requireDeployed(deps.db, base);
   const request = await asPlanned(deps.db, order.request);
   const project = await deps.flagged(base, request.set);
   const answer = await inTurn(() =>
@@ -62,7 +67,10 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
       const planning = { project, db: tx, pool: deps.pool };
       const exclude = await excluded(deps, tx, order);
-      const plan = await planRequest(planning, request, exclude, await asked(tx, ref, project, request));
+      const plan = await planRequest(planning, request, exclude, {
+        asked: await asked(tx, ref, project, request),
+        failed: await failedOf(tx, order),
+      });
       if (request.plan !== undefined && !again && plan.fingerprint !== request.plan) {
         throw new RequestError(
           'plan_changed',
@@ -93,7 +101,9 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         ...(request.reason === undefined ? {} : { reason: request.reason }),
         detail: { plan: plan.fingerprint, ticket: request.ticket },
       });
-      return opened(deps, project, plan, epoch, await partitionCosts(tx, ref), await atRisk(tx, ref, project, plan));
+      const costs = await partitionCosts(tx, ref);
+      const late = await atRisk(tx, ref, project, plan);
+      return opened(deps, project, plan, epoch, costs, late, order.upstream && exclude);
     }),
   );
   await dropAbandoned(deps, ref);
@@ -148,6 +158,41 @@ async function asked(
   const resolved = rangeOfRequest(project, request, askedAt);
   await keepAsked(tx, workflowId, resolved);
   return { ...resolved, askedAt };
+}
+
+/** What it began with, or went on with; what is deployed where that is wanted. */
+async function definitionOf(
+  deps: ControlDeps,
+  { ref, request, again, upstream }: OpenOrder,
+): Promise<string | undefined> {
+  if (!again) return request.definition;
+  if (upstream?.current !== false) return undefined;
+  const row = await findBackfill(deps.db, ref.workflowId);
+  return row === undefined || row.plan === null ? request.definition : (await loadPlan(deps.db, row.plan))?.definition;
+}
+
+/** What failed and was not published since; undefined where that does not matter. @throws RequestError nothing_failed */
+async function failedOf(tx: Db, { ref, upstream }: OpenOrder): Promise<Exclude | undefined> {
+  if (!upstream) return undefined;
+  const failures = await failedIn(tx, ref, ref.backfillId);
+  const failed = new Map<string, Interval[]>();
+  for (const held of await heldOf(tx, ref, ref.workflowId)) {
+    if (upstream.dataset !== null && upstream.dataset !== held.dataset) continue;
+    const here = intersect([held], failures.get(held.dataset) ?? []);
+    if (here.length > 0) failed.set(held.dataset, [...(failed.get(held.dataset) ?? []), ...here]);
+  }
+  if (failed.size > 0) return failed;
+  throw new RequestError(
+    'nothing_failed',
+    `nothing has failed in backfill ${ref.backfillId} whose inputs could be read again`,
+  );
+}
+
+/** A partition that is built a second time is one partition. */
+function withAgain(row: PlannedRow, { datasets }: StoredPlan, done: Exclude): PlannedRow {
+  const [dataset, before] = [datasets.find(({ name }) => name === row.name), done.get(row.name)];
+  if (!dataset || !before) return row;
+  return { ...row, again: countSpans(ordinalsCovered(runsOfJson(dataset.runs), normalize(before))) };
 }
 
 async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: OpenOrder): Promise<Exclude> {
@@ -249,8 +294,9 @@ function opened(
   epoch: number,
   costs: ReadonlyMap<string, number>,
   late: ReadonlySet<string>,
+  done: Exclude = new Map(),
 ): Opened {
-  const rows = rowsOfPlan(plan, costs, late);
+  const rows = rowsOfPlan(plan, costs, late).map((row) => withAgain(row, plan, done));
   const beside = { warnings: fewWarnings(plan.warnings, WARNINGS_BYTES), late: [...late] };
   return {
     kind: 'open',

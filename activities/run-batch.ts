@@ -93,7 +93,7 @@ export async function runBatch(
       log.debug('a key is taken: through the staging table');
       return 'key_taken';
     }
-    const fault = faultOfBatch(error, dataset);
+    const fault = faultOfBatch(error, dataset, who, partitions);
     if (fault.class === 'fenced') throw new FencedError(fault.message);
     log.warn({ code: fault.code, class: fault.class, ms: ms() }, fault.message);
     deps.metrics.failed(scopeOf(slice), fault.class);

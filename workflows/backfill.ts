@@ -19,7 +19,7 @@ import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
 import { controlOf, lastingControlOf } from './proxies.js';
 import { requestOf } from './request.js';
-import { createRun, documentOf, enter, goOn, show, unsettled, troubled, type Run } from './run.js';
+import { createRun, documentOf, enter, goOn, PLANS_AGAIN, show, unsettled, troubled, type Run } from './run.js';
 
 /** How long a held backfill waits for a person before it ends as failed. */
 const HOLD = '24 hours';
@@ -92,9 +92,13 @@ async function carryOut(run: Run): Promise<void> {
 }
 
 /** Plans and reserves; waits while another backfill holds what it needs. */
-async function open(run: Run, again: boolean): Promise<OpenPlan> {
+async function open(run: Run, again: boolean, wanted?: Run['replan']): Promise<OpenPlan> {
+  const upstream =
+    wanted?.upstream === undefined ? {} : { upstream: { dataset: wanted.upstream, current: wanted.current } };
   for (;;) {
-    const opened = Opened.parse(await controlOf(run.ref).openBackfill({ ref: run.ref, request: run.request, again }));
+    const opened = Opened.parse(
+      await controlOf(run.ref).openBackfill({ ref: run.ref, request: run.request, again, ...upstream }),
+    );
     if (opened.kind === 'open') return whole(run, opened);
     enter(run, 'planning', `waits for backfill ${opened.holder}`);
     run.waiting = {
@@ -133,7 +137,7 @@ async function untilSettled(run: Run): Promise<OpenPlan | undefined> {
     }
     if (run.request.onFailure === 'hold') {
       hold(run, refusal);
-      const touched = await condition(() => unsettled(run) > 0 || run.replan || !troubled(run), HOLD);
+      const touched = await condition(() => unsettled(run) > 0 || run.replan !== undefined || !troubled(run), HOLD);
       run.waiting = null;
       if (touched && run.replan) {
         const planned = await planAgain(run);
@@ -155,10 +159,11 @@ async function untilSettled(run: Run): Promise<OpenPlan | undefined> {
 
 /** A new plan for what is not done, or why there is none: a project that is wrong is no reason to give up what is held. */
 async function planAgain(run: Run): Promise<OpenPlan | string> {
-  run.replan = false;
-  enter(run, 'planning', 'plans again what is not done');
+  const wanted = run.replan;
+  run.replan = undefined;
+  enter(run, 'planning', PLANS_AGAIN);
   try {
-    const planned = await open(run, true);
+    const planned = await open(run, true, wanted);
     await finishDatasets(run);
     return planned;
   } catch (error) {
@@ -172,7 +177,8 @@ function hold(run: Run, refusal: string | undefined): void {
   run.waiting = {
     for: 'a person: retry what failed, skip it, or cancel',
     since: new Date().toISOString(),
-    next: `${typedIn(run.ref.environment, `sluice retry ${id}`)}  (after changing the project: --with-current)`,
+    next: typedIn(run.ref.environment, `sluice retry ${id}`),
+    or: waysOut(run),
   };
   const why = refusal === undefined ? '' : `; it was not planned again: ${refusal.slice(0, 1000)}`;
   enter(run, 'held', `${failureReason(run)}; held for 24 h${why}`);
@@ -184,6 +190,24 @@ function publishedWords(run: Run): string {
   if (skipped === 0) return 'all is published';
   const by = run.skippers.size === 0 ? '' : ` by ${few([...run.skippers], 3)}`;
   return `${formatCount(done)} published, ${formatCount(skipped)} skipped${by}`;
+}
+
+/** Besides trying the same again: what helps where something else was mended, or cannot be. */
+function waysOut({ ref: { backfillId, environment }, datasets }: Run): { when: string; next: string }[] {
+  const typed = (...words: string[]): string => typedIn(environment, `sluice ${words.join(' ')}`);
+  const failing = [...datasets.values()].find(({ failures }) => failures.length > 0);
+  const foreign = [...datasets.values()].flatMap(({ name, failures }) =>
+    failures.filter(({ code }) => code === 'foreign_rows').map(({ start, end }) => ({ name, start, end })),
+  );
+  return [
+    ...foreign.slice(0, 3).map(({ name, start, end }) => ({
+      when: 'the rows that are there are right',
+      next: typed('adopt', name, ...(start === '-infinity' ? [] : ['--from', start, '--to', end])),
+    })),
+    { when: 'the project was changed', next: typed('retry', backfillId, '--with-current') },
+    { when: 'the source was mended', next: typed('retry', backfillId, '--upstream') },
+    ...(failing ? [{ when: 'it can be left out', next: typed('skip', backfillId, failing.name, '--failed') }] : []),
+  ];
 }
 
 function failureReason(run: Run): string {

@@ -10,8 +10,8 @@ export const CHANGES = {
     since: '0.2.0',
     removableAfter: 'no backfill that 0.1 began is open',
   },
-  'skip-needs-range': {
-    why: 'a skip without a range took all that was left of a dataset; it is refused, and what is skipped is kept in the warehouse, so that a later plan leaves it out',
+  'what-a-person-meant': {
+    why: 'a skip without a range took all that was left of a dataset; it is refused, and what is skipped is kept in the warehouse, so that a later plan leaves it out; a retry that plans anew answered with how it had been',
     since: '0.2.0',
     removableAfter: 'no backfill that 0.1 began is open',
   },

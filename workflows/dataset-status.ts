@@ -59,6 +59,7 @@ function wordFor(state: DatasetState): DatasetStatus['state'] {
 function waitsFor(input: DatasetInput, state: DatasetState, ready: number): string | undefined {
   const { running, done, skipped, failed, blocked, total } = state.count();
   if (done + skipped + failed + blocked === total) return undefined;
+  if (state.cancelled) return undefined;
   if (state.lacks && !state.paused) return state.lacks.for;
   if (running > 0) return undefined;
   if (state.paused) return 'resume';

@@ -13,6 +13,7 @@ export function backfillDetails({ id, state, reason, partitions, rows, waiting, 
     `**${id}** is ${state}: ${reason}`,
     parts.join(', '),
     ...(waiting ? [`waits for ${waiting.for}. Next: \`${waiting.next}\``] : []),
+    ...(waiting?.or?.map(({ when, next }) => `when ${when}: \`${next}\``) ?? []),
     aligned(datasets.slice(0, ROWS_MAX).map(rowOf)),
     ...(datasets.length > ROWS_MAX ? [`and ${datasets.length - ROWS_MAX} more`] : []),
   ].join('\n\n');

@@ -6,7 +6,7 @@ import { toDatasets } from './children.js';
 import * as messages from './messages.js';
 import { plural } from '../src/core/words.js';
 import { controlOf } from './proxies.js';
-import { documentOf, goOn, takeReport, type Run } from './run.js';
+import { documentOf, goOn, PLANS_AGAIN, takeReport, type Run } from './run.js';
 import { serveMessage } from './serve.js';
 
 type Act<Name extends MessageName> = (run: Run, message: MessageOf<Name>) => Promise<void>;
@@ -72,7 +72,7 @@ function complaint(run: Run, name: MessageName, input: unknown): string | undefi
     return `backfill ${run.ref.backfillId} does not build ${dataset}: it builds ${few(run.names)}`;
   if (name === 'pause' && run.state === 'held') return `backfill ${run.ref.backfillId} is held: nothing runs`;
   if (name === 'skip' && !run.opened) return `backfill ${run.ref.backfillId} is still planning`;
-  if (name === 'skip' && run.skipsByRange) return skipComplaint(run, MESSAGES.skip.parse(input));
+  if (name === 'skip' && run.meant) return skipComplaint(run, MESSAGES.skip.parse(input));
   if (name === 'pause' && run.paused) return `backfill ${run.ref.backfillId} is paused already`;
   if (name === 'resume' && !run.paused) return `backfill ${run.ref.backfillId} is not paused`;
   return undefined;
@@ -107,9 +107,13 @@ const resume: Act<'resume'> = async (run, message) => {
 };
 
 const retry: Act<'retry'> = async (run, message) => {
-  await order(run, message.withCurrent ? 'retry --with-current' : 'retry', message, {});
-  if (message.withCurrent) run.replan = true;
-  else await toDatasets(run, { kind: 'retry', round: ++run.round, dataset: message.dataset ?? null });
+  const { withCurrent, upstream, dataset = null } = message;
+  const how = [...(withCurrent ? [' --with-current'] : []), ...(upstream ? [' --upstream'] : [])].join('');
+  await order(run, `retry${how}`, message, {});
+  if (withCurrent || upstream) {
+    run.replan = { current: withCurrent, upstream: upstream ? dataset : undefined };
+    if (run.meant) Object.assign(run, { state: 'planning', reason: PLANS_AGAIN, waiting: null });
+  } else await toDatasets(run, { kind: 'retry', round: ++run.round, dataset });
 };
 
 const skip: Act<'skip'> = async (run, message) => {
@@ -133,11 +137,11 @@ const skip: Act<'skip'> = async (run, message) => {
 };
 
 async function spansOf(
-  { ref, skipsByRange }: Run,
+  { ref, meant }: Run,
   plan: string,
   range: MessageOf<'skip'>,
 ): Promise<readonly (readonly [number, number])[]> {
-  if (skipsByRange) return controlOf(ref).keepSkip({ ref, plan, skip: range });
+  if (meant) return controlOf(ref).keepSkip({ ref, plan, skip: range });
   const span = await controlOf(ref).spanOf({ ref, plan, range });
   return span ? [span] : [];
 }

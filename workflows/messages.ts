@@ -29,7 +29,7 @@ export const cancel = message(
 );
 export const retry = message(
   'retry',
-  'While held: tries again what failed; `withCurrent` plans it anew under the current definitions.',
+  'While held: tries again what failed; `withCurrent` plans it anew under the current definitions, `upstream` reads again what it read.',
 );
 export const skip = message('skip', 'Partitions stay as they are, and so do their readers.');
 export const adjust = message('adjust', 'Another priority or number of batches at work at once.');

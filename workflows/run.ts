@@ -27,11 +27,12 @@ export interface Run {
   waiting: BackfillStatus['waiting'];
   cancelReason: string;
   cancelledBy: string;
-  replan: boolean;
+  /** Another plan is wanted for what is not done. */
+  replan: { readonly current: boolean; readonly upstream: string | null | undefined } | undefined;
   /** Who skipped something. */
   readonly skippers: Set<string>;
-  /** See `skip-needs-range` in changes.ts. */
-  readonly skipsByRange: boolean;
+  /** See `what-a-person-meant` in changes.ts. */
+  readonly meant: boolean;
   /** Orders that began a round: see `beginRound`. */
   round: number;
   /** See `very-many-datasets` in changes.ts. */
@@ -76,9 +77,9 @@ export function createRun(request: BackfillRequest): Run {
     waiting: null,
     cancelReason: 'cancelled',
     cancelledBy: 'temporal',
-    replan: false,
+    replan: undefined,
     skippers: new Set(),
-    skipsByRange: changed('skip-needs-range'),
+    meant: changed('what-a-person-meant'),
     round: 0,
     crowds: changed('very-many-datasets'),
     starting: false,
@@ -100,21 +101,25 @@ export function createRun(request: BackfillRequest): Run {
       run.opened = opened;
       run.warnings = opened.warnings;
       run.waiting = null;
-      run.replan = false;
+      run.replan = undefined;
       run.dead.clear();
       run.names = opened.datasets.map(({ name }) => name);
       // What a re-plan leaves out altogether keeps what it had done, and nothing that failed.
       for (const before of run.datasets.values()) run.datasets.set(before.name, fresh(before, 0));
-      for (const { name, total, needs } of opened.datasets) {
+      for (const { name, total, needs, again = 0 } of opened.datasets) {
         const before = run.datasets.get(name);
-        run.base.set(name, { done: before?.done ?? 0, skipped: before?.skipped ?? 0, rows: before?.rows ?? 0 });
+        const kept = { ...NOTHING, ...before, done: (before?.done ?? 0) - again };
+        run.base.set(name, { done: kept.done, skipped: kept.skipped, rows: kept.rows });
         run.told.set(name, { serial: -1, settled: false, waiting: null });
-        run.datasets.set(name, fresh({ ...(before ?? NOTHING), name, needs }, total));
+        run.datasets.set(name, fresh({ ...kept, name, needs }, total));
       }
     },
   };
   return run;
 }
+
+/** Why it is planning once more. */
+export const PLANS_AGAIN = 'plans again what is not done';
 
 const NOTHING = { done: 0, skipped: 0, rows: 0 };
 

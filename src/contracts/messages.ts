@@ -18,6 +18,8 @@ export const RetryMessage = z.strictObject({
   ...who,
   dataset: name.optional(),
   withCurrent: z.boolean().default(false),
+  /** The source was mended: what the failed partitions read is built again, up the graph. */
+  upstream: z.boolean().default(false),
 });
 export const SkipMessage = z.strictObject({
   ...who,
@@ -111,6 +113,8 @@ export const PlannedRow = z.object({
   priority: z.int(),
   /** What it cost per partition so far, in ms; null where nobody knows. */
   partitionMs: z.number().nullable(),
+  /** Of `total`: what this backfill has published before, and builds again. */
+  again: z.int().optional(),
   what: z.string(),
 });
 export type PlannedRow = z.infer<typeof PlannedRow>;

@@ -109,7 +109,16 @@ export const BackfillStatus = z.object({
   partitions: z.object({ total: count, done: count, failed: count, blocked: count, skipped: count }),
   rows: count,
   /** What it waits for that a person must do, and what to type; null when it waits for nothing. */
-  waiting: z.object({ for: z.string(), since: z.string(), next: z.string() }).nullable().default(null),
+  waiting: z
+    .object({
+      for: z.string(),
+      since: z.string(),
+      next: z.string(),
+      /** Other commands, and when each is the one to type. */
+      or: z.array(z.object({ when: z.string(), next: z.string() })).optional(),
+    })
+    .nullable()
+    .default(null),
   warnings: z.array(PlanWarning),
   datasets: z.array(DatasetStatus),
   /** Datasets that are not in this document, which would be too long with them: see `parts.ts`. */

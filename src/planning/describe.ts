@@ -18,6 +18,7 @@ import type { Described, Statement } from './described.js';
 import { describeExtract } from './describe-extract.js';
 import type { Reads } from './scan.js';
 import { describeTransform } from './describe-transform.js';
+import { foreignWarnings } from './foreign.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
 import { requireRowTimes, type ShapesOf } from './shapes.js';
 import { readsItself } from './own-table.js';
@@ -34,6 +35,8 @@ export interface DescribeOptions {
   readonly intervals: ReadonlyMap<string, readonly Interval[]>;
   /** Shapes of what the ledger has of each. */
   readonly shapes: ShapesOf;
+  /** What of that the ledger does not have; absent: nobody asks for rows of others there. */
+  readonly unknown?: ReadonlyMap<string, readonly Interval[]>;
 }
 
 /**
@@ -109,7 +112,7 @@ async function planTable(
   dataset: Dataset,
   found: Statement,
   state: TargetState,
-  { overwrite, intervals, shapes }: DescribeOptions,
+  { overwrite, intervals, shapes, unknown }: DescribeOptions,
 ): Promise<Changes> {
   const { columns } = found;
   const { ddl, warnings } = targetDdl(project, dataset, columns, state, overwrite);
@@ -123,7 +126,9 @@ async function planTable(
   }
   if (state.exists) await requireRowTimes(scratch.client, dataset, state, shapes.get(dataset.name) ?? []);
   if (state.exists && !storage.enforcesKey) await requireUnique(scratch.client, dataset, state);
-  return { ddl: [...ddl, ...storage.ddl], enforcesKey: storage.enforcesKey, warnings };
+  const asked = overwrite || !state.exists ? [] : (unknown?.get(dataset.name) ?? []);
+  const foreign = await foreignWarnings(scratch.client, project, dataset, timeColumnOf(dataset, found), asked);
+  return { ddl: [...ddl, ...storage.ddl], enforcesKey: storage.enforcesKey, warnings: [...warnings, ...foreign] };
 }
 
 /** DDL of a view, none where it is what it would be made again. PostgreSQL compares: it prints both from its own trees. */
@@ -133,7 +138,7 @@ async function planView(
   dataset: Dataset,
   { columns, sql, tried }: { columns: readonly ColumnSpec[]; sql: string; tried: string },
   state: TargetState,
-): Promise<Changes> {
+): Promise<Changes & Pick<Described, 'warnings'>> {
   if (readsItself(dataset)) {
     throw new RequestError(
       'not_for_view',

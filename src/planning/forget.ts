@@ -1,5 +1,5 @@
 import { typedIn } from '../contracts/typed.js';
-import { formatInstant, type Interval } from '../core/interval/interval.js';
+import type { Interval } from '../core/interval/interval.js';
 import { systemError } from '../postgres/error.js';
 import type { Dataset } from '../project/project.js';
 import { record } from '../store/control.js';
@@ -7,7 +7,7 @@ import { forgetRows, sqlInstant } from '../store/ledger.js';
 import { findReserved, lockScope } from '../store/reservations.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { PlanningDeps } from './deps.js';
-import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
+import { rangeWords, requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
 
 /**
  * Takes the ledger's rows of an interval away; the table keeps its data, which then counts as rows that sluice did not write.
@@ -51,15 +51,6 @@ export async function forgetInterval(
   return db.transaction(forget).catch((error: unknown) => {
     throw systemError(error, project.warehouse);
   });
-}
-
-/** The interval as it is typed, with a space before it; nothing for all of time. */
-function rangeWords({ start, end }: Interval): string {
-  const words = [
-    ['--from', start],
-    ['--to', end],
-  ] as const;
-  return words.map(([option, at]) => (Number.isFinite(at) ? ` ${option} ${formatInstant(at)}` : '')).join('');
 }
 
 async function rowsIn(tx: Db, scope: Scope, dataset: string, { start, end }: Interval): Promise<number> {

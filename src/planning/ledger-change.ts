@@ -1,6 +1,6 @@
 import { typedIn } from '../contracts/typed.js';
 import { RequestError } from '../contracts/errors.js';
-import { formatInterval } from '../core/interval/interval.js';
+import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
 import { intersect, subtract } from '../core/interval/set.js';
 import type { Project } from '../project/project.js';
 import { failedIn } from '../store/failures.js';
@@ -55,4 +55,13 @@ function heldBy({ environment }: Scope, { backfillId, dataset, start, end }: Con
     `backfill ${backfillId} holds ${dataset} ${formatInterval({ start, end })}`,
     `wait until it has ended (${typedIn(environment, `sluice watch ${backfillId}`)}), or end it: ${typedIn(environment, `sluice cancel ${backfillId}`)}`,
   );
+}
+
+/** The interval as it is typed, with a space before it; nothing for all of time. */
+export function rangeWords({ start, end }: Interval): string {
+  const words = [
+    ['--from', start],
+    ['--to', end],
+  ] as const;
+  return words.map(([option, at]) => (Number.isFinite(at) ? ` ${option} ${formatInstant(at)}` : '')).join('');
 }

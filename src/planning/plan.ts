@@ -4,8 +4,8 @@ import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
 import type { BackfillRequest } from '../contracts/request.js';
 import { select } from '../core/graph/select.js';
 import { formatInstant, formatInterval, type Instant, type Interval } from '../core/interval/interval.js';
-import { countRuns } from '../core/interval/runs.js';
-import { normalize } from '../core/interval/set.js';
+import { countRuns, runEnd } from '../core/interval/runs.js';
+import { normalize, subtract } from '../core/interval/set.js';
 import { planSteps } from '../core/plan/plan.js';
 import type { LedgerRun, PlannedDataset, PlanRange, PlanResult } from '../core/plan/types.js';
 import { resolveRange } from '../core/time/range.js';
@@ -45,13 +45,14 @@ async function betweenOthers<Result>(steps: Iterator<undefined, Result, undefine
 /**
  * Answers a request: what is built, why, and with which statements. Changes nothing.
  * @param asked - what the range of the request was when it was first opened; without it, it is resolved now
+ * @param failed - what they read is built again, up the graph
  * @throws RequestError (exit 2) for a request or project that is wrong, SystemError (exit 1) for a database that cannot be reached
  */
 export async function planRequest(
   deps: PlanningDeps,
   request: BackfillRequest,
   exclude: Exclude = new Map(),
-  asked?: PlanRange,
+  { asked, failed }: { readonly asked?: PlanRange; readonly failed?: Exclude | undefined } = {},
 ): Promise<StoredPlan> {
   await bindServer(deps.db);
   const now = await clockOf(deps.db);
@@ -74,6 +75,7 @@ export async function planRequest(
       rebuild: request.rebuild,
       now,
       exclude,
+      reread: failed && { failed, may: buildable(view) },
       ledger,
     }),
   );
@@ -84,7 +86,10 @@ export async function planRequest(
   );
   const intervals = new Map(building.map((planned) => [planned.name, normalize(planned.intervals)]));
   const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)]));
-  const options = { overwrite: request.overwrite, windows, intervals, reads, shapes };
+  const unknown = new Map(
+    [...intervals].map(([name, planned]) => [name, subtract(planned, normalize((ledger.get(name) ?? []).map(endsOf)))]),
+  );
+  const options = { overwrite: request.overwrite, windows, intervals, reads, shapes, unknown };
   const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
   return assemble(project, request, { result, described, shapes, ...deferredOf(view, building, ledger) });
 }
@@ -98,6 +103,16 @@ export function rangeOfRequest(
   const resolved = resolveRange(request, { zone: timezone, now });
   if ('range' in resolved) return resolved.range;
   throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
+}
+
+/** A call has its effect each time, and what another environment built is not this one's to build. */
+function buildable({ project, deferred }: View): ReadonlySet<string> {
+  const nodes = [...project.datasets.values()];
+  return new Set(nodes.filter(({ name, body }) => body.kind !== 'call' && !deferred.has(name)).map(({ name }) => name));
+}
+
+function endsOf(run: LedgerRun): Interval {
+  return { start: run.start, end: run.start === -Infinity ? Infinity : runEnd(run) };
 }
 
 /** Datasets whose ledger is read at once. */

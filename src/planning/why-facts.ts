@@ -186,9 +186,10 @@ async function failuresIn(db: Db, scope: Scope, hulls: ReadonlyMap<string, Inter
     backfill_id: string;
     code: string;
     message: string;
+    failed_at: Date;
   }>(
     db,
-    `SELECT f.dataset, extract(epoch FROM f.starts_at)::float8 * 1000 AS starts_at, extract(epoch FROM f.ends_at)::float8 * 1000 AS ends_at, f.backfill_id, f.code, f.message
+    `SELECT f.dataset, extract(epoch FROM f.starts_at)::float8 * 1000 AS starts_at, extract(epoch FROM f.ends_at)::float8 * 1000 AS ends_at, f.backfill_id, f.code, f.message, f.failed_at
      FROM unnest(?::text[], ?::timestamptz[], ?::timestamptz[]) AS h(dataset, lo, hi)
      JOIN sluice.failures f ON f.project = ? AND f.environment = ? AND f.dataset = h.dataset AND f.starts_at < h.hi AND f.ends_at > h.lo
      ORDER BY f.failed_at DESC LIMIT ${FAILURES_MAX}`,
@@ -205,6 +206,7 @@ async function failuresIn(db: Db, scope: Scope, hulls: ReadonlyMap<string, Inter
     code,
     message,
     backfillId: row.backfill_id,
+    failedAt: row.failed_at.toISOString(),
     start: row.starts_at,
     end: row.ends_at,
   }));

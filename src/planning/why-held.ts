@@ -10,11 +10,12 @@ import { sentence, spaced } from './why-words.js';
 export function heldVerdict(
   dataset: WhyDataset,
   partition: Interval,
-  { backfillId, status }: HeldInterval,
+  holder: HeldInterval,
   reads: string,
   inputs: readonly Cause[],
-  environment: string,
+  { environment, failedAt }: { readonly environment: string; readonly failedAt: string | undefined },
 ): Verdict {
+  const { backfillId, status } = holder;
   const typed = (verb: string, more = ''): string => typedIn(environment, `sluice ${verb} ${backfillId}${more}`);
   if (!status) {
     return {
@@ -25,11 +26,8 @@ export function heldVerdict(
     };
   }
   const own = status.datasets.find(({ name }) => name === dataset.name);
-  const failure = own?.failures.find((one) => contains([intervalOf(one)], partition));
-  if (failure) {
-    const cause = `It failed in backfill ${backfillId} after ${failure.attempts === 1 ? '1 attempt' : `${failure.attempts} attempts`}: ${failure.code}: ${sentence(failure.message)}`;
-    return { state: 'failed', cause, next: typed('retry', ` ${dataset.name}`), inputs };
-  }
+  const failed = failedVerdict(dataset, partition, holder, failedAt, environment);
+  if (failed) return { ...failed, inputs };
   if (inputs.some(({ state }) => state === 'failed' || state === 'blocked'))
     return { state: 'blocked', cause: `In backfill ${backfillId} it cannot go on.${spaced(reads)}`, inputs };
   if (status.state === 'paused')
@@ -53,6 +51,30 @@ export function heldVerdict(
     cause: `Its inputs are there; in backfill ${backfillId} ${progress(dataset.name, own)}`,
     next: typed('watch'),
     inputs,
+  };
+}
+
+/** A failure that a backfill which goes on, or is held, has had here; undefined where it has none. */
+export function failedVerdict(
+  { name }: Pick<WhyDataset, 'name'>,
+  partition: Interval,
+  { backfillId, status }: HeldInterval,
+  failedAt: string | undefined,
+  environment: string,
+): Omit<Verdict, 'inputs'> | undefined {
+  const own = status?.datasets.find((one) => one.name === name);
+  const failure = own?.failures.find((one) => contains([intervalOf(one)], partition));
+  if (!status || !failure) return undefined;
+  const attempts = failure.attempts === 1 ? '1 attempt' : `${failure.attempts} attempts`;
+  const since = failedAt === undefined ? '' : ` at ${failedAt.slice(0, 19)}Z`;
+  const held =
+    status.state === 'held'
+      ? ` The backfill is held${status.waiting ? ` since ${status.waiting.since.slice(0, 19)}Z` : ''}.`
+      : '';
+  return {
+    state: 'failed',
+    cause: `It failed in backfill ${backfillId}${since} after ${attempts}: ${failure.code}: ${sentence(failure.message)}${held}`,
+    next: typedIn(environment, `sluice retry ${backfillId} ${name}`),
   };
 }
 

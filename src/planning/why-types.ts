@@ -37,6 +37,7 @@ export interface KeptFailure extends Interval {
   readonly backfillId: string;
   readonly code: string;
   readonly message: string;
+  readonly failedAt: string;
 }
 
 /** An input that changed in content since a partition read it. */

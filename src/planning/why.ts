@@ -4,7 +4,7 @@ import { completeUntil, isAged } from '../core/plan/track.js';
 import type { LedgerRun } from '../core/plan/types.js';
 import { floorTo } from '../core/time/axis.js';
 import { formatDuration } from '../core/time/duration.js';
-import { heldVerdict } from './why-held.js';
+import { failedVerdict, heldVerdict } from './why-held.js';
 import type { Cause, ChangedInput, HeldInterval, PublishedPartition, Verdict, WhyFacts } from './why-types.js';
 import { inputsOf, type InputPartitions, type WhyDataset } from './why-inputs.js';
 import { backfillCommand, partitionsText, partitionText, sentence, spaced } from './why-words.js';
@@ -58,6 +58,9 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
   const held = holderOf(facts, dataset, row);
   // What it has published it goes on holding until it ends.
   const holder = held?.backfillId === row.backfillId ? undefined : held;
+  const failed =
+    holder && failedVerdict(dataset, row, holder, failedAtOf(facts, dataset, row, holder), facts.environment);
+  if (failed) return { ...failed, cause: `${failed.cause} Until then it stays as it was. ${what}`, inputs: [] };
   const then = holder ? ` Backfill ${holder.backfillId} is to build it again.` : '';
   const stale = (facts.verdicts.get(dataset.name) ?? []).find((run) => contains([endOf(run)], row))?.stale ?? null;
   const aged = agedText(dataset, row, facts.now);
@@ -165,7 +168,10 @@ function unpublishedCause(walk: Walk, dataset: WhyDataset, partition: Interval, 
   const reads = readsText(open);
   const holder = holderOf(facts, dataset, partition);
   return holder
-    ? heldVerdict(dataset, partition, holder, reads, inputs, facts.environment)
+    ? heldVerdict(dataset, partition, holder, reads, inputs, {
+        environment: facts.environment,
+        failedAt: failedAtOf(facts, dataset, partition, holder),
+      })
     : missingVerdict(facts, dataset, partition, reads, inputs);
 }
 
@@ -208,6 +214,16 @@ function withoutCommand(cause: Cause): Cause {
 
 function holderOf({ held }: WhyFacts, { name }: WhyDataset, partition: Interval): HeldInterval | undefined {
   return held.find((one) => one.dataset === name && overlaps(one, partition));
+}
+
+function failedAtOf(
+  { failures }: WhyFacts,
+  { name }: WhyDataset,
+  partition: Interval,
+  { backfillId }: HeldInterval,
+): string | undefined {
+  const mine = failures.filter((one) => one.dataset === name && one.backfillId === backfillId);
+  return mine.find((one) => overlaps(one, partition))?.failedAt;
 }
 
 function isPublished({ published }: WhyFacts, dataset: string, { start, end }: Interval): boolean {

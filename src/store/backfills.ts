@@ -8,6 +8,7 @@ export interface BackfillRow {
   readonly workflowId: string;
   readonly backfillId: string;
   readonly state: string;
+  readonly plan: string | null;
   /** The final document; null while it runs (then the workflow's `status` query has it). */
   readonly status: BackfillStatus | null;
 }
@@ -120,17 +121,19 @@ async function listRows(db: Db, where: string, bindings: string[], limit: number
     workflow_id: string;
     backfill_id: string;
     state: string;
+    plan: string | null;
     status: unknown;
     request: unknown;
   }>(
     db,
-    `SELECT workflow_id, backfill_id, state, status, request FROM sluice.backfills WHERE ${where} ORDER BY started_at DESC LIMIT ${limit}`,
+    `SELECT workflow_id, backfill_id, state, plan, status, request FROM sluice.backfills WHERE ${where} ORDER BY started_at DESC LIMIT ${limit}`,
     bindings,
   );
   return rows.map((row) => ({
     workflowId: row.workflow_id,
     backfillId: row.backfill_id,
     state: row.state,
+    plan: row.plan,
     status: row.status === null ? null : { asked: keptAsked(row.request), ...BackfillStatus.parse(row.status) },
   }));
 }

@@ -266,8 +266,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         BATCHES,
-        'const fault = faultOfBatch(error, dataset);',
-        `const fault = faultOfBatch(error, dataset);
+        'const fault = faultOfBatch(error, dataset, who, partitions);',
+        `const fault = faultOfBatch(error, dataset, who, partitions);
         if (['connection_lost', 'server_shutdown'].includes(fault.code)) return { span: [...span], rows: 0, ms: 0, skipped: true };`,
       ],
     ],

@@ -236,7 +236,8 @@ test('in a running backfill: waits for inputs, is at work, has no turn yet, is p
 });
 
 test('a failure of a backfill that is over is told; held elsewhere it is not', async () => {
-  const failures = [{ dataset: 'clean', ...partition(10), backfillId: 'b0', code: 'timeout', message: 'too slow' }];
+  const kept = { backfillId: 'b0', code: 'timeout', message: 'too slow', failedAt: '2026-03-01T12:00:00Z' };
+  const failures = [{ dataset: 'clean', ...partition(10), ...kept }];
   const loaded = await project();
   const facts = factsOf(loaded, { failures, published: new Map([['raw', rows(10, 11)]]) });
   assert.equal(

@@ -132,3 +132,90 @@ test('skip without a range is refused and takes nothing; an end with skips is no
   await quantityOn('2024-02-05', 1);
   await quantityOn('2024-02-08', 1);
 });
+
+test('retry --upstream: after the source was mended what failed is read again, up the graph, and nothing else', async () => {
+  await quantityOn('2024-03-05', 0);
+  await till.start({ from: '2024-03-01', to: '2024-03-11' }, { id: 'mended' });
+  const held = await reaches(till, 'mended', 'held');
+  assert.deepEqual(held.partitions, { total: 35, done: 31, failed: 1, blocked: 3, skipped: 0 });
+  assert.deepEqual(
+    held.waiting?.or?.map(({ next }) => next),
+    ['sluice retry mended --with-current', 'sluice retry mended --upstream', 'sluice skip mended price_day --failed'],
+  );
+  const ids = `SELECT dataset, starts_at, publish_id FROM sluice.partitions
+    WHERE dataset = 'items_raw' AND starts_at >= '2024-03-01Z' AND starts_at <> '2024-03-05Z' ORDER BY 2`;
+  const before = await warehouse.query(ids);
+  await quantityOn('2024-03-05', 4);
+  const said = await stack.sluice(['retry', 'mended', '--upstream', '-p', 'till', '--json']);
+  assert.match(said.out, /"state": "planning"/);
+  assert.deepEqual((await till.result('mended')).partitions, {
+    total: 35,
+    done: 35,
+    failed: 0,
+    blocked: 0,
+    skipped: 0,
+  });
+  assert.deepEqual((await warehouse.query(ids)).rows, before.rows, 'what had not failed was not read again');
+  assert.equal(
+    await numberOf(warehouse, `SELECT price AS n FROM till.price_day WHERE day = '2024-03-05Z'`),
+    await numberOf(ops, `SELECT sum(100 / quantity) AS n FROM items WHERE at >= '2024-03-05Z' AND at < '2024-03-06Z'`),
+  );
+  // A reader that was done already read the old row.
+  assert.equal(
+    await numberOf(warehouse, `SELECT items AS n FROM till.ranked WHERE quantity = 0`),
+    await numberOf(warehouse, `SELECT count(*) AS n FROM till.items_raw WHERE quantity = 0`),
+  );
+
+  // The extract is not of this backfill: it is read again all the same, and no more of it.
+  await quantityOn('2024-03-12', 0);
+  await till.start({ select: 'items_raw', from: '2024-03-11', to: '2024-03-15' }, { id: 'raw' });
+  await till.result('raw');
+  await till.start({ select: 'price_day', on: '2024-03-12' }, { id: 'alone' });
+  await reaches(till, 'alone', 'held');
+  await quantityOn('2024-03-12', 1);
+  await till.retry('alone', { upstream: true });
+  assert.equal((await till.result('alone')).state, 'completed');
+  assert.deepEqual(
+    [await publisherOf('items_raw', '2024-03-11Z'), await publisherOf('items_raw', '2024-03-12Z')],
+    ['raw', 'alone'],
+  );
+});
+
+test('rows that the ledger forgot: plan says so with commands that work, why says what failed, adopt and retry go on', async () => {
+  const run = async (command: string): Promise<string> => {
+    const ran = await stack.sluice([...command.split(' ').slice(1), '-p', 'till']);
+    assert.equal(ran.code, 0, `${command}\n${ran.out}${ran.err}`);
+    return ran.out;
+  };
+  const day = '--from 2024-01-20T00:00:00Z --to 2024-01-21T00:00:00Z';
+  await run(`sluice forget price_day --on 2024-01-20`);
+  const plan = await run('sluice plan price_* --from 2024-01-19 --to 2024-01-22');
+  const said = plan.replaceAll(/\s+/g, ' ');
+  assert.ok(said.includes(`sluice adopt price_day ${day}`), plan);
+  assert.ok(said.includes(`sluice backfill price_day ${day} --overwrite`), plan);
+
+  await till.start({ select: 'price_day', on: '2024-01-20' }, { id: 'wall' });
+  const held = await reaches(till, 'wall', 'held');
+  assert.equal(held.datasets[0]?.failures[0]?.code, 'foreign_rows');
+  const why = await run('sluice why price_day 2024-01-20');
+  assert.match(
+    why.replaceAll(/[\s│]+/g, ' '),
+    /failed .*in backfill wall at 2\S+Z after .*foreign_rows: .*held since .*sluice retry wall price_day/,
+  );
+  const adopting = held.waiting?.or?.[0]?.next ?? '';
+  assert.equal(adopting, `sluice adopt price_day ${day}`);
+  await run(adopting);
+  await run(held.waiting?.next ?? '');
+  assert.deepEqual((await till.result('wall')).partitions, { total: 1, done: 1, failed: 0, blocked: 0, skipped: 0 });
+  assert.equal(await publisherOf('price_day', '2024-01-20Z'), 'adopt');
+
+  // What is published, and failed as it was built again, says so too.
+  await warehouse.query(`UPDATE till.items_raw SET quantity = 0 WHERE at = '2024-01-22Z'`);
+  await till.start({ select: 'price_day', on: '2024-01-22', rebuild: 'all' }, { id: 'again' });
+  await reaches(till, 'again', 'held');
+  assert.match(
+    await run('sluice why price_day 2024-01-22'),
+    /failed\n.*again[^]*division_by_zero[^]*sluice retry again/,
+  );
+  await run('sluice cancel again');
+});

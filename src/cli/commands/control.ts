@@ -84,11 +84,17 @@ export const retry: Verb = {
   make: (io) =>
     verb('retry', 'try again what failed, while it is held')
       .argument('[dataset]', 'only this one, and what reads it')
-      .option('--with-current', 'plan what is not done anew, under the current definitions', false)
-      .action(async (id: string, dataset: string | undefined, options: Control & { withCurrent: boolean }) => {
+      .option(
+        '--with-current',
+        'the project was changed: plan what is not done anew, under the current definitions',
+        false,
+      )
+      .option('--upstream', 'the source was mended: read again what the failed partitions read, up the graph', false)
+      .action(async (id: string, dataset: string | undefined, options: Retry) => {
         const message = {
           ...said(io, options),
           withCurrent: options.withCurrent,
+          upstream: options.upstream,
           ...(dataset === undefined ? {} : { dataset }),
         };
         await send(io, id, options, (client, one) => client.retry(one, message));
@@ -123,6 +129,8 @@ export const skip: Verb = {
         });
       }),
 };
+
+type Retry = Control & { readonly withCurrent: boolean; readonly upstream: boolean };
 
 type Skip = Control & RangeOptions & { readonly failed: boolean; readonly all: boolean };
 

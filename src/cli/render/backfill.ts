@@ -181,6 +181,7 @@ export function nextCommands(status: BackfillStatus): string[] {
 /** What the backfill waits for and what to type, at most `linesMax` lines: a command is shown whole or not at all. */
 export function nextLines(status: BackfillStatus, screen: Screen, linesMax: number): string[] {
   const lines = ENDED.includes(status.state) ? [] : waitsLines(status, screen);
+  const others = orLines(status, screen);
   for (const [index, command] of nextCommands(status).entries()) {
     const whole = commandLines(command, screen.width - 7);
     const fits = lines.length + whole.length <= linesMax;
@@ -190,7 +191,16 @@ export function nextLines(status: BackfillStatus, screen: Screen, linesMax: numb
       lines.push(paint([span(index + row === 0 ? 'type   ' : '       ', 'warn'), span(part, 'strong')], screen));
     }
   }
-  return lines.slice(0, linesMax);
+  return (lines.length + others.length <= linesMax ? [...lines, ...others] : lines).slice(0, linesMax);
+}
+
+/** What else to type, and when: `the source was mended?`, and its command below. */
+function orLines({ state, waiting }: BackfillStatus, screen: Screen): string[] {
+  if (ENDED.includes(state)) return [];
+  return (waiting?.or ?? []).flatMap(({ when, next }) => [
+    paint([span(`${when}?`, 'warn')], screen),
+    ...commandLines(next, screen.width - 7).map((part) => paint([span('       '), span(part, 'strong')], screen)),
+  ]);
 }
 
 function waitsLines({ waiting }: BackfillStatus, screen: Screen): string[] {

@@ -70,7 +70,8 @@ function addAsked(track: Track, rebuild: PlanInput['rebuild']): void {
   }
 }
 
-function add(track: Track, index: number, reason: number): void {
+/** Takes a partition into the plan, where nothing is in the way. */
+export function add(track: Track, index: number, reason: number): void {
   if (track.reason[index]) return;
   if (track.obstacle[index]) {
     track.leftOut.add(index);

@@ -9,6 +9,7 @@ import { leftOutNotices } from './left-out.js';
 import { markObstacles } from './obstacles.js';
 import { readsTime, windowOf } from './reading.js';
 import { at } from './search.js';
+import { reread } from './reread.js';
 import { tracksOf } from './track.js';
 import type { Track } from './track.js';
 import type { PlanInput, PlannedDataset, PlanNotice, PlanResult } from './types.js';
@@ -57,6 +58,7 @@ function* draftOf(input: PlanInput, unread: ReadonlySet<string>): Generator<unde
   markObstacles(tracks, input.exclude, unread);
   yield;
   const notices = tracks.filter(({ selected }) => selected).flatMap((track) => ask(track, input.range));
+  if (input.reread) reread(tracks, input.reread);
   return { tracks, notices, uncovered: yield* grow(tracks, input.rebuild) };
 }
 

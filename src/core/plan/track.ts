@@ -37,6 +37,7 @@ export const Reason = {
   asked: 8,
   needed: 9,
   ripple: 10,
+  again: 11,
 } as const;
 
 /**
@@ -66,7 +67,8 @@ export interface Track {
   readonly node: PlanNode;
   /** Place in topological order. */
   readonly index: number;
-  readonly selected: boolean;
+  /** Or joined, because something of it is read again. */
+  selected: boolean;
   readonly timeless: boolean;
   readonly borders: Borders;
   /** Partitions from `start` to the one that `now` is in. */

@@ -2,6 +2,7 @@ import type { Need } from '../graph/need.js';
 import type { Instant, Interval } from '../interval/interval.js';
 import type { Run } from '../interval/runs.js';
 import type { Axis } from '../time/axis.js';
+import type { Reread } from './reread.js';
 import type { Duration } from '../time/duration.js';
 
 /** What planning needs to know of a dataset; `project.Dataset` has this shape. */
@@ -47,6 +48,8 @@ export interface PlanInput {
   readonly ledger: ReadonlyMap<string, readonly LedgerRun[]>;
   /** What must not be built: held by another backfill (`--on-conflict skip`), or done already (`retry --with-current`). */
   readonly exclude: ReadonlyMap<string, readonly Interval[]>;
+  /** `retry --upstream`. */
+  readonly reread?: Reread | undefined;
 }
 
 /** `count` successive values: the i-th is `at + ⌊i / every⌋ · step`. */

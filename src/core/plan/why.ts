@@ -61,6 +61,7 @@ const TEXT: Readonly<Record<number, string>> = {
   [Reason.inputs]: 'stale: inputs changed',
   [Reason.moved]: 'stale: rows moved to another partition',
   [Reason.asked]: 'asked for',
+  [Reason.again]: 'read again: its source was mended',
   [Reason.unseen]: 'missing: has inputs that it never read',
 };
 
