@@ -9,6 +9,7 @@ import { isAtRisk } from '../src/core/graph/freshness.js';
 import { formatInterval, type Interval } from '../src/core/interval/interval.js';
 import { runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
+import { lockWaited } from '../src/planning/lock.js';
 import { planRequest, type Exclude } from '../src/planning/plan.js';
 import { requireDeployed } from '../src/planning/protected.js';
 import { deployTargets } from '../src/planning/targets.js';
@@ -99,7 +100,13 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         await atRisk(deps, tx, ref, project, plan),
       );
     }),
-  );
+  ).catch(async (error: unknown): Promise<Opened> => {
+    // Rolled back by now: whoever waited for this project's lock goes on, and so do the readers of the table.
+    const tables = [...project.datasets.values()].map(({ table }) => table);
+    const lock = await lockWaited(deps.db, tables, error);
+    if (lock === null) throw error;
+    return { kind: 'conflict', lock: true, ...lock };
+  });
   await dropAbandoned(deps, ref);
   return answer;
 }

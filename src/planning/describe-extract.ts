@@ -16,6 +16,9 @@ import { scanOf, type Reads } from './scan.js';
 /** Counting NULL event times reads an index where there is one; without one it is given this long, then goes unsaid. */
 const NULL_COUNT_TIMEOUT = '2s';
 
+/** Of somebody who alters a table of the source. */
+const LOCK_TIMEOUT = '1s';
+
 /** A source that is starting is there within seconds; planning waits no longer. */
 const CONNECT_TRIES = 4;
 
@@ -34,6 +37,8 @@ export async function describeExtract(
   };
   const pool = deps.pool(body.from);
   const describe = async (client: PgClient): Promise<Statement> => {
+    // A backfill plans under its project's lock, for which others wait.
+    await client.query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
     const columns = await describeSource(client, base).catch((error: unknown) => {
       throw sourceError(error, dataset, body);
     });
@@ -50,11 +55,13 @@ export async function describeExtract(
       })),
     };
     const { scan, warnings } = await scanOf(client, dataset, spec, reads);
+    const nulls = await nullTimes(client, dataset, spec, columns);
+    await client.query('RESET lock_timeout');
     return {
       spec: { ...spec, ...(scan === 'once' ? { scan } : {}) },
       columns: columns.map(({ name, type }) => ({ name, type })),
       time: time === undefined ? null : { column: time.column, type: time.type },
-      warnings: [...(await nullTimes(client, dataset, spec, columns)), ...warnings],
+      warnings: [...nulls, ...warnings],
     };
   };
   return withRetries(

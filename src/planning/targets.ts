@@ -2,12 +2,13 @@ import type { StoredPlan } from '../contracts/plan.js';
 import type { Project } from '../project/project.js';
 import { rowsOf, type Db } from '../store/store.js';
 import { tableOwned } from './ddl.js';
+import { changeTable } from './lock.js';
 
 /** Makes what the plan's tables still lack, and their owner, in the transaction that reserves them. */
 export async function deployTargets(tx: Db, project: Project, plan: StoredPlan): Promise<void> {
   for (const { name, kind, target, ddl, runs } of plan.datasets) {
     if (runs.length === 0 || kind === 'call') continue;
-    for (const statement of ddl) await tx.raw(statement.replaceAll('?', '\\?'));
+    await changeTable(tx, target, ddl);
     await own(tx, project, name, target, ddl.length > 0);
   }
 }
