@@ -9,6 +9,7 @@ import { lockKey, unlockKey } from '../src/warehouse/postgres/key-lock.js';
 import { createStaging, publishStaged, takeAllSql } from '../src/warehouse/postgres/staging.js';
 import { rowsLeftOf, writeLedger } from '../src/warehouse/postgres/ledger.js';
 import { copyAcross } from '../src/postgres/copy.js';
+import { atSource } from '../src/postgres/error.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import {
   BEGIN,
@@ -166,7 +167,7 @@ async function extract(
 ): Promise<Published[]> {
   const copyIn = copyInSql(dataset, spec, target, false);
   const published: Published[] = [];
-  await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await atSource(source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'));
   for (const interval of partitions) {
     const { left, arrived, digest } = await copyAcross(
       { client: source, sql: copyOutSql(spec, interval) },
@@ -176,7 +177,7 @@ async function extract(
     if (spec.params.length > 0) await requireInside(warehouse, dataset, target, interval, arrived);
     published.push({ ...interval, rows: arrived, digest });
   }
-  await source.query('COMMIT');
+  await atSource(source.query('COMMIT'));
   return published;
 }
 

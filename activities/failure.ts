@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { Fault } from '../src/core/fault.js';
-import { faultOf } from '../src/postgres/error.js';
+import { faultOf, sideOf } from '../src/postgres/error.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
@@ -48,7 +48,7 @@ export function faultOfBatch(error: unknown, dataset: StoredDataset): Fault {
       message: `no partition of ${target} takes a row of this interval: run CREATE TABLE … PARTITION OF ${target} FOR VALUES …, or correct the query if the row does not belong here`,
     };
   }
-  return faultOf(error, dataset.kind === 'extract' ? 'source' : 'warehouse');
+  return faultOf(error, sideOf(error));
 }
 
 /** Whether all of the partitions that hold the keys are in this plan too, and give them up when they are built: `merge` deletes nothing. */

@@ -14,6 +14,7 @@ import { takeTurns } from '../project/turns.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import { deferredOf, viewOf, type View } from './defer.js';
+import { allProblems } from './check.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { requireTables } from './gone.js';
@@ -74,7 +75,10 @@ export async function planRequest(
   const intervals = new Map(building.map((planned) => [planned.name, normalize(planned.intervals)]));
   const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)]));
   const options = { overwrite: request.overwrite, windows, intervals, reads };
-  const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
+  const asked = [{ ...deps, project }, inOrder(project, building), options] as const;
+  const described = await describeDatasets(...asked).catch(async (error: unknown) => {
+    throw await allProblems(...asked, error);
+  });
   return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
 }
 
