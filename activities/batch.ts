@@ -10,6 +10,7 @@ import { createStaging, publishStaged, takeAllSql } from '../src/warehouse/postg
 import type { Yields } from '../src/warehouse/postgres/moves.js';
 import { rowsLeftOf, writeLedger } from '../src/warehouse/postgres/ledger.js';
 import { copyAcross } from '../src/postgres/copy.js';
+import { atSource } from '../src/postgres/error.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import {
   BEGIN,
@@ -178,7 +179,7 @@ async function extract(
 ): Promise<Published[]> {
   const copyIn = copyInSql(dataset, spec, target, false);
   const published: Published[] = [];
-  await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await atSource(source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'));
   for (const interval of partitions) {
     const { left, arrived, digest } = await copyAcross(
       { client: source, sql: copyOutSql(spec, interval) },
@@ -188,7 +189,7 @@ async function extract(
     if (spec.params.length > 0) await requireInside(warehouse, dataset, target, interval, arrived);
     published.push({ ...interval, rows: arrived, digest });
   }
-  await source.query('COMMIT');
+  await atSource(source.query('COMMIT'));
   return published;
 }
 

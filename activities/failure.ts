@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { StoredDataset } from '../src/contracts/plan.js';
 import type { Fault } from '../src/core/fault.js';
 import { typedIn } from '../src/contracts/typed.js';
-import { faultOf } from '../src/postgres/error.js';
+import { faultOf, sideOf } from '../src/postgres/error.js';
 import type { SqlInterval } from '../src/source/postgres/extract.js';
 import { runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
@@ -61,7 +61,7 @@ export function faultOfBatch(
       message: `no partition of ${target} takes a row of this interval: run CREATE TABLE … PARTITION OF ${target} FOR VALUES …, or correct the query if the row does not belong here`,
     };
   }
-  return faultOf(error, dataset.kind === 'extract' ? 'source' : 'warehouse');
+  return faultOf(error, sideOf(error));
 }
 
 function rangeOf(first: SqlInterval | undefined): string {

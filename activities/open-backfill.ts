@@ -12,6 +12,7 @@ import { intersect, normalize } from '../src/core/interval/set.js';
 import type { PlanRange } from '../src/core/plan/types.js';
 import { countSpans } from '../src/core/slice/spans.js';
 import { runsOfJson } from '../src/planning/json.js';
+import { lockWaited } from '../src/planning/lock.js';
 import { planRequest, rangeOfRequest, type Exclude } from '../src/planning/plan.js';
 import { requireDeployed } from '../src/planning/protected.js';
 import { deployTargets } from '../src/planning/targets.js';
@@ -105,7 +106,13 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       const late = await atRisk(tx, ref, project, plan);
       return opened(deps, project, plan, epoch, costs, late, order.upstream && exclude);
     }),
-  );
+  ).catch(async (error: unknown): Promise<Opened> => {
+    // Rolled back by now: whoever waited for this project's lock goes on, and so do the readers of the table.
+    const tables = [...project.datasets.values()].map(({ table }) => table);
+    const lock = await lockWaited(deps.db, tables, error);
+    if (lock === null) throw error;
+    return { kind: 'conflict', lock: true, ...lock };
+  });
   await dropAbandoned(deps, ref);
   return answer;
 }

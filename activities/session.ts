@@ -1,4 +1,5 @@
 import type { StoredDataset } from '../src/contracts/plan.js';
+import { atSource } from '../src/postgres/error.js';
 import type { PgClient, Pool } from '../src/postgres/pool.js';
 import { backendName } from '../src/warehouse/postgres/lease.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
@@ -115,7 +116,7 @@ export function openSession(
   signal.addEventListener('abort', stop, { once: true });
   return {
     warehouse: () => connect('warehouse', deps.warehouse),
-    source: (connection) => connect('source', connection),
+    source: (connection) => atSource(connect('source', connection)),
     alternate: () => {
       const { connection, words } = open.get('source') ?? {};
       return connection === undefined || words === undefined ? null : { connection, words };

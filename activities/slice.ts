@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { CallBegun } from '../src/contracts/call.js';
 import { readsItself } from '../src/contracts/plan.js';
 import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
-import { faultOf } from '../src/postgres/error.js';
+import { faultOf, sideOf } from '../src/postgres/error.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
 import { giveTurn } from '../src/warehouse/postgres/gate.js';
 import { dropLease, takeLease } from '../src/warehouse/postgres/lease.js';
@@ -119,7 +119,7 @@ async function carryOut(slice: Slice): Promise<Outcomes> {
     }
     if (session.cancelled()) return { ...result, yielded: 'cancelled' };
     // No connection, no lease, no turn: the batches that were not begun fail together, and the workflow decides what next.
-    const fault = faultOf(error, 'warehouse');
+    const fault = faultOf(error, sideOf(error));
     const rest = input.batches.slice(begun).map((span) => ({ span, ...fault, ...failedInterval(dataset, span) }));
     for (const { class: kind } of rest) slice.deps.metrics.failed(scopeOf(slice), kind);
     return { ...result, failed: [...failed, ...rest], yielded: null };

@@ -3,6 +3,7 @@ import { allEnded } from '../src/contracts/all-ended.js';
 import type { ExtractSpec, StoredDataset } from '../src/contracts/plan.js';
 import { readerCount } from '../src/core/slice/chunks.js';
 import { copyAcross } from '../src/postgres/copy.js';
+import { atSource } from '../src/postgres/error.js';
 import {
   isUnchanged,
   joinSnapshot,
@@ -94,7 +95,7 @@ interface Reading {
 async function fill(job: StageJob, leader: Session, staging: Staging): Promise<void> {
   const { deps, who, spec, stagings } = job;
   const source = await leader.source(spec.connection);
-  const snapshot = await shareSnapshot(source);
+  const snapshot = await atSource(shareSnapshot(source));
   const limits = [await readLimit(deps.db, who, deps.warehouse), await readLimit(deps.db, who, spec.connection)];
   const slots = Math.min(...limits.map((limit) => limit.slots ?? Infinity));
   const count = readerCount(slots, stagings, staging.chunks.length);
@@ -103,7 +104,7 @@ async function fill(job: StageJob, leader: Session, staging: Staging): Promise<v
     readAs(job, i === 0 ? job.session : job.openSession(), reading),
   );
   await allEnded(readers);
-  await source.query('COMMIT');
+  await atSource(source.query('COMMIT'));
 }
 
 /** One reader: a connection on either side, and a turn of its own for each chunk. */
@@ -112,7 +113,7 @@ async function readAs(job: StageJob, session: Session, reading: Reading): Promis
   try {
     const source = await session.source(spec.connection);
     requirePrimary(session.alternate());
-    await joinSnapshot(source, reading.snapshot);
+    await atSource(joinSnapshot(source, reading.snapshot));
     while (reading.left.length > 0 && !reading.failed) {
       const turn = await takeTurn(deps, who, dataset, session, true);
       if (turn.kind === 'full' && reading.active > 1) break;
@@ -120,7 +121,7 @@ async function readAs(job: StageJob, session: Session, reading: Reading): Promis
       const chunk = reading.left.shift();
       if (chunk) await readChunk(job, session, reading, chunk);
     }
-    await source.query('COMMIT');
+    await atSource(source.query('COMMIT'));
     await giveTurn(await session.warehouse());
     await giveTurn(source);
   } catch (error) {
@@ -140,7 +141,7 @@ async function readChunk(job: StageJob, session: Session, reading: Reading, chun
   const source = await session.source(spec.connection);
   const { n, rows, xmin } = chunk;
   if (rows !== null && xmin !== null) {
-    if (await isUnchanged(source, spec, interval, staging.axis, { ...chunk, rows, xmin }, snapshot)) return;
+    if (await atSource(isUnchanged(source, spec, interval, staging.axis, { ...chunk, rows, xmin }, snapshot))) return;
   }
   const warehouse = await session.warehouse();
   const table = await openChunk(warehouse, who, dataset.name, leased, staging, n);

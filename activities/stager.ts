@@ -1,6 +1,7 @@
 import type { ExtractSpec, StoredDataset } from '../src/contracts/plan.js';
 import { countRuns } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
+import { atSource } from '../src/postgres/error.js';
 import { divide, type Chunking } from '../src/source/postgres/chunks.js';
 import { estimateRead } from '../src/source/postgres/estimate.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
@@ -34,7 +35,7 @@ export function createStager(slice: StagerOf): (span: Span) => Promise<BatchStag
   }
   if (!spec.table) return () => Promise.resolve(null);
   const rowsIn = async (span: Span): Promise<number> =>
-    (await estimateRead(await slice.session.source(spec.connection), spec, intervalFor(dataset, span))).rows;
+    (await atSource(estimateRead(await slice.session.source(spec.connection), spec, intervalFor(dataset, span)))).rows;
   // Asked once for all of the slice: mostly that is small already.
   const [lows, highs] = [slice.batches.map(([lo]) => lo), slice.batches.map(([, hi]) => hi)];
   let inSlice: Promise<number> | undefined;
@@ -42,11 +43,8 @@ export function createStager(slice: StagerOf): (span: Span) => Promise<BatchStag
     if (span[1] - span[0] > 1) return null;
     inSlice ??= rowsIn([Math.min(...lows), Math.max(...highs)]);
     if ((await inSlice) <= deps.chunkRows || (await rowsIn(span)) <= deps.chunkRows) return null;
-    const chunking = await divide(
-      await slice.session.source(spec.connection),
-      spec,
-      intervalFor(dataset, span),
-      deps.chunkRows,
+    const chunking = await atSource(
+      divide(await slice.session.source(spec.connection), spec, intervalFor(dataset, span), deps.chunkRows),
     );
     // What cannot be divided gains nothing from the way through staging.
     if (chunking.ranges.length === 1) return null;
@@ -69,7 +67,8 @@ function stage(
   return stageRows({
     ...{ deps, who, dataset, spec, span, interval, leased, stagings, session },
     openSession: () => openSession(primary, who, dataset, signal),
-    divide: async () => chunking ?? divide(await session.source(spec.connection), spec, interval, deps.chunkRows),
+    divide: async () =>
+      chunking ?? atSource(divide(await session.source(spec.connection), spec, interval, deps.chunkRows)),
   });
 }
 

@@ -3,6 +3,7 @@ import type { StoredDataset } from '../src/contracts/plan.js';
 import { readLimit } from '../src/store/control.js';
 import { askPool, askTurn, giveTurn, nextMoment, type Verdict } from '../src/warehouse/postgres/gate.js';
 import { askSlot, endZombies } from '../src/warehouse/postgres/slot.js';
+import { atSource } from '../src/postgres/error.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import type { Publisher } from '../src/warehouse/postgres/publish.js';
 import type { SliceDeps } from './deps.js';
@@ -88,7 +89,7 @@ export async function takeTurn(
           continue;
         }
       }
-      if (await askSlot(source, warehouse, limit.slots, verdict.slot)) return verdict;
+      if (await atSource(askSlot(source, warehouse, limit.slots, verdict.slot))) return verdict;
       await giveTurn(warehouse);
       if (performance.now() > zombiesAt) {
         zombiesAt = performance.now() + ZOMBIES_AFTER_MS;

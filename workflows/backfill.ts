@@ -100,11 +100,12 @@ async function open(run: Run, again: boolean, wanted?: Run['replan']): Promise<O
       await controlOf(run.ref).openBackfill({ ref: run.ref, request: run.request, again, ...upstream }),
     );
     if (opened.kind === 'open') return whole(run, opened);
-    enter(run, 'planning', `waits for backfill ${opened.holder}`);
+    const { holder, what, lock = false } = opened;
+    enter(run, 'planning', lock ? `waits for a lock on ${what}` : `waits for backfill ${holder}`);
     run.waiting = {
-      for: `backfill ${opened.holder}, which holds ${opened.what}`,
+      for: lock ? `a lock on ${what}, held by ${holder}` : `backfill ${holder}, which holds ${what}`,
       since: new Date().toISOString(),
-      next: typedIn(run.ref.environment, `sluice watch ${opened.holder}`),
+      next: lock ? '' : typedIn(run.ref.environment, `sluice watch ${holder}`),
     };
     show(run);
     await sleep(CONFLICT_AGAIN);

@@ -135,7 +135,13 @@ export const Opened = z.discriminatedUnion('kind', [
     late: z.array(z.string()),
     warnings: z.array(PlanWarning),
   }),
-  z.object({ kind: z.literal('conflict'), holder: z.string(), what: z.string() }),
+  z.object({
+    kind: z.literal('conflict'),
+    holder: z.string(),
+    what: z.string(),
+    /** It is no backfill that stands in the way: somebody has a lock. */
+    lock: z.boolean().optional(),
+  }),
 ]);
 export type Opened = z.infer<typeof Opened>;
 export type OpenPlan = Extract<Opened, { kind: 'open' }>;

@@ -180,7 +180,7 @@ const UNANSWERED: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a connect that failed so says that the database is gone for now, and nothing of who asked. */
-export function isUnanswered({ code }: Fault): boolean {
+export function isUnanswered({ code }: Pick<Fault, 'code'>): boolean {
   return UNANSWERED.has(code);
 }
 
@@ -229,6 +229,9 @@ function look({ sqlstate, errno, message, severity }: DriverError): { rule: Rule
     // A database with ALLOW_CONNECTIONS false, as during maintenance: nothing is wrong with the batch.
     if (sqlstate === '55000' && severity === 'FATAL')
       return { rule: ['connection_refused', 'transient'], words: message };
+    // A policy would hide rows, and the session says that none may be hidden; PostgreSQL tells it from a missing GRANT by words alone.
+    if (sqlstate === '42501' && message?.includes('row-level security policy for table') === true)
+      return { rule: ['row_security', 'fatal'], words: message };
     const group = sqlstate.slice(0, 2);
     const rule = BY_SQLSTATE.get(sqlstate) ?? BY_SQLSTATE.get(group);
     // A login that fails by its `options=` repeats what stands there: `-c token requires a value`.

@@ -1,7 +1,7 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ExtractSpec } from '../contracts/plan.js';
 import type { PlanWarning } from '../contracts/status.js';
-import { errorFacts, isRefusedStatement, systemError } from '../postgres/error.js';
+import { errorFacts, faultOf, systemError } from '../postgres/error.js';
 import { withRetries, type PgClient } from '../postgres/pool.js';
 import { quoteIdent } from '../postgres/quote.js';
 import { canBeTime, isBeyond, isZoneless } from '../postgres/time.js';
@@ -18,6 +18,9 @@ import type { Scratch } from './scratch.js';
 /** Counting rows of no partition reads an index where there is one; without one it is given this long. */
 const LOST_COUNT_TIMEOUT = '2s';
 
+/** Of somebody who alters a table of the source. */
+const LOCK_TIMEOUT = '1s';
+
 /** A source that is starting is there within seconds; planning waits no longer. */
 const CONNECT_TRIES = 4;
 
@@ -31,12 +34,9 @@ export async function describeExtract(
   const base = extractOf(body);
   const pool = deps.pool(body.from);
   const describe = async (client: PgClient): Promise<Statement> => {
-    const described = await describeSource(client, base).catch((error: unknown) => {
-      throw sourceError(error, dataset, body);
-    });
-    const columns = await asHeld(scratch, described).catch((error: unknown) => {
-      throw systemError(error, deps.project.warehouse);
-    });
+    // A backfill plans under its project's lock, for which others wait.
+    await client.query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
+    const columns = await asHeld(scratch, await describeSource(client, base));
     if (body.query) await requireSafeNames(client, dataset, body.query.functions);
     const time = timeOf(dataset, body, columns);
     const spec: ExtractSpec = {
@@ -50,15 +50,22 @@ export async function describeExtract(
       })),
     };
     const { scan, warnings } = await scanOf(client, dataset, spec, reads);
+    const lost = await lostTimes(client, dataset, spec);
+    await client.query('RESET lock_timeout');
     return {
       spec: { ...spec, ...(scan === 'once' ? { scan } : {}) },
       columns: columns.map(({ name, type }) => ({ name, type })),
       time: time === undefined ? null : { column: time.column, type: time.type },
-      warnings: [...(await lostTimes(client, dataset, spec)), ...warnings],
+      warnings: [...lost, ...warnings],
     };
   };
   return withRetries(
-    () => pool.use(describe),
+    () =>
+      pool.use((client) =>
+        describe(client).catch((error: unknown) => {
+          throw sourceError(error, dataset, body);
+        }),
+      ),
     CONNECT_TRIES,
     (ms) => new Promise((done) => setTimeout(done, ms)),
   ).catch((error: unknown) => {
@@ -142,14 +149,37 @@ async function lostTimes(client: PgClient, dataset: Dataset, spec: ExtractSpec):
   }
 }
 
+/** Those that end by themselves, or whose cause is elsewhere: rolled back, out of resources, stopped by an operator. */
+const PASSING = /^(?:40|53|57)|^55P03/;
+
+/** What a source that answers says of a statement is the dataset's problem: what it cannot plan now it could not read either. */
 function sourceError(error: unknown, dataset: Dataset, body: ExtractBody): unknown {
-  const { sqlstate, message } = errorFacts(error);
-  if (!isRefusedStatement(sqlstate)) return error;
+  const { sqlstate, severity, message } = errorFacts(error);
+  if (sqlstate === undefined || severity !== 'ERROR' || PASSING.test(sqlstate)) return error;
   const what = body.table ? `table ${body.table.schema}.${body.table.name}` : 'its query';
-  const code = sqlstate === '42P01' ? 'missing_table' : sqlstate === '42703' ? 'missing_column' : 'source_query';
+  const { code: fault } = faultOf(error, 'source');
+  const code = AS_THEY_ARE.has(fault) ? fault : 'source_query';
   return new RequestError(
     code,
     `${dataset.file}: ${what} on connection ${body.from}: ${message}`,
-    'correct the name, or the connection under `from:`',
+    REMEDIES[code] ?? 'correct it, the connection under `from:`, or what the message names',
+    { cause: error },
   );
 }
+
+const AS_THEY_ARE: ReadonlySet<string> = new Set([
+  'missing_table',
+  'missing_column',
+  'no_permission',
+  'object_not_ready',
+  'row_security',
+]);
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  missing_table: 'correct the name, or the connection under `from:`',
+  missing_column: 'correct the name, or the connection under `from:`',
+  no_permission: 'GRANT it to the role of the connection: SELECT on what is read, USAGE on its schema',
+  object_not_ready: 'make it readable first: a materialized view by REFRESH MATERIALIZED VIEW',
+  row_security:
+    'sluice reads all rows of a table or none: ALTER ROLE … BYPASSRLS for the role of the connection; for some of the rows write their condition in a `query:`',
+};

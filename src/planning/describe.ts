@@ -202,6 +202,8 @@ function tableError(error: unknown, { file, table }: Dataset): unknown {
 }
 
 function requireColumns(dataset: Dataset, columns: readonly ColumnSpec[]): void {
+  if (columns.length === 0)
+    throw new RequestError('no_columns', `${dataset.file}: what it reads has no columns`, 'read a table that has some');
   const names = new Set(columns.map(({ name }) => name));
   const missing = [
     ...(dataset.time === null ? [] : [['time', dataset.time] as const]),

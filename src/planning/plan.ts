@@ -16,6 +16,7 @@ import { bindServer } from '../store/server.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import { deferredOf, viewOf, type View } from './defer.js';
+import { allProblems } from './check.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { requireTables } from './gone.js';
@@ -90,7 +91,10 @@ export async function planRequest(
     [...intervals].map(([name, planned]) => [name, subtract(planned, normalize((ledger.get(name) ?? []).map(endsOf)))]),
   );
   const options = { overwrite: request.overwrite, windows, intervals, reads, shapes, unknown };
-  const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
+  const every = [{ ...deps, project }, inOrder(project, building), options] as const;
+  const described = await describeDatasets(...every).catch(async (error: unknown) => {
+    throw await allProblems(...every, error);
+  });
   return assemble(project, request, { result, described, shapes, ...deferredOf(view, building, ledger) });
 }
 

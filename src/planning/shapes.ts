@@ -34,14 +34,15 @@ export async function lackingShapes(
     const here = asked.filter(({ body }) => body.from === connection);
     await pool(connection)
       .use(async (client) => {
+        // Somebody may be altering the table, and others wait for what plans.
+        await client.query(`SET lock_timeout = '1s'`);
         for (const { name, body, known } of here) {
           const columns = await columnsOf(client, body);
-          if (columns)
-            lacking.set(
-              name,
-              known.filter((one) => lacks(one, columns)).map(({ shape }) => shape),
-            );
+          if (!columns) continue;
+          const shapesOf = known.filter((one) => lacks(one, columns)).map(({ shape }) => shape);
+          lacking.set(name, shapesOf);
         }
+        await client.query('RESET lock_timeout');
       })
       .catch(() => undefined);
   }

@@ -5,13 +5,14 @@ import { keepShape, rowTime } from '../store/shapes.js';
 import { targetTime } from '../warehouse/postgres/publish.js';
 import { tableOwned } from './ddl.js';
 import { scopeOfProject } from './ledger-change.js';
+import { changeTable } from './lock.js';
 
 /** Makes what the plan's tables still lack, and their owner, in the transaction that reserves them. */
 export async function deployTargets(tx: Db, project: Project, plan: StoredPlan): Promise<void> {
   for (const dataset of plan.datasets) {
     const { name, kind, target, ddl, runs, columns } = dataset;
     if (runs.length === 0 || kind === 'call') continue;
-    for (const statement of ddl) await tx.raw(statement.replaceAll('?', '\\?'));
+    await changeTable(tx, target, ddl);
     await own(tx, project, name, target, ddl.length > 0);
     await keepShape(tx, scopeOfProject(project), name, { columns, time: rowTime(targetTime(dataset)) });
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
+import { atSource } from './error.js';
 import type { PgClient } from './pool.js';
 import { ReusingSocket } from './socket.js';
 
@@ -29,7 +30,7 @@ export async function copyAcross(
   const into = target.query(new CopyIn(intoSql));
   const out = source.query(new CopyOut(outSql, into));
   try {
-    await Promise.all([out.done, into.done]);
+    await Promise.all([atSource(out.done), into.done]);
   } catch (error) {
     out.cut();
     into.cut();

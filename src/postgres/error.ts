@@ -10,6 +10,23 @@ export function faultOf(error: unknown, where: 'source' | 'warehouse'): Fault {
   return classifyFault(errorFacts(error), where);
 }
 
+const fromSources = new WeakSet();
+
+/** Marks what fails as the source's: an error itself does not say which of two servers it comes from. */
+export async function atSource<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Error) fromSources.add(error);
+    throw error;
+  }
+}
+
+/** Where an error of a slice comes from. */
+export function sideOf(error: unknown): 'source' | 'warehouse' {
+  return error instanceof Error && fromSources.has(error) ? 'source' : 'warehouse';
+}
+
 /** The fields of a driver error that the table looks at. */
 export function errorFacts(error: unknown): Parameters<typeof classifyFault>[0] {
   if (error instanceof pg.DatabaseError) {
