@@ -57,14 +57,14 @@ export async function convertDbt(manifest: Manifest, project: string): Promise<C
 async function sayNeeds(made: Attempt): Promise<Attempt> {
   const said = withNeeds(made.files, await problemsOf(made.files));
   if (said.size === 0) return made;
-  const texts = [...said].map(([file, { text }]) => [file, text]);
+  const texts = Object.fromEntries([...said].map(([file, { text }]): [string, string] => [file, text]));
   const notes = [...said].flatMap(([file, { line }]) => {
     const id = made.ids.get(file);
     return id === undefined
       ? []
       : [{ id, reason: `its SQL reads beyond its batch, or that is not seen: ${line} was written` }];
   });
-  return { ...made, files: { ...made.files, ...Object.fromEntries(texts) }, notes: [...made.notes, ...notes] };
+  return { ...made, files: { ...made.files, ...texts }, notes: [...made.notes, ...notes] };
 }
 
 async function problemsOf(files: Readonly<Record<string, string>>): Promise<ProjectError['problems']> {

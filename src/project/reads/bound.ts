@@ -1,14 +1,7 @@
 import type { Axis } from '../../core/time/axis.js';
 import { durationMs, ZERO, type Duration } from '../../core/time/duration.js';
 import { changesClocks } from '../../core/time/zone.js';
-import { isAligned, stepOf, type Unit } from './unit.js';
-
-/** A time told by the interval's own: `:start` or `:end`, cut to a unit, then moved. The parts of `shift` may be negative. */
-export interface Bound {
-  readonly base: 'start' | 'end';
-  readonly unit: Unit | null;
-  readonly shift: Duration;
-}
+import { isAligned, stepOf, type Bound } from './unit.js';
 
 const HOUR = 3_600_000;
 

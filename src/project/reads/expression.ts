@@ -5,9 +5,9 @@ import { isLong } from '../coalesce/bucket.js';
 import { functionName } from '../coalesce/functions.js';
 import { as, castTo, columnOf, operatorOf, textOf } from '../coalesce/tree.js';
 import { nodesOf, type Node } from '../sql/parser.js';
-import { moved, negative, type Bound } from './bound.js';
+import { moved, negative } from './bound.js';
 import { intervalOf, wholeOf } from './interval.js';
-import { unitOf, type Unit } from './unit.js';
+import { unitOf, type Bound, type Unit } from './unit.js';
 import {
   between,
   comparable,

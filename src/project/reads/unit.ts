@@ -1,11 +1,17 @@
 import type { Axis } from '../../core/time/axis.js';
 import { ZERO, type Duration } from '../../core/time/duration.js';
 import { UNITS } from '../coalesce/bucket.js';
-import type { Bound } from './bound.js';
 
 /** Units of `date_trunc` that are followed. */
 export const CUTS = ['minute', 'hour', 'day', 'week', 'month', 'quarter', 'year'] as const;
 export type Unit = (typeof CUTS)[number];
+
+/** A time told by the interval's own: `:start` or `:end`, cut to a unit, then moved. The parts of `shift` may be negative. */
+export interface Bound {
+  readonly base: 'start' | 'end';
+  readonly unit: Unit | null;
+  readonly shift: Duration;
+}
 
 const STEPS: Readonly<Record<Unit, Partial<Duration>>> = {
   minute: { ms: 60_000 },

@@ -1,8 +1,8 @@
 import type { Axis } from '../../core/time/axis.js';
 import { durationMs, ZERO, type Duration } from '../../core/time/duration.js';
 import { changesClocks } from '../../core/time/zone.js';
-import { isZero, lookbackOf, moved, negative, upperOf, type Bound } from './bound.js';
-import { isAligned, stepOf, type Unit } from './unit.js';
+import { isZero, lookbackOf, moved, negative, upperOf } from './bound.js';
+import { isAligned, stepOf, type Bound, type Unit } from './unit.js';
 
 /**
  * By which clock a value tells a time: an instant, the wall clock of the reader's zone (the session's, so that PostgreSQL compares the two
