@@ -85,7 +85,7 @@ async function shower(io: Io, json: FollowOptions['json'], session: Session): Pr
   if (json === 'lines') return jsonLines(io);
   if (json === 'last') {
     const write = (status: BackfillStatus): void =>
-      io.out(`${JSON.stringify(status, null, 2)}
+      io.out(`${JSON.stringify(io.placed(status), null, 2)}
 `);
     return { next: () => undefined, last: write, unfinished: write };
   }
@@ -99,7 +99,7 @@ function jsonLines(io: Io): Shower {
   let before = '';
   return {
     next: (status) => {
-      const line = JSON.stringify(status);
+      const line = JSON.stringify(io.placed(status));
       if (line !== before) io.out(`${line}\n`);
       before = line;
     },
@@ -120,7 +120,7 @@ function live(io: Io, logUpdate: { (text: string): void; done: () => void }, ses
       const screen = io.screen();
       // What is shown is a look old; a warehouse that does not answer must not stop the display.
       void look();
-      logUpdate(progressLines(status, meter, { ...screen, height: screen.height - 1 }, limits).join('\n'));
+      logUpdate(io.text(progressLines(status, meter, { ...screen, height: screen.height - 1 }, limits).join('\n')));
     },
     last: () => {
       logUpdate.done();

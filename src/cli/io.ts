@@ -11,9 +11,12 @@ export interface Io {
   /** From the first call on, Ctrl-C aborts the signal instead of ending the process; a second Ctrl-C ends it. */
   readonly interruptible: () => AbortSignal;
   readonly now: () => number;
+  /** A text or a document as it is printed: its commands say where, see `place.ts`. What goes to `out` and `err` is made so. */
+  readonly text: (text: string) => string;
+  readonly placed: (document: unknown) => unknown;
 }
 
 /** Prints one document: JSON, or lines for people. */
 export function print(io: Io, json: boolean, document: unknown, lines: () => readonly string[]): void {
-  io.out(json ? `${JSON.stringify(document, null, 2)}\n` : `${lines().join('\n')}\n`);
+  io.out(json ? `${JSON.stringify(io.placed(document), null, 2)}\n` : `${lines().join('\n')}\n`);
 }

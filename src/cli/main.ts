@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { RequestError, SluiceError } from '../contracts/errors.js';
 import type { Io } from './io.js';
+import { NOWHERE, placed, placedDocument, placeOf } from './place.js';
 import { errorDocument, errorLines } from './render/errors.js';
 import { COMMANDS } from './commands/index.js';
 import { packageVersion } from '../worker/version.js';
@@ -12,10 +13,12 @@ import { packageVersion } from '../worker/version.js';
  */
 async function main(): Promise<number> {
   const interrupted = new AbortController();
+  const json = process.argv.includes('--json');
+  let place = NOWHERE;
   const io: Io = {
     env: process.env,
-    out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
+    out: (text) => process.stdout.write(json ? text : placed(text, place)),
+    err: (text) => process.stderr.write(placed(text, place)),
     screen: () => ({
       width: process.stdout.columns || 100,
       height: process.stdout.rows || 40,
@@ -28,6 +31,8 @@ async function main(): Promise<number> {
       return interrupted.signal;
     },
     now: () => Date.now(),
+    text: (text) => placed(text, place),
+    placed: (document) => placedDocument(document, place),
   };
   // Whoever read our output is gone (`| head -1`): what follows a backfill lets go of it as at Ctrl-C, the rest ends as it would.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -41,6 +46,13 @@ async function main(): Promise<number> {
     // What follows a verb is the verb's: `warehouse hold` has options of the names that `warehouse` has.
     .enablePositionalOptions()
     .exitOverride();
+  program.hook('preAction', (_, verb) => {
+    place = placeOf(
+      verb,
+      process.env,
+      program.commands.map((one) => one.name()),
+    );
+  });
   let exitCode = 0;
   for (const { make } of COMMANDS) {
     const command = make(io, (code) => (exitCode = code));
@@ -72,7 +84,7 @@ function requireFolder(): void {
 
 function report(io: Io, error: unknown): number {
   if (error instanceof CommanderError) return reportUsage(io, error);
-  if (process.argv.includes('--json')) io.out(`${JSON.stringify(errorDocument(error))}\n`);
+  if (process.argv.includes('--json')) io.out(`${JSON.stringify(io.placed(errorDocument(error)))}\n`);
   else io.err(`${errorLines(error, { color: process.stderr.isTTY }).join('\n')}\n`);
   if (process.env['SLUICE_DEBUG'] !== undefined && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
   return error instanceof SluiceError ? error.exitCode : 1;

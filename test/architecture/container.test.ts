@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { silentIo } from '../cli/support/io.js';
 import { COMMANDS } from '../../src/cli/commands/index.js';
 import { exampleFiles } from '../../src/cli/templates/example.js';
 import { allFiles, ROOT } from './tree.js';
@@ -191,15 +192,7 @@ test('the Dockerfile copies what there is, links the command that package.json n
   assert.ok(text.includes(`ln -s /sluice/${bin.sluice} /usr/local/bin/sluice`));
   const last = (wanted: string): string => instructions.filter(({ name }) => name === wanted).at(-1)?.rest ?? '[]';
   assert.deepEqual(JSON.parse(last('ENTRYPOINT')), ['sluice']);
-  const io = {
-    env: {},
-    out: () => true,
-    err: () => true,
-    screen: () => ({ width: 80, height: 24, now: 0, color: false }),
-  };
-  const verbs = COMMANDS.map(({ make }) =>
-    make({ ...io, isTerminal: false, interruptible: () => AbortSignal.abort(), now: () => 0 }, () => undefined).name(),
-  );
+  const verbs = COMMANDS.map(({ make }) => make(silentIo(), () => undefined).name());
   const [verb = ''] = z.array(z.string()).parse(JSON.parse(last('CMD')));
   assert.ok(verbs.includes(verb), verb);
   const engines = z.object({ engines: z.object({ node: z.string() }) }).parse(JSON.parse(read('package.json'))).engines;

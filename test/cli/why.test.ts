@@ -212,7 +212,7 @@ test('failed in a running backfill: code and the command to retry; its reader is
   assert.equal(elsewhere.inputs[0]?.next, 'sluice retry b2 clean -e prod');
   assert.match(
     cause.inputs[0]?.cause ?? '',
-    /failed in backfill b2 after 3 attempts: division_by_zero: division by zero\.$/,
+    /failed in backfill b2 after 3 attempts: division_by_zero: division by zero\. The backfill is held\.$/,
   );
   assert.equal(explain(facts, 'clean', partition(11)).state, 'held');
 });

@@ -1,17 +1,9 @@
-import type { Interval } from '../interval/interval.js';
 import { overlapping } from './borders.js';
 import { add } from './grow.js';
 import { forEachReader, readSpan } from './reading.js';
 import { ascending } from './search.js';
 import { Obstacle, Published, Reason, type Track } from './track.js';
-
-/** What is read again, for its source was mended. */
-export interface Reread {
-  /** What failed, by dataset. */
-  readonly failed: ReadonlyMap<string, readonly Interval[]>;
-  /** Datasets that may be built again for it. */
-  readonly may: ReadonlySet<string>;
-}
+import type { Reread } from './types.js';
 
 /**
  * Adds to the plan what failed partitions read, up the graph, selected or not. What was done and reads that, directly or not, is no longer left out: the ripple builds it

@@ -2,7 +2,6 @@ import type { Need } from '../graph/need.js';
 import type { Instant, Interval } from '../interval/interval.js';
 import type { Run } from '../interval/runs.js';
 import type { Axis } from '../time/axis.js';
-import type { Reread } from './reread.js';
 import type { Duration } from '../time/duration.js';
 
 /** What planning needs to know of a dataset; `project.Dataset` has this shape. */
@@ -36,6 +35,14 @@ export interface PlanRange {
   readonly to?: Instant;
   /** When it was asked for, where that is not now: what was not complete then was not asked for. */
   readonly askedAt?: Instant;
+}
+
+/** What is read again, for its source was mended. */
+export interface Reread {
+  /** What failed, by dataset. */
+  readonly failed: ReadonlyMap<string, readonly Interval[]>;
+  /** Datasets that may be built again for it. */
+  readonly may: ReadonlySet<string>;
 }
 
 export interface PlanInput {

@@ -10,5 +10,7 @@ export function silentIo(out: (text: string) => void = () => undefined, now = 0)
     isTerminal: false,
     interruptible: () => new AbortController().signal,
     now: () => now,
+    text: (text) => text,
+    placed: (document) => document,
   };
 }
