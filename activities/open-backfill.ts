@@ -10,8 +10,9 @@ import { formatInterval, type Interval } from '../src/core/interval/interval.js'
 import { runEnd } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { planRequest, type Exclude } from '../src/planning/plan.js';
+import { placesOf } from '../src/planning/places.js';
 import { requireDeployed } from '../src/planning/protected.js';
-import { deployTargets } from '../src/planning/targets.js';
+import { deployTargets, movingOf } from '../src/planning/targets.js';
 import type { Project } from '../src/project/project.js';
 import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
 import { record, setControl } from '../src/store/control.js';
@@ -58,7 +59,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       await lockScope(tx, ref);
       // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
       const planning = { project, db: tx, pool: deps.pool, now: deps.now() };
-      const exclude = await excluded(deps, tx, order);
+      const exclude = await excluded(deps, tx, order, project);
       const plan = await planRequest(planning, request, exclude);
       if (request.plan !== undefined && !again && plan.fingerprint !== request.plan) {
         throw new RequestError(
@@ -68,7 +69,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         );
       }
       const held = heldBy(plan);
-      const conflict = await standing(deps, tx, ref, held);
+      const conflict = await standing(deps, tx, ref, [...held, ...(await movingOf(tx, project, plan))]);
       if (conflict) return refuse(request, conflict);
       await requireOpen(tx, ref);
       // An attempt that slept while a later one opened the backfill: with the epoch that it would make, all that works by now would be fenced. Where the
@@ -77,17 +78,20 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         throw new SystemError('overtaken', `a later attempt has opened ${ref.workflowId}`);
       const epoch = await reserve(tx, ref, ref.workflowId, ref.backfillId, held);
       await savePlan(tx, plan);
-      await deployTargets(tx, project, plan);
+      const by = {
+        backfillId: ref.backfillId,
+        actor: request.requestedBy ?? 'unknown',
+        ...(request.reason === undefined ? {} : { reason: request.reason }),
+      };
+      await deployTargets(tx, project, plan, { ...by, workflowId: ref.workflowId });
       await setControl(tx, ref.workflowId, {
         priority: request.priority,
         ...(request.maxParallel === undefined ? {} : { max_parallel: request.maxParallel }),
       });
       await backfillState(tx, ref.workflowId, 'running', plan.fingerprint);
       await record(tx, ref, {
-        backfillId: ref.backfillId,
-        actor: request.requestedBy ?? 'unknown',
+        ...by,
         action: again ? 'replan' : 'start',
-        ...(request.reason === undefined ? {} : { reason: request.reason }),
         detail: { plan: plan.fingerprint, ticket: request.ticket },
       });
       return opened(
@@ -137,7 +141,12 @@ async function claim({ db }: ControlDeps, { ref, request, again }: OpenOrder): P
   }
 }
 
-async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: OpenOrder): Promise<Exclude> {
+async function excluded(
+  deps: ControlDeps,
+  tx: Db,
+  { ref, request, again }: OpenOrder,
+  project: Project,
+): Promise<Exclude> {
   const exclude = new Map<string, Interval[]>();
   const add = (dataset: string, interval: Interval): void => {
     exclude.set(dataset, [...(exclude.get(dataset) ?? []), interval]);
@@ -154,7 +163,9 @@ async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: Open
        FROM sluice.partitions WHERE project = ? AND environment = ? AND backfill_id = ?`,
       [ref.project, ref.environment, ref.backfillId],
     );
-    for (const { dataset, s, e } of done) add(dataset, { start: s, end: e });
+    // What it has built in another table than today's is not done.
+    const places = await placesOf(tx, project);
+    for (const { dataset, s, e } of done) if (places.get(dataset)?.key === dataset) add(dataset, { start: s, end: e });
   }
   return exclude;
 }

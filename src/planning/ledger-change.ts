@@ -2,7 +2,7 @@ import { typedIn } from '../contracts/typed.js';
 import { RequestError } from '../contracts/errors.js';
 import { formatInterval } from '../core/interval/interval.js';
 import type { Project } from '../project/project.js';
-import { findConflicts, type Held } from '../store/reservations.js';
+import { findConflicts, type Conflict, type Held } from '../store/reservations.js';
 import type { Db, Scope } from '../store/store.js';
 
 /** Who wants the ledger changed, and why: for the journal. */
@@ -27,10 +27,14 @@ export function scopeOfProject({ name, environment }: Pick<Project, 'name' | 'en
 /** Under the scope's lock: no backfill can reserve it meanwhile. @throws RequestError conflict */
 export async function requireFree(tx: Db, scope: Scope, wanted: Held): Promise<void> {
   const [conflict] = await findConflicts(tx, scope, '', [wanted]);
-  if (!conflict) return;
-  throw new RequestError(
+  if (conflict) throw conflictError(scope.environment, conflict);
+}
+
+export function conflictError(environment: string, conflict: Conflict): RequestError {
+  const { backfillId } = conflict;
+  return new RequestError(
     'conflict',
-    `backfill ${conflict.backfillId} holds ${conflict.dataset} ${formatInterval(conflict)}`,
-    `wait until it has ended (${typedIn(scope.environment, `sluice watch ${conflict.backfillId}`)}), or end it: ${typedIn(scope.environment, `sluice cancel ${conflict.backfillId}`)}`,
+    `backfill ${backfillId} holds ${conflict.dataset} ${formatInterval(conflict)}`,
+    `wait until it has ended (${typedIn(environment, `sluice watch ${backfillId}`)}), or end it: ${typedIn(environment, `sluice cancel ${backfillId}`)}`,
   );
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { RequestError } from '../contracts/errors.js';
 import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
 import type { BackfillRequest } from '../contracts/request.js';
+import type { PlanWarning } from '../contracts/status.js';
 import { select } from '../core/graph/select.js';
 import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
 import { countRuns } from '../core/interval/runs.js';
@@ -13,11 +14,13 @@ import type { Dataset, Project } from '../project/project.js';
 import { takeTurns } from '../project/turns.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
-import { deferredOf, viewOf, type View } from './defer.js';
+import { deferredOf, viewOf, withoutTables, type View } from './defer.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { requireTables } from './gone.js';
+import { movesOf } from './moved.js';
 import { runToJson } from './json.js';
+import { ledgerNode, tablesRead } from './places.js';
 import { followViews } from './reads.js';
 import { readsOf } from './scan.js';
 import { backfillCommand, selectorFor } from './words.js';
@@ -47,12 +50,12 @@ export async function planRequest(
   const { now } = deps;
   const followed = await followViews(deps);
   const selected = selectDatasets(followed, request);
-  const view = await viewOf(deps.db, followed, selected);
-  const { project } = view;
+  const found = await viewOf(deps.db, followed, selected);
+  const { project } = found;
   const resolved = resolveRange(request, { zone: project.timezone, now });
   if ('problem' in resolved)
     throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
-  await requireTables(deps.db, project, selected);
+  const view = withoutTables(found, await requireTables(deps.db, found, selected, resolved.range));
   const nodes = [...project.datasets.values()];
   const ledger = await readLedger(deps.db, view, nodes);
   const result = await betweenOthers(
@@ -75,7 +78,8 @@ export async function planRequest(
   const reads = new Map(building.map(({ name, runs }) => [name, readsOf(runs)]));
   const options = { overwrite: request.overwrite, windows, intervals, reads };
   const described = await describeDatasets({ ...deps, project }, inOrder(project, building), options);
-  return assemble(project, request, { result, described, ...deferredOf(view, building, ledger) });
+  const moves = await movesOf(deps.db, view, selected);
+  return assemble(project, request, { result, described, moves, ...deferredOf(view, building, ledger) });
 }
 
 /** Datasets whose ledger is read at once. */
@@ -89,7 +93,7 @@ function selectDatasets(project: Project, request: BackfillRequest): ReadonlySet
 
 async function readLedger(
   db: PlanningDeps['db'],
-  { scopeOf }: View,
+  { project, keyOf }: View,
   nodes: readonly Dataset[],
 ): Promise<Map<string, LedgerRun[]>> {
   const runs = new Map<string, LedgerRun[]>();
@@ -99,7 +103,7 @@ async function readLedger(
   await Promise.all(
     Array.from({ length: lanes }, async () => {
       for (let node = left.pop(); node; node = left.pop())
-        runs.set(node.name, await ledgerRuns(db, scopeOf, { ...node, zone: node.axis.zone }));
+        runs.set(node.name, await ledgerRuns(db, keyOf, ledgerNode(project, node)));
     }),
   );
   return runs;
@@ -134,12 +138,14 @@ function refuse({ project, deferred }: View, request: BackfillRequest, result: P
 interface Answer extends ReturnType<typeof deferredOf> {
   readonly result: PlanResult;
   readonly described: ReadonlyMap<string, Described>;
+  /** Of tables that are other ones than those of which the ledger speaks. */
+  readonly moves: readonly PlanWarning[];
 }
 
 function assemble(
   project: Project,
   request: BackfillRequest,
-  { result, described, deferred, otherDefinitions }: Answer,
+  { result, described, moves, deferred, otherDefinitions }: Answer,
 ): StoredPlan {
   const datasets = result.datasets.map((planned) => storedDataset(project, planned, described.get(planned.name)));
   const content = {
@@ -176,7 +182,12 @@ function assemble(
         rebuild: 'stale',
       }),
     })),
-    warnings: [...result.notices, ...otherDefinitions, ...[...described.values()].flatMap(({ warnings }) => warnings)],
+    warnings: [
+      ...moves,
+      ...result.notices,
+      ...otherDefinitions,
+      ...[...described.values()].flatMap(({ warnings }) => warnings),
+    ],
   };
 }
 
@@ -194,6 +205,7 @@ function storedDataset(project: Project, planned: PlannedDataset, described: Des
     priority: dataset.priority,
     ...(dataset.pool === undefined ? {} : { pool: dataset.pool }),
     needs: dataset.needs.map((need) => need.dataset),
+    inputs: tablesRead(project, dataset),
     edges: planned.edges.map(({ upstream, mapping: { lo, hi } }) => ({
       upstream,
       mapping: { lo: [...lo], hi: [...hi] },

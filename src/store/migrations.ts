@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { TABLES } from './migration-tables.js';
 
 /**
  * The versions of schema `sluice`, in order; never edited once released, only added to. knex runs what is missing under its
@@ -236,6 +237,7 @@ CREATE TABLE sluice.profiles (
 );
 `,
   },
+  { name: '0003_tables', sql: TABLES },
 ];
 
 /** Names of the versions, oldest first: what `sluice.migrations` holds when all of them ran. */

@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { askedInterval, namedDataset } from '../../planning/asked.js';
+import { viewOf } from '../../planning/defer.js';
+import { movesOf } from '../../planning/moved.js';
 import { ledgerRows, type LedgerRow } from '../../store/ledger.js';
 import { print } from '../io.js';
 import { addCommon, addRange, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
 import { ledgerLines, type LedgerRow as ShownRow } from '../render/ledger.js';
+import { wrap } from '../render/text.js';
 import { withProject } from '../session.js';
 import type { Verb } from '../verb.js';
 
@@ -22,11 +25,15 @@ export const ledger: Verb = {
         const dataset = namedDataset(project, name);
         const { start, end } = askedInterval(project, dataset, rangeInput(options), io.now());
         const scope = { project: project.name, environment: project.environment };
-        const rows = await ledgerRows(await opened.db(), scope, dataset.name, start, end);
-        const document = rows.map((row) => ({ ...scope, dataset: dataset.name, ...row }));
-        print(io, options.json, document, () =>
-          ledgerLines(dataset.name, rows.map(shown), io.screen(), dataset.axis.zone),
-        );
+        const db = await opened.db();
+        const view = await viewOf(db, project, new Set([name]));
+        const rows = await ledgerRows(db, view.keyOf(name), start, end);
+        const document = rows.map(({ inputs: _inputs, ...row }) => ({ ...scope, dataset: dataset.name, ...row }));
+        const moves = await movesOf(db, view, new Set([name]));
+        print(io, options.json, document, () => [
+          ...ledgerLines(dataset.name, rows.map(shown), io.screen(), dataset.axis.zone),
+          ...moves.flatMap(({ message }) => wrap(`${name} ${message}`, io.screen().width)),
+        ]);
       });
     }),
 };
