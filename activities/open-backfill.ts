@@ -6,28 +6,24 @@ import type { StoredPlan } from '../src/contracts/plan.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { Opened, PlannedRow } from '../src/contracts/messages.js';
 import { isAtRisk } from '../src/core/graph/freshness.js';
-import { formatInterval, type Interval } from '../src/core/interval/interval.js';
+import { formatInterval } from '../src/core/interval/interval.js';
 import { ordinalsCovered, runEnd } from '../src/core/interval/runs.js';
-import { intersect, normalize } from '../src/core/interval/set.js';
-import type { PlanRange } from '../src/core/plan/types.js';
+import { normalize } from '../src/core/interval/set.js';
 import { countSpans } from '../src/core/slice/spans.js';
 import { runsOfJson } from '../src/planning/json.js';
 import { lockWaited } from '../src/planning/lock.js';
-import { planRequest, rangeOfRequest, type Exclude } from '../src/planning/plan.js';
+import { planRequest, type Exclude } from '../src/planning/plan.js';
 import { requireDeployed } from '../src/planning/protected.js';
-import { deployTargets } from '../src/planning/targets.js';
+import { deployTargets, movingOf } from '../src/planning/targets.js';
 import type { Project } from '../src/project/project.js';
-import { firstAskedOf, backfillState, claimBackfill, findBackfill, keepAsked } from '../src/store/backfills.js';
+import { backfillState, claimBackfill, findBackfill } from '../src/store/backfills.js';
 import { clockOf } from '../src/store/clock.js';
 import { record, setControl } from '../src/store/control.js';
 import { partitionCosts } from '../src/store/profiles.js';
-import { failedIn } from '../src/store/failures.js';
-import { asPlanned, loadPlan, savePlan } from '../src/store/plans.js';
+import { asPlanned, savePlan } from '../src/store/plans.js';
 import {
-  allHeld,
   findConflicts,
   findReserved,
-  heldOf,
   lockScope,
   madeSince,
   release,
@@ -39,18 +35,8 @@ import { dropAbandoned } from '../src/store/staging.js';
 import { rowsOf, type Db } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
+import { asked, definitionOf, excluded, failedOf, isGone, type OpenOrder } from './open-order.js';
 import { fitting, rowsOfPlan } from './planned-rows.js';
-
-/** A holder that Temporal does not know is taken over once its gate has been silent for this long. */
-const SILENT_MS = 60_000;
-
-interface OpenOrder {
-  readonly ref: ExecutionRef;
-  readonly request: BackfillRequest;
-  /** A re-plan of what this backfill has not done yet, under the current definitions. */
-  readonly again: boolean;
-  readonly upstream?: { readonly dataset: string | null; readonly current: boolean };
-}
 
 /** Plans and reserves under one lock per scope: two backfills cannot both find a partition free. */
 export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise<Opened> {
@@ -67,7 +53,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       await lockScope(tx, ref);
       // On this very connection: whoever waits for the lock with one of the pool's few must not need another one once it has it.
       const planning = { project, db: tx, pool: deps.pool };
-      const exclude = await excluded(deps, tx, order);
+      const exclude = await excluded(deps, tx, order, project);
       const plan = await planRequest(planning, request, exclude, {
         asked: await asked(tx, ref, project, request),
         failed: await failedOf(tx, order),
@@ -80,7 +66,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         );
       }
       const held = heldBy(plan);
-      const conflict = await standing(deps, tx, ref, held);
+      const conflict = await standing(deps, tx, ref, [...held, ...(await movingOf(tx, project, plan))]);
       if (conflict) return refuse(request, conflict);
       await requireOpen(tx, ref);
       // An attempt that slept while a later one opened the backfill: with the epoch that it would make, all that works by now would be fenced. Where the
@@ -89,17 +75,20 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         throw new SystemError('overtaken', `a later attempt has opened ${ref.workflowId}`);
       const epoch = await reserve(tx, ref, ref.workflowId, ref.backfillId, held);
       await savePlan(tx, plan);
-      await deployTargets(tx, project, plan);
+      const by = {
+        backfillId: ref.backfillId,
+        actor: request.requestedBy ?? 'unknown',
+        ...(request.reason === undefined ? {} : { reason: request.reason }),
+      };
+      await deployTargets(tx, project, plan, { ...by, workflowId: ref.workflowId });
       await setControl(tx, ref.workflowId, {
         priority: request.priority,
         ...(request.maxParallel === undefined ? {} : { max_parallel: request.maxParallel }),
       });
       await backfillState(tx, ref.workflowId, 'running', plan.fingerprint);
       await record(tx, ref, {
-        backfillId: ref.backfillId,
-        actor: request.requestedBy ?? 'unknown',
+        ...by,
         action: again ? 'replan' : 'start',
-        ...(request.reason === undefined ? {} : { reason: request.reason }),
         detail: { plan: plan.fingerprint, ticket: request.ticket },
       });
       const costs = await partitionCosts(tx, ref);
@@ -150,81 +139,11 @@ async function claim({ db }: ControlDeps, { ref, request, again }: OpenOrder): P
   }
 }
 
-/**
- * A request means one range for good, resolved when it first comes here by the warehouse's clock and in the zone of then: "the last three days"
- * are the same three when it is planned again tomorrow, or when it has waited for another backfill until then.
- */
-async function asked(
-  tx: Db,
-  { workflowId }: ExecutionRef,
-  project: Project,
-  request: BackfillRequest,
-): Promise<PlanRange> {
-  const { askedAt, range } = await firstAskedOf(tx, workflowId);
-  if (range) return { ...range, askedAt };
-  const resolved = rangeOfRequest(project, request, askedAt);
-  await keepAsked(tx, workflowId, resolved);
-  return { ...resolved, askedAt };
-}
-
-/** What it began with, or went on with; what is deployed where that is wanted. */
-async function definitionOf(
-  deps: ControlDeps,
-  { ref, request, again, upstream }: OpenOrder,
-): Promise<string | undefined> {
-  if (!again) return request.definition;
-  if (upstream?.current !== false) return undefined;
-  const row = await findBackfill(deps.db, ref.workflowId);
-  return row === undefined || row.plan === null ? request.definition : (await loadPlan(deps.db, row.plan))?.definition;
-}
-
-/** What failed and was not published since; undefined where that does not matter. @throws RequestError nothing_failed */
-async function failedOf(tx: Db, { ref, upstream }: OpenOrder): Promise<Exclude | undefined> {
-  if (!upstream) return undefined;
-  const failures = await failedIn(tx, ref, ref.backfillId);
-  const failed = new Map<string, Interval[]>();
-  for (const held of await heldOf(tx, ref, ref.workflowId)) {
-    if (upstream.dataset !== null && upstream.dataset !== held.dataset) continue;
-    const here = intersect([held], failures.get(held.dataset) ?? []);
-    if (here.length > 0) failed.set(held.dataset, [...(failed.get(held.dataset) ?? []), ...here]);
-  }
-  if (failed.size > 0) return failed;
-  throw new RequestError(
-    'nothing_failed',
-    `nothing has failed in backfill ${ref.backfillId} whose inputs could be read again`,
-  );
-}
-
 /** A partition that is built a second time is one partition. */
 function withAgain(row: PlannedRow, { datasets }: StoredPlan, done: Exclude): PlannedRow {
   const [dataset, before] = [datasets.find(({ name }) => name === row.name), done.get(row.name)];
   if (!dataset || !before) return row;
   return { ...row, again: countSpans(ordinalsCovered(runsOfJson(dataset.runs), normalize(before))) };
-}
-
-async function excluded(deps: ControlDeps, tx: Db, { ref, request, again }: OpenOrder): Promise<Exclude> {
-  const exclude = new Map<string, Interval[]>();
-  const add = (dataset: string, interval: Interval): void => {
-    exclude.set(dataset, [...(exclude.get(dataset) ?? []), interval]);
-  };
-  if (request.onConflict === 'skip') {
-    for (const conflict of await allHeld(tx, ref, ref.workflowId)) {
-      if (!(await isGone(deps, conflict))) add(conflict.dataset, conflict);
-    }
-  }
-  if (again) {
-    const done = await rowsOf<{ dataset: string; s: number; e: number }>(
-      tx,
-      `SELECT dataset, extract(epoch FROM starts_at)::float8 * 1000 AS s, extract(epoch FROM ends_at)::float8 * 1000 AS e
-       FROM sluice.partitions WHERE project = ? AND environment = ? AND (backfill_id = ?
-         OR epoch > (SELECT epoch FROM sluice.reservations WHERE workflow_id = ?))
-       UNION ALL SELECT dataset, extract(epoch FROM starts_at)::float8 * 1000, extract(epoch FROM ends_at)::float8 * 1000
-       FROM sluice.skipped WHERE workflow_id = ?`,
-      [ref.project, ref.environment, ref.backfillId, ref.workflowId, ref.workflowId],
-    );
-    for (const { dataset, s, e } of done) add(dataset, { start: s, end: e });
-  }
-  return exclude;
 }
 
 /** A conflict that stands: holders whose backfill is over are taken over here. */
@@ -241,11 +160,6 @@ async function standing(
     await release(tx, holder.workflowId);
   }
   return holders.length === 0 ? undefined : (await findConflicts(tx, ref, ref.workflowId, held))[0];
-}
-
-async function isGone(deps: ControlDeps, conflict: Conflict): Promise<boolean> {
-  const state = await deps.workflowState(conflict.workflowId);
-  return state === 'closed' || (state === 'unknown' && conflict.heartbeatAgeMs > SILENT_MS);
 }
 
 function refuse(request: BackfillRequest, conflict: Conflict): Opened {

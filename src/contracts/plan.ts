@@ -108,6 +108,8 @@ export const StoredDataset = z.object({
   pool: z.string().optional(),
   /** Every dataset it reads, also those outside the plan. */
   needs: z.array(z.string()),
+  /** Tables of the datasets that it reads, by dataset: kept with each partition. Absent: the plan is older than that. */
+  inputs: z.record(z.string(), z.string()).optional(),
   edges: z.array(Edge),
   runs: z.array(RunJson),
   /** First and last instant asked of it. */

@@ -11,15 +11,20 @@ import { record } from '../store/control.js';
 import { sqlInstant } from '../store/ledger.js';
 import { lockScope } from '../store/reservations.js';
 import { rowsOf, type Db } from '../store/store.js';
+import { rememberRelation } from '../store/tables.js';
 import { digestOf, rowHash } from '../warehouse/postgres/digest.js';
 import { adoptablePartitions } from './adoptable.js';
 import { escaped, judgeTable, timeColumnOf } from './adopt-judge.js';
+import { viewOf } from './defer.js';
 import type { PlanningDeps } from './deps.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
+import { requireTables } from './gone.js';
 import { requireWithinLimits } from './limits.js';
 import { requireAdoptable, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
 import { shapeOf, shapeParts } from './shapes.js';
+import { tablesRead } from './places.js';
+import { followViews } from './reads.js';
 import { own } from './targets.js';
 import { keepShape } from '../store/shapes.js';
 
@@ -56,7 +61,10 @@ export async function adoptInterval(
       'ask for a range after its start and before now; --to is exclusive',
     );
   }
+  const view = await viewOf(db, await followViews(deps), new Set([dataset.name]));
+  await requireTables(db, view, new Set([dataset.name]));
   const described = await describeTable(deps, dataset);
+  const inputs = tablesRead(view.project, view.project.datasets.get(dataset.name) ?? dataset);
   const scope = scopeOfProject(project);
   const adopt = async (tx: Db): Promise<LedgerChange> => {
     await lockScope(tx, scope);
@@ -65,10 +73,11 @@ export async function adoptInterval(
     // Nobody writes while it is looked at: what is judged is what the ledger then says.
     await tx.raw(`LOCK TABLE ${escaped(quoteTable(dataset.table))} IN SHARE MODE`);
     const judged = await judgeTable(tx, dataset, described);
-    await own(tx, project, dataset.name, dataset.table, false);
+    await own(tx, project, dataset, false, asker);
+    await rememberRelation(tx, dataset.table);
     const shape = shapeOf(dataset, described);
     if (shape) await keepShape(tx, scope, dataset.name, shape);
-    const made = await insertRows(tx, deps, dataset, described, partitions);
+    const made = await insertRows(tx, deps, dataset, described, partitions, inputs);
     const known = countRuns(runs) - made.partitions;
     const change = { dataset: dataset.name, ...made };
     await record(tx, scope, {
@@ -133,6 +142,7 @@ async function insertRows(
   dataset: Dataset,
   described: Described,
   partitions: readonly Interval[],
+  inputs: Readonly<Record<string, string>>,
 ): Promise<{ partitions: number; rows: number }> {
   const time = timeColumnOf(dataset, described);
   const where = time === null ? 'true' : within(time, 'p.s', 'p.e', 'sluice_t');
@@ -143,9 +153,9 @@ async function insertRows(
     tx,
     `WITH made AS (
        INSERT INTO sluice.partitions (project, environment, dataset, starts_at, ends_at, rows, digest, backfill_id, version, epoch,
-         first_xid, changed_xid, xid, snapshot, shape)
+         first_xid, changed_xid, xid, snapshot, shape, inputs)
        SELECT ?, ?, ?, p.s, p.e, c.rows, c.digest, ?, ?, (SELECT nextval('sluice.epochs')),
-         me.xid, me.xid, me.xid, me.snapshot, ?
+         me.xid, me.xid, me.xid, me.snapshot, ?, ?::jsonb
        FROM (SELECT sluice.current_xid() AS xid, sluice.current_snapshot() AS snapshot) AS me, unnest(?::timestamptz[], ?::timestamptz[]) AS p(s, e)
        CROSS JOIN LATERAL (SELECT count(*) AS rows, ${escaped(digest)} AS digest
          FROM ${escaped(quoteTable(dataset.table))} AS sluice_t WHERE ${escaped(where)}) AS c
@@ -158,6 +168,7 @@ async function insertRows(
       ADOPTED,
       dataset.version,
       shapeParts(dataset, described, []).shape ?? null,
+      JSON.stringify(inputs),
       partitions.map(({ start }) => sqlInstant(start)),
       partitions.map(({ end }) => sqlInstant(end)),
       ...keys,

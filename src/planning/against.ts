@@ -6,10 +6,12 @@ import type { Dataset, Project } from '../project/project.js';
 import { clockOf } from '../store/clock.js';
 import { ledgerRuns } from '../store/ledger.js';
 import { profilesOf } from '../store/profiles.js';
+import type { KeyOf } from '../store/stale.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { PlanningDeps } from './deps.js';
 import { scopeOfProject } from './ledger-change.js';
 import { requireWithinLimits } from './limits.js';
+import { hasMoved, ledgerNode, placesOf } from './places.js';
 import { followViews } from './reads.js';
 
 /**
@@ -23,7 +25,7 @@ export interface DatasetChange {
   readonly change: Change;
   /** Published partitions that deploying this makes stale; downstream at most so many, as equal content stales nothing. */
   readonly stale: number;
-  /** Partitions of one that is added. */
+  /** Partitions of one that is added, or built anew in another table. */
   readonly missing: number;
   /** Published partitions of one that is removed: they and its table stay. */
   readonly published: number;
@@ -47,6 +49,9 @@ export interface Comparison {
   readonly datasets: readonly DatasetChange[];
 }
 
+/** What has partitions of its own to build when it is deployed. */
+const BUILT: readonly Change[] = ['added', 'changed', 'moved'];
+
 /**
  * Compares the project of `deps` with what is deployed in its environment, and says what of its ledger would be stale. Reads only.
  */
@@ -57,13 +62,13 @@ export async function compareWith(deps: PlanningDeps, deployed: Project | undefi
   const project = await followViews(deps);
   const scope = scopeOfProject(project);
   const changes = changesOf(project, deployed);
-  const selected = new Set(
-    [...changes].flatMap(([name, change]) => (change === 'changed' || change === 'added' ? [name] : [])),
-  );
+  const selected = new Set([...changes].flatMap(([name, change]) => (BUILT.includes(change) ? [name] : [])));
   const nodes = [...project.datasets.values()];
+  const places = await placesOf(db, project);
+  const keyOf: KeyOf = (name) => ({ ...scope, key: places.get(name)?.key ?? name });
   const ledger = new Map<string, LedgerRun[]>();
   for (const node of nodes) {
-    const runs = await ledgerRuns(db, () => scope, { ...node, zone: node.axis.zone });
+    const runs = await ledgerRuns(db, keyOf, ledgerNode(project, node));
     // Only what this change makes stale: what is stale already is not its doing.
     const stale = (run: LedgerRun): LedgerRun['stale'] =>
       run.stale === 'early' || (selected.has(node.name) && run.stale === 'definition') ? run.stale : null;
@@ -91,7 +96,9 @@ export async function compareWith(deps: PlanningDeps, deployed: Project | undefi
   const rows = [...changes].map(([name, change]): DatasetChange => {
     const own = planned.find((one) => one.name === name);
     const stale = (own?.stale ?? 0) + (read.get(name) ?? 0);
-    const missing = change === 'added' ? (own?.missing ?? 0) : 0;
+    const place = places.get(name);
+    const anew = change === 'added' || (place !== undefined && hasMoved(place));
+    const missing = anew ? (own?.missing ?? 0) : 0;
     return {
       name,
       change,

@@ -18,17 +18,17 @@ export function namedDataset({ datasets }: Pick<Project, 'datasets'>, name: stri
 }
 
 /**
- * A range that was asked of one dataset, rounded out to whole partitions; an open end is infinite.
+ * A range that was asked of one dataset, rounded out to whole partitions where it has an axis; an open end is infinite.
  * @throws RequestError for times that cannot be read and ranges that are empty
  */
 export function askedInterval(
   { timezone }: Pick<Project, 'timezone'>,
-  { axis }: Pick<Dataset, 'axis'>,
+  { axis }: Partial<Pick<Dataset, 'axis'>>,
   options: RangeOptions,
   now: Instant,
 ): Interval {
   const { from = -Infinity, to = Infinity } = rangeOfRequest({ timezone }, options, now);
-  return { start: floorTo(axis, from), end: ceilTo(axis, to) };
+  return axis === undefined ? { start: from, end: to } : { start: floorTo(axis, from), end: ceilTo(axis, to) };
 }
 
 /** Refuses a verb without a range: what it does to a whole dataset must be typed. `grain: none` has one partition only. */

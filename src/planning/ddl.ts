@@ -1,21 +1,14 @@
 import { typedIn } from '../contracts/typed.js';
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
-import type { TableName } from '../contracts/table.js';
 import type { Dataset, Project } from '../project/project.js';
 import { quoteTable, quoteIdent } from '../postgres/quote.js';
 import { createDdl, indexesDdl, type Grantee, type TargetState } from '../warehouse/postgres/target.js';
 import { driftOf, type Drift } from './drift.js';
 
-interface Owner {
-  readonly project: string;
-  readonly environment: string;
-  readonly dataset: string;
-}
-
 /**
  * The DDL that a target still lacks.
- * @throws RequestError when somebody else owns it, when it holds rows that sluice did not write, or when its columns differ in a way that
+ * @throws RequestError when it holds rows that sluice did not write, or when its columns differ in a way that
  * `on_schema_change` does not allow
  */
 export function targetDdl(
@@ -26,11 +19,10 @@ export function targetDdl(
   overwrite: boolean,
 ): Drift {
   const target = quoteTable(dataset.table);
-  requireOwner(project, dataset, state);
   const partitioned = state.exists ? state.isPartitioned : dataset.storage === 'partitioned';
   const wanted = { target: dataset.table, columns, time: dataset.time, key: dataset.key, partitioned };
   if (!state.exists) return { ddl: createDdl(wanted, state), warnings: [] };
-  if (!state.isTable) throw notOne(dataset, 'table');
+  if (!state.isTable) throw notOne(dataset, 'table', state);
   if (!state.owner && !state.empty && !overwrite) {
     throw new RequestError(
       'foreign_rows',
@@ -48,19 +40,12 @@ export function targetDdl(
  * @param sql - its query, every dataset replaced by its table
  * @throws RequestError when somebody else made it, or when PostgreSQL cannot change its columns in place
  */
-export function viewDdl(
-  project: Project,
-  dataset: Dataset,
-  columns: readonly ColumnSpec[],
-  state: TargetState,
-  sql: string,
-): string[] {
+export function viewDdl(dataset: Dataset, columns: readonly ColumnSpec[], state: TargetState, sql: string): string[] {
   const target = quoteTable(dataset.table);
-  requireOwner(project, dataset, state);
   const create = `CREATE OR REPLACE VIEW ${target} AS\n${sql}`;
   if (!state.exists)
     return [...(state.schemaExists ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoteIdent(dataset.table.schema)}`]), create];
-  if (!state.isView) throw notOne(dataset, 'view');
+  if (!state.isView) throw notOne(dataset, 'view', state);
   if (!state.owner) {
     throw new RequestError(
       'foreign_view',
@@ -101,27 +86,22 @@ export function grantDdl({ file, table }: Dataset, grantees: readonly Grantee[],
     ]);
 }
 
-function requireOwner(project: Project, { name, table }: Dataset, { owner }: TargetState): void {
-  if (!owner || (owner.project === project.name && owner.environment === project.environment && owner.dataset === name))
-    return;
-  throw tableOwned(table, { project: project.name, environment: project.environment, dataset: name }, owner);
-}
-
-function notOne({ file, table }: Dataset, wanted: 'table' | 'view'): RequestError {
+/** Its own view holds nothing and may go; its own table is kept, under another name. */
+function notOne(
+  { file, table }: Dataset,
+  wanted: 'table' | 'view',
+  { isView, isTable, owner }: TargetState,
+): RequestError {
+  const target = quoteTable(table);
+  const away = isView
+    ? `DROP VIEW ${target};`
+    : isTable
+      ? `ALTER TABLE ${target} RENAME TO ${quoteIdent(`${table.name}_old`)};`
+      : undefined;
+  const other = 'give this dataset another table: `table: schema.name`';
   return new RequestError(
     `not_a_${wanted}`,
-    `${file}: ${quoteTable(table)} is there, but is not a ${wanted}`,
-    'give this dataset another table: `table: schema.name`',
-  );
-}
-
-/** Two that would write one table: two datasets, two environments or two projects. */
-export function tableOwned(table: TableName, wanted: Owner, owner: Owner | undefined): RequestError {
-  const named = ({ project, environment, dataset }: Owner): string =>
-    `dataset ${dataset} of project ${project}, environment ${environment}`;
-  return new RequestError(
-    'table_owned',
-    `table ${quoteTable(table)} belongs to ${owner ? named(owner) : 'another dataset'}: ${named(wanted)} cannot write it too`,
-    'give one of them another table (`table: schema.name`), or its environment another schema (`environments: { …: { schema } }`)',
+    `${file}: ${target} is there, but is not a ${wanted}`,
+    owner === null || away === undefined ? other : `${other}; or run, then plan again:\n${away}`,
   );
 }

@@ -22,6 +22,10 @@ import { foreignWarnings } from './foreign.js';
 import { grantDdl, targetDdl, viewDdl } from './ddl.js';
 import { requireRowTimes, type ShapesOf } from './shapes.js';
 import { readsItself } from './own-table.js';
+import { scopeOfProject } from './ledger-change.js';
+import { requireOwner } from './owner.js';
+import { placeOf } from './places.js';
+import { registeredTables } from '../store/tables.js';
 import { planStorage } from './storage.js';
 import { openScratch, standInTable, standInView, type Scratch } from './scratch.js';
 
@@ -85,10 +89,10 @@ export async function describeOne(
       ? await describeExtract(deps, scratch, dataset, body, options.reads.get(dataset.name))
       : await describeTransform(deps, scratch, dataset, body, options.windows.get(dataset.name));
   requireColumns(dataset, found.columns);
-  const state = await describeTarget(scratch.client, dataset.table);
+  const state = await ownState(deps, dataset, await describeTarget(scratch.client, dataset.table));
   const changes =
     dataset.publish === 'view' && found.spec.kind === 'transform'
-      ? await planView(deps, scratch, dataset, { ...found, sql: found.spec.sql, tried: found.tried ?? '' }, state)
+      ? await planView(scratch, dataset, { ...found, sql: found.spec.sql, tried: found.tried ?? '' }, state)
       : await planTable(deps, scratch, dataset, found, state, options);
   const grantees = await describeGrants(scratch.client, dataset.table, dataset.grants);
   const ddl = [...changes.ddl, ...grantDdl(dataset, grantees, state.schemaExists)];
@@ -102,6 +106,26 @@ export async function describeOne(
   const { spec, columns, time } = found;
   const warnings = [...found.warnings, ...changes.warnings];
   return { spec, columns, time, warnings, ddl, enforcesKey: changes.enforcesKey, table: state };
+}
+
+/**
+ * Refuses a target that is somebody else's. One whose owner is gone, like the table itself, is nobody's; one of its own that was renamed by
+ * hand is still its own.
+ */
+async function ownState({ project, db }: PlanningDeps, dataset: Dataset, state: TargetState): Promise<TargetState> {
+  const { owner } = state;
+  const isOurs =
+    owner?.project === project.name && owner.environment === project.environment && owner.dataset === dataset.name;
+  if (isOurs || (owner === null && !state.exists)) return state;
+  if (owner === null) {
+    const scope = scopeOfProject(project);
+    const known = await registeredTables(db, scope, dataset.name);
+    return placeOf(dataset, known).followed
+      ? { ...state, owner: { ...scope, dataset: dataset.name, made: false }, empty: true }
+      : state;
+  }
+  const lapsed = await requireOwner(db, project, dataset, state.exists);
+  return lapsed ? { ...state, owner: null } : state;
 }
 
 type Changes = Pick<Described, 'ddl' | 'enforcesKey' | 'warnings'>;
@@ -133,7 +157,6 @@ async function planTable(
 
 /** DDL of a view, none where it is what it would be made again. PostgreSQL compares: it prints both from its own trees. */
 async function planView(
-  { project }: PlanningDeps,
   scratch: Scratch,
   dataset: Dataset,
   { columns, sql, tried }: { columns: readonly ColumnSpec[]; sql: string; tried: string },
@@ -146,7 +169,7 @@ async function planView(
       'use publish: replace, which builds it partition after partition',
     );
   }
-  const ddl = viewDdl(project, dataset, columns, state, sql);
+  const ddl = viewDdl(dataset, columns, state, sql);
   const same = await standInView(scratch, dataset, tried, state).catch((error: unknown) => {
     throw tableError(error, dataset);
   });

@@ -33,7 +33,7 @@ export function scopeOfProject({ name, environment }: Pick<Project, 'name' | 'en
  */
 export async function requireFree(tx: Db, scope: Scope, wanted: Held, find = findConflicts): Promise<void> {
   const [conflict] = await find(tx, scope, '', [wanted]);
-  if (conflict) throw heldBy(scope, conflict);
+  if (conflict) throw conflictError(scope.environment, conflict);
 }
 
 /**
@@ -45,11 +45,11 @@ export async function requireAdoptable(tx: Db, scope: Scope, wanted: Held): Prom
   for (const conflict of await findConflicts(tx, scope, '', [wanted])) {
     const inTheWay = (await failedIn(tx, scope, conflict.backfillId, 'foreign_rows')).get(wanted.dataset) ?? [];
     const [left] = subtract(intersect([conflict], [wanted]), inTheWay);
-    if (left) throw heldBy(scope, { ...conflict, ...left });
+    if (left) throw conflictError(scope.environment, { ...conflict, ...left });
   }
 }
 
-function heldBy({ environment }: Scope, { backfillId, dataset, start, end }: Conflict): RequestError {
+export function conflictError(environment: string, { backfillId, dataset, start, end }: Conflict): RequestError {
   return new RequestError(
     'conflict',
     `backfill ${backfillId} holds ${dataset} ${formatInterval({ start, end })}`,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { RequestError } from '../contracts/errors.js';
 import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
 import type { BackfillRequest } from '../contracts/request.js';
+import type { PlanWarning } from '../contracts/status.js';
 import { select } from '../core/graph/select.js';
 import { formatInstant, formatInterval, type Instant, type Interval } from '../core/interval/interval.js';
 import { countRuns, runEnd } from '../core/interval/runs.js';
@@ -15,19 +16,19 @@ import { clockOf } from '../store/clock.js';
 import { bindServer } from '../store/server.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
-import { deferredOf, viewOf, type View } from './defer.js';
+import { buildable, deferredOf, viewOf, withoutTables, type View } from './defer.js';
 import { allProblems } from './check.js';
 import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
 import { requireTables } from './gone.js';
 import { requireWithinLimits } from './limits.js';
+import { movesOf } from './moved.js';
 import { runToJson } from './json.js';
+import { ledgerNode, tablesRead } from './places.js';
 import { followViews } from './reads.js';
 import { readsOf } from './scan.js';
 import { lackingShapes, shapeParts, unusedColumns, type ShapesOf } from './shapes.js';
 import { shapesInUse, type KnownShape } from '../store/shapes.js';
-import { scopeOfProject } from './ledger-change.js';
-import type { PlanWarning } from '../contracts/status.js';
 import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
@@ -60,12 +61,12 @@ export async function planRequest(
   requireWithinLimits(deps.project, now);
   const followed = await followViews(deps);
   const selected = selectDatasets(followed, request);
-  const view = await viewOf(deps.db, followed, selected);
-  const { project } = view;
+  const found = await viewOf(deps.db, followed, selected);
+  const { project } = found;
   const range = asked ?? rangeOfRequest(project, request, now);
-  await requireTables(deps.db, project, selected);
+  const view = withoutTables(found, await requireTables(deps.db, found, selected, range));
   const nodes = [...project.datasets.values()];
-  const shapes = await shapesInUse(deps.db, scopeOfProject(project), [...selected]);
+  const shapes = await shapesInUse(deps.db, view.keyOf, [...selected]);
   const lacking = await lackingShapes({ ...deps, project }, shapes);
   const ledger = await readLedger(deps.db, view, nodes, lacking);
   const result = await betweenOthers(
@@ -95,7 +96,8 @@ export async function planRequest(
   const described = await describeDatasets(...every).catch(async (error: unknown) => {
     throw await allProblems(...every, error);
   });
-  return assemble(project, request, { result, described, shapes, ...deferredOf(view, building, ledger) });
+  const moves = await movesOf(deps.db, view, selected);
+  return assemble(project, request, { result, described, shapes, moves, ...deferredOf(view, building, ledger) });
 }
 
 /** A request's range by a clock. @throws RequestError for times that cannot be read and ranges that are empty */
@@ -107,12 +109,6 @@ export function rangeOfRequest(
   const resolved = resolveRange(request, { zone: timezone, now });
   if ('range' in resolved) return resolved.range;
   throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
-}
-
-/** A call has its effect each time, and what another environment built is not this one's to build. */
-function buildable({ project, deferred }: View): ReadonlySet<string> {
-  const nodes = [...project.datasets.values()];
-  return new Set(nodes.filter(({ name, body }) => body.kind !== 'call' && !deferred.has(name)).map(({ name }) => name));
 }
 
 function endsOf(run: LedgerRun): Interval {
@@ -130,7 +126,7 @@ function selectDatasets(project: Project, request: BackfillRequest): ReadonlySet
 
 async function readLedger(
   db: PlanningDeps['db'],
-  { scopeOf }: View,
+  { project, keyOf }: View,
   nodes: readonly Dataset[],
   lacking: ReadonlyMap<string, readonly string[]>,
 ): Promise<Map<string, LedgerRun[]>> {
@@ -143,7 +139,7 @@ async function readLedger(
       for (let node = left.pop(); node; node = left.pop())
         runs.set(
           node.name,
-          await ledgerRuns(db, scopeOf, { ...node, zone: node.axis.zone, lacking: lacking.get(node.name) ?? [] }),
+          await ledgerRuns(db, keyOf, { ...ledgerNode(project, node), lacking: lacking.get(node.name) ?? [] }),
         );
     }),
   );
@@ -180,12 +176,14 @@ interface Answer extends ReturnType<typeof deferredOf> {
   readonly result: PlanResult;
   readonly described: ReadonlyMap<string, Described>;
   readonly shapes: ShapesOf;
+  /** Of tables that are other ones than those of which the ledger speaks. */
+  readonly moves: readonly PlanWarning[];
 }
 
 function assemble(
   project: Project,
   request: BackfillRequest,
-  { result, described, shapes, deferred, otherDefinitions }: Answer,
+  { result, described, shapes, moves, deferred, otherDefinitions }: Answer,
 ): StoredPlan {
   const datasets = result.datasets.map((planned) =>
     storedDataset(project, planned, described.get(planned.name), shapes.get(planned.name) ?? []),
@@ -225,6 +223,7 @@ function assemble(
       }),
     })),
     warnings: [
+      ...moves,
       ...result.notices,
       ...otherDefinitions,
       ...[...described].flatMap(([name, one]) => warningsOf(project, name, one, shapes)),
@@ -256,6 +255,7 @@ function storedDataset(
     priority: dataset.priority,
     ...(dataset.pool === undefined ? {} : { pool: dataset.pool }),
     needs: dataset.needs.map((need) => need.dataset),
+    inputs: tablesRead(project, dataset),
     edges: planned.edges.map(({ upstream, mapping: { lo, hi } }) => ({
       upstream,
       mapping: { lo: [...lo], hi: [...hi] },

@@ -10,12 +10,15 @@ import { shapesInUse } from '../store/shapes.js';
 import type { PlanningDeps } from './deps.js';
 import { lackingShapes } from './shapes.js';
 import { allHeld } from '../store/reservations.js';
+import type { KeyOf, LedgerKey } from '../store/stale.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import type { ChangedInput, HeldInterval, KeptFailure, PublishedPartition, WhyFacts } from './why-types.js';
 import { hullsOf, type WhyDataset } from './why-inputs.js';
 import { viewOf } from './defer.js';
 import { requireWithinLimits } from './limits.js';
 import { scopeOfProject } from './ledger-change.js';
+import { movesOf } from './moved.js';
+import { ledgerNode, tablesRead } from './places.js';
 
 /** Asks how a running backfill stands; undefined where nobody answers. */
 export type StatusOf = (workflowId: string) => Promise<BackfillStatus | undefined>;
@@ -44,7 +47,7 @@ export async function gatherFacts(
   const nodes = [...datasets.values()].filter(({ name }) => hulls.has(name));
   const shapes = await shapesInUse(
     db,
-    scope,
+    view.keyOf,
     nodes.map(({ name }) => name),
   );
   const lacking = await lackingShapes({ project: view.project, pool }, shapes);
@@ -53,13 +56,13 @@ export async function gatherFacts(
   const changed: ChangedInput[] = [];
   for (const node of nodes) {
     const hull = hulls.get(node.name) ?? partition;
-    published.set(node.name, await publishedIn(db, view.scopeOf(node.name), node.name, hull));
+    published.set(node.name, await publishedIn(db, view.keyOf(node.name), hull));
     // Whether another environment should build it again is not for this one to say.
     if (view.deferred.has(node.name)) continue;
-    const asked = { ...node, zone: node.axis.zone, lacking: lacking.get(node.name) ?? [] };
-    const runs = await ledgerRuns(db, view.scopeOf, asked);
+    const asked = { ...ledgerNode(view.project, node), lacking: lacking.get(node.name) ?? [] };
+    const runs = await ledgerRuns(db, view.keyOf, asked);
     verdicts.set(node.name, runs);
-    changed.push(...(await changedInputs(db, view.scopeOf, node, staleIn(runs, hull))));
+    changed.push(...(await changedInputs(db, view.keyOf, node, staleIn(runs, hull))));
   }
   return {
     now,
@@ -69,19 +72,16 @@ export async function gatherFacts(
     changed,
     timezone: project.timezone,
     environment: project.environment,
-    environmentOf: (name) => view.scopeOf(name).environment,
+    environmentOf: (name) => view.keyOf(name).environment,
+    tablesOf: (node) => tablesRead(view.project, node),
+    moves: new Map((await movesOf(db, view, new Set(hulls.keys()))).map((one) => [one.dataset, one.message])),
     held: await heldIn(db, scope, hulls, statusOf),
     failures: await failuresIn(db, scope, hulls),
   };
 }
 
-async function publishedIn(
-  db: Db,
-  scope: Scope,
-  dataset: string,
-  { start, end }: Interval,
-): Promise<Map<number, PublishedPartition>> {
-  const rows = await ledgerRows(db, scope, dataset, start, end);
+async function publishedIn(db: Db, key: LedgerKey, { start, end }: Interval): Promise<Map<number, PublishedPartition>> {
+  const rows = await ledgerRows(db, key, start, end);
   return new Map(
     rows.map((row) => {
       const from = parseInstant(row.starts_at);
@@ -94,6 +94,7 @@ async function publishedIn(
           version: row.version,
           rows: row.rows,
           publishedAt: row.published_at,
+          inputs: row.inputs,
         },
       ];
     }),
@@ -113,12 +114,12 @@ function staleIn(runs: readonly LedgerRun[], hull: Interval): Interval[] {
 /** By visibility, as `ledgerRuns` decides: an input whose content changed in a transaction that the reader did not see. */
 async function changedInputs(
   db: Db,
-  scopeOf: (dataset: string) => Scope,
+  keyOf: KeyOf,
   node: WhyDataset,
   stale: readonly Interval[],
 ): Promise<ChangedInput[]> {
   if (stale.length === 0) return [];
-  const scope = scopeOf(node.name);
+  const { project, environment, key } = keyOf(node.name);
   const found: ChangedInput[] = [];
   for (const need of node.needs) {
     if (need.stale === 'ignore' || need.dataset === node.name) continue;
@@ -135,11 +136,11 @@ async function changedInputs(
         stale.map(({ start }) => sqlInstant(start)),
         reads.map(({ start }) => sqlInstant(start)),
         reads.map(({ end }) => sqlInstant(end)),
-        scope.project,
-        scope.environment,
-        node.name,
-        scopeOf(need.dataset).environment,
-        need.dataset,
+        project,
+        environment,
+        key,
+        keyOf(need.dataset).environment,
+        keyOf(need.dataset).key,
       ],
     );
     for (const row of rows) {

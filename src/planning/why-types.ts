@@ -21,6 +21,8 @@ export interface PublishedPartition extends Interval {
   readonly version: string;
   readonly rows: number;
   readonly publishedAt: string;
+  /** The tables that it was built from, by dataset; null: not kept yet. */
+  readonly inputs?: Readonly<Record<string, string>> | null;
 }
 
 /** What a running backfill holds of a dataset. */
@@ -56,6 +58,10 @@ export interface WhyFacts {
   readonly environment: string;
   /** Whose ledger has a dataset: what is deferred is another's. */
   readonly environmentOf?: (dataset: string) => string;
+  /** The tables that a dataset reads now, by dataset. */
+  readonly tablesOf?: (dataset: WhyDataset) => Readonly<Record<string, string>>;
+  /** What is to be said of datasets whose target is another table than that of which the ledger speaks. */
+  readonly moves?: ReadonlyMap<string, string>;
   readonly datasets: ReadonlyMap<string, WhyDataset>;
   readonly verdicts: ReadonlyMap<string, readonly LedgerRun[]>;
   /** By dataset, then by start. */

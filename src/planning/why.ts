@@ -100,7 +100,7 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
   if (stale === 'unseen')
     return {
       state: 'stale',
-      cause: `${what} Its inputs have partitions since then that it never read.${then}`,
+      cause: `${what} ${elsewhereText(facts, dataset, row) || 'Its inputs have partitions since then that it never read.'}${then}`,
       ...next,
       inputs: [],
     };
@@ -110,7 +110,7 @@ function publishedCause(walk: Walk, dataset: WhyDataset, row: PublishedPartition
   const shown = depth < DEPTH_MAX ? changed.slice(0, SHOWN_MAX) : [];
   return {
     state: 'stale',
-    cause: `${what} Of what it read, ${changedText(facts, changed)} changed since then.${then}`,
+    cause: `${what} ${changed.length === 0 ? elsewhereText(facts, dataset, row) || changedSentence(facts, changed) : changedSentence(facts, changed)}${then}`,
     ...next,
     inputs: shown.map((one) => causeOf(walk, known(facts, one.dataset), one.partition, depth + 1)),
   };
@@ -123,6 +123,18 @@ function agedText(dataset: WhyDataset, { publishedAt }: PublishedPartition, now:
   return typeof refresh === 'string'
     ? `It is built again by every backfill that holds it: refresh: ${refresh}.`
     : `That is longer ago than ${formatDuration(refresh)}, after which it is built again: refresh.`;
+}
+
+function changedSentence(facts: WhyFacts, changed: readonly ChangedInput[]): string {
+  return `Of what it read, ${changedText(facts, changed)} changed since then.`;
+}
+
+/** Nothing where it was built from the tables that are read today. */
+function elsewhereText({ tablesOf }: WhyFacts, dataset: WhyDataset, { inputs }: PublishedPartition): string {
+  if (!inputs) return '';
+  const other = Object.entries(tablesOf?.(dataset) ?? {}).filter(([name, table]) => inputs[name] !== table);
+  const texts = other.map(([name, table]) => `${name}, which is ${table} now, in ${inputs[name] ?? 'no table'}`);
+  return texts.length === 0 ? '' : `It read ${texts.join(' and ')}.`;
 }
 
 function changedText({ datasets }: WhyFacts, changed: readonly ChangedInput[]): string {
@@ -199,10 +211,15 @@ function missingVerdict(
   }
   return {
     state: 'missing',
-    cause: `It is not in the ledger, and no backfill is building it.${spaced(reads)}`,
+    cause: `It is not in the ledger, and no backfill is building it.${movedText(facts, dataset)}${spaced(reads)}`,
     next,
     inputs: inputs.map(withoutCommand),
   };
+}
+
+function movedText({ moves }: WhyFacts, { name }: WhyDataset): string {
+  const text = moves?.get(name);
+  return text === undefined ? '' : ` ${name} ${text}.`;
 }
 
 /** What a reader's own command builds along with it needs no command. */

@@ -1,3 +1,4 @@
+import { TABLES } from './migration-tables.js';
 import { SERVER } from './server-schema.js';
 
 /** A version of schema `sluice`. */
@@ -21,6 +22,7 @@ CREATE TABLE sluice.shapes (
 ALTER TABLE sluice.partitions ADD COLUMN shape text;   -- null for what an older version published
 `,
   },
+  { name: '0003_tables', sql: TABLES },
   { name: '0004_server', sql: SERVER },
   {
     name: '0006_skipped',

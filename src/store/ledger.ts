@@ -1,16 +1,16 @@
 import type { Instant } from '../core/interval/interval.js';
 import type { LedgerRun } from '../core/plan/types.js';
 import { YEAR_1 } from '../core/time/range.js';
-import { staleCase, type LedgerNode, type ScopeOf } from './stale.js';
-import { keysOf, rowsOf, type Db, type Scope } from './store.js';
+import { staleCase, type KeyOf, type LedgerKey, type LedgerNode } from './stale.js';
+import { keysOf, rowsOf, type Db } from './store.js';
 
 /**
  * What the ledger holds of a dataset, as runs of adjacent partitions of one length and one verdict. Mostly that is one run, which an
  * aggregate tells in a third of the time that the windows take: 100 ms instead of 280 for 120,000 hours.
  */
-export async function ledgerRuns(db: Db, scopeOf: ScopeOf, node: LedgerNode): Promise<LedgerRun[]> {
-  const { verdict, joins } = staleCase(scopeOf, node);
-  const scope = scopeOf(node.name);
+export async function ledgerRuns(db: Db, keyOf: KeyOf, node: LedgerNode): Promise<LedgerRun[]> {
+  const { verdict, joins } = staleCase(keyOf, node);
+  const { project, environment, key } = keyOf(node.name);
   const rows = await rowsOf<RunRow>(
     db,
     // Materialized: inlined, the verdict would be worked out again wherever it is named. Infinities can't be subtracted before 17, so each
@@ -32,7 +32,7 @@ export async function ledgerRuns(db: Db, scopeOf: ScopeOf, node: LedgerNode): Pr
      ), grouped AS (SELECT *, count(*) FILTER (WHERE begins) OVER (ORDER BY starts_at) AS run FROM marked)
      SELECT finite, starts, ends, count, stale, published FROM whole WHERE one
      UNION ALL SELECT ${RUN} FROM grouped GROUP BY run ORDER BY starts`,
-    [...verdict.bindings, ...joins.bindings, scope.project, scope.environment, node.name],
+    [...verdict.bindings, ...joins.bindings, project, environment, key],
   );
   return rows.map(runOf);
 }
@@ -66,22 +66,23 @@ export interface LedgerRow {
   readonly published_at: string;
   /** The alternate that it was read from; absent: the dataset's own connection. */
   readonly read_from?: string;
+  /** The tables that it was built from, by dataset; null: not kept yet when it was built. */
+  readonly inputs: Readonly<Record<string, string>> | null;
 }
 
 /** Published partitions that overlap `[from, to)`, oldest first. */
 export async function ledgerRows(
   db: Db,
-  scope: Scope,
-  dataset: string,
+  { project, environment, key }: LedgerKey,
   from: Instant,
   to: Instant,
 ): Promise<LedgerRow[]> {
   const rows = await rowsOf<Omit<LedgerRow, 'rows' | 'read_from'> & { rows: string; read_from: string | null }>(
     db,
-    `SELECT ${isoColumn('starts_at')}, ${isoColumn('ends_at')}, backfill_id, version, rows, ${isoColumn('published_at')}, read_from
+    `SELECT ${isoColumn('starts_at')}, ${isoColumn('ends_at')}, backfill_id, version, rows, ${isoColumn('published_at')}, read_from, inputs
      FROM sluice.partitions WHERE project = ? AND environment = ? AND dataset = ?
        AND ends_at > ?::timestamptz AND starts_at < ?::timestamptz ORDER BY partitions.starts_at`,
-    [scope.project, scope.environment, dataset, sqlInstant(from), sqlInstant(to)],
+    [project, environment, key, sqlInstant(from), sqlInstant(to)],
   );
   return rows.map(({ read_from: from, ...row }) => ({
     ...row,
@@ -91,9 +92,9 @@ export async function ledgerRows(
 }
 
 /** Takes the ledger's rows of `[from, to)` away; the table keeps its data. Returns how many. */
-export async function forgetRows(db: Db, scope: Scope, dataset: string, from: Instant, to: Instant): Promise<number> {
+export async function forgetRows(db: Db, { key, ...scope }: LedgerKey, from: Instant, to: Instant): Promise<number> {
   return db('sluice.partitions')
-    .where({ ...keysOf(scope), dataset })
+    .where({ ...keysOf(scope), dataset: key })
     .andWhereRaw('starts_at >= ?::timestamptz AND ends_at <= ?::timestamptz', [sqlInstant(from), sqlInstant(to)])
     .delete();
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ColumnSpec, RowTime } from '../contracts/plan.js';
 import { isZoneless, type TimeColumn } from '../postgres/time.js';
+import type { KeyOf } from './stale.js';
 import { keysOf, rowsOf, type Db, type Scope } from './store.js';
 
 /** What a dataset's partitions look like in its table: the columns they were built with, and the time that tells a row's partition. */
@@ -49,18 +50,25 @@ export async function keepShape(db: Db, scope: Scope, dataset: string, shape: Sh
 /** The shapes that partitions in the ledger have, by dataset. Mostly a dataset has had one, which needs no look at its partitions. */
 export async function shapesInUse(
   db: Db,
-  scope: Scope,
+  keyOf: KeyOf,
   datasets: readonly string[],
 ): Promise<ReadonlyMap<string, readonly KnownShape[]>> {
+  const keys = datasets.map((name) => ({ name, ...keyOf(name) }));
   const rows = await rowsOf<KnownShape & { dataset: string }>(
     db,
     `SELECT s.dataset, s.shape, s.columns, s.time FROM (
-       SELECT *, count(*) OVER (PARTITION BY dataset) AS shapes FROM sluice.shapes
-       WHERE project = ? AND environment = ? AND dataset = ANY (?::text[])) s
+       SELECT k.key, s.*, count(*) OVER (PARTITION BY s.dataset) AS shapes
+       FROM unnest(?::text[], ?::text[], ?::text[], ?::text[]) AS k(project, environment, dataset, key)
+       JOIN sluice.shapes s USING (project, environment, dataset)) s
      WHERE s.shapes = 1 OR EXISTS (SELECT FROM sluice.partitions p
-       WHERE p.project = s.project AND p.environment = s.environment AND p.dataset = s.dataset AND p.shape = s.shape)
+       WHERE p.project = s.project AND p.environment = s.environment AND p.dataset = s.key AND p.shape = s.shape)
      ORDER BY 1, 2`,
-    [scope.project, scope.environment, [...datasets]],
+    [
+      keys.map(({ project }) => project),
+      keys.map(({ environment }) => environment),
+      keys.map(({ name }) => name),
+      keys.map(({ key }) => key),
+    ],
   );
   const found = new Map<string, KnownShape[]>();
   for (const { dataset, ...shape } of rows) found.set(dataset, [...(found.get(dataset) ?? []), shape]);

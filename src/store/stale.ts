@@ -9,14 +9,20 @@ export interface LedgerNode {
   readonly needs: readonly Need[];
   /** Shapes of its partitions that lack a column which its source has by now. */
   readonly lacking?: readonly string[];
+  /** The tables that it reads, by dataset. */
+  readonly inputs: Readonly<Record<string, string>>;
 }
 
-/** Whose rows: what an environment defers is another's. */
-export type ScopeOf = (dataset: string) => Scope;
+/** Where the ledger has the rows of a dataset: what an environment defers is another's, and a table that is not current has a key of its own. */
+export interface LedgerKey extends Scope {
+  readonly key: string;
+}
 
-function rowsKey(scopeOf: ScopeOf, dataset: string): [string, string, string] {
-  const { project, environment } = scopeOf(dataset);
-  return [project, environment, dataset];
+export type KeyOf = (dataset: string) => LedgerKey;
+
+function rowsKey(keyOf: KeyOf, dataset: string): [string, string, string] {
+  const { project, environment, key } = keyOf(dataset);
+  return [project, environment, key];
 }
 
 /** A piece of SQL, and what it binds in the order of its `?`. */
@@ -36,17 +42,20 @@ export interface StaleCase {
  * *content* is not in the snapshot that this partition read. Neither time nor sequence could tell: an upstream
  * that commits after our snapshot can carry an earlier number of either.
  */
-export function staleCase(scopeOf: ScopeOf, node: LedgerNode): StaleCase {
+export function staleCase(keyOf: KeyOf, node: LedgerNode): StaleCase {
   const watched = node.needs.filter((need) => need.stale !== 'ignore');
   const others = watched.filter((need) => need.dataset !== node.name);
-  const unseen = others.map((need) => notSeen(scopeOf, node, need, 'first_xid'));
+  const unseen = others.map((need) => notSeen(keyOf, node, need, 'first_xid'));
   const changed = watched.map((need, i) =>
-    need.window === 'all'
-      ? changedBefore(scopeOf, node, need, `all_${i}`)
-      : notSeen(scopeOf, node, need, 'changed_xid'),
+    need.window === 'all' ? changedBefore(keyOf, node, need, `all_${i}`) : notSeen(keyOf, node, need, 'changed_xid'),
   );
+  // What is read now, and its rows with their transactions, may have been there all the time: while `p` read another table.
+  const tables = Object.fromEntries(
+    Object.entries(node.inputs).filter(([name]) => others.some((need) => need.dataset === name)),
+  );
+  const elsewhere: Sql = { sql: 'NOT coalesce(p.inputs @> ?::jsonb, true)', bindings: [JSON.stringify(tables)] };
   const joins = watched.flatMap((need, i) =>
-    need.window === 'all' ? [latestBefore(scopeOf, node, need, `all_${i}`)] : [],
+    need.window === 'all' ? [latestBefore(keyOf, node, need, `all_${i}`)] : [],
   );
   const whens: Sql[] = [
     { sql: `WHEN p.published_at < p.ends_at AND isfinite(p.ends_at) THEN 'early'`, bindings: [] },
@@ -55,8 +64,10 @@ export function staleCase(scopeOf: ScopeOf, node: LedgerNode): StaleCase {
       ? []
       : [{ sql: `WHEN p.shape = ANY (?::text[]) THEN 'columns'`, bindings: [[...node.lacking]] }]),
     { sql: `WHEN p.moved THEN 'moved'`, bindings: [] },
-    ...(unseen.length > 0 ? [join(`WHEN p.starts_at = '-infinity' AND (`, unseen, ' OR ', `) THEN 'unseen'`)] : []),
-    ...(changed.length > 0 ? [join('WHEN ', changed, ' OR ', ` THEN 'inputs'`)] : []),
+    ...(unseen.length > 0
+      ? [join(`WHEN p.starts_at = '-infinity' AND (`, [elsewhere, ...unseen], ' OR ', `) THEN 'unseen'`)]
+      : []),
+    ...(changed.length > 0 ? [join('WHEN ', [elsewhere, ...changed], ' OR ', ` THEN 'inputs'`)] : []),
   ];
   return { verdict: join('CASE ', whens, ' ', ' END'), joins: join('', joins, ' ', '') };
 }
@@ -71,8 +82,8 @@ function join(head: string, parts: readonly Sql[], between: string, tail: string
 type Xid = 'first_xid' | 'changed_xid';
 
 /** Whether `p` reads a partition whose `xid` its snapshot did not see. */
-function notSeen(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql {
-  const keys = rowsKey(scopeOf, need.dataset);
+function notSeen(keyOf: KeyOf, node: LedgerNode, need: Need, xid: Xid): Sql {
+  const keys = rowsKey(keyOf, need.dataset);
   const lookback = need.lookback ?? { months: 0, days: 0, ms: 0 };
   const same =
     need.dataset !== node.name && !need.window && lookback.months === 0 && lookback.days === 0 && lookback.ms === 0;
@@ -84,7 +95,7 @@ function notSeen(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql 
     ? `WHEN (SELECT pg_visible_in_snapshot(t.${xid}, p.snapshot) FROM sluice.partitions t WHERE t.project = ? AND t.environment = ?
         AND t.dataset = ? AND t.starts_at = p.starts_at AND t.ends_at = p.ends_at) THEN false`
     : '';
-  const read = readRows(scopeOf, node, need, xid);
+  const read = readRows(keyOf, node, need, xid);
   return {
     sql: `CASE WHEN ${unchanged} THEN false ${twin} ELSE ${read.sql} END`,
     bindings: [...keys, ...(same ? keys : []), ...read.bindings],
@@ -95,8 +106,8 @@ function notSeen(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql 
  * The same by looking at each row that `p` reads. Rows of a dataset do not overlap, so the first that can reach into `[lo, …)` is the last
  * that starts at or before `lo`: two index probes a partition instead of a scan of all earlier ones.
  */
-function readRows(scopeOf: ScopeOf, node: LedgerNode, need: Need, xid: Xid): Sql {
-  const keys = rowsKey(scopeOf, need.dataset);
+function readRows(keyOf: KeyOf, node: LedgerNode, need: Need, xid: Xid): Sql {
+  const keys = rowsKey(keyOf, need.dataset);
   const self = need.dataset === node.name;
   const from = readFrom(node, need);
   // What was published in one transaction was built in order: each partition saw those before it, though its snapshot did not.
@@ -139,8 +150,8 @@ const FIRST_SHOWN = `(SELECT CASE WHEN f.first < f.t AND f.first AT TIME ZONE f.
  * `window: all`, where looking at each row read would be quadratic. Of all that it reads the latest change ({@link latestBefore}) decides:
  * older than anything the snapshot could miss, or newer than anything it could see. Only in between are the rows looked at.
  */
-function changedBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: string): Sql {
-  const read = readRows(scopeOf, node, need, 'changed_xid');
+function changedBefore(keyOf: KeyOf, node: LedgerNode, need: Need, alias: string): Sql {
+  const read = readRows(keyOf, node, need, 'changed_xid');
   return {
     sql: `CASE WHEN ${alias}.latest IS NULL OR ${alias}.latest < pg_snapshot_xmin(p.snapshot)::text::bigint THEN false
       WHEN ${alias}.latest >= pg_snapshot_xmax(p.snapshot)::text::bigint THEN true ELSE ${read.sql} END`,
@@ -152,8 +163,8 @@ function changedBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: st
  * Joins to every `p` the latest change among all that begins before its end, in one sort. Where a dataset reads itself: before its start,
  * and before the first of those that its own transaction published, which it saw. As a bigint: before 16 there is no max of xid8.
  */
-function latestBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: string): Sql {
-  const own = rowsKey(scopeOf, node.name);
+function latestBefore(keyOf: KeyOf, node: LedgerNode, need: Need, alias: string): Sql {
+  const own = rowsKey(keyOf, node.name);
   const self = need.dataset === node.name;
   const latest = self ? 'first_value(latest) OVER (PARTITION BY xid ORDER BY at)' : 'latest';
   return {
@@ -164,6 +175,6 @@ function latestBefore(scopeOf: ScopeOf, node: LedgerNode, need: Need, alias: str
           UNION ALL SELECT NULL, starts_at, NULL, changed_xid::text::bigint FROM sluice.partitions
             WHERE project = ? AND environment = ? AND dataset = ?) AS event) AS seen
       WHERE starts_at IS NOT NULL) AS ${alias} ON ${alias}.starts_at = p.starts_at`,
-    bindings: [...own, ...rowsKey(scopeOf, need.dataset)],
+    bindings: [...own, ...rowsKey(keyOf, need.dataset)],
   };
 }

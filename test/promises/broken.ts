@@ -25,6 +25,7 @@ const WAREHOUSE = 'The warehouse comes first';
 const LARGE = 'A large partition is not begun again';
 const SILENT = 'Nothing is silent';
 const FOREIGN = 'What sluice did not write is not deleted';
+const TABLE = 'The ledger speaks of a table';
 const KEY = 'A key is in one partition only';
 const SHAPES = 'A changed definition leaves nothing behind';
 const DBT = 'An import from dbt gives no other answer';
@@ -346,6 +347,28 @@ export const BROKEN: readonly Broken[] = [
     ],
     test: `${E2E}/planning-tables.test.ts`,
     names: ['a target table has exactly the columns', 'a table has one owner'],
+  },
+  {
+    promise: TABLE,
+    what: 'what read another table counts as up to date',
+    edits: [
+      [
+        'src/store/stale.ts',
+        'NOT coalesce(p.inputs @> ?::jsonb, true)',
+        'NOT coalesce(p.inputs @> ?::jsonb, true) AND false',
+      ],
+    ],
+    test: `${E2E}/tables.test.ts`,
+    names: ['a target that is another table'],
+  },
+  {
+    promise: TABLE,
+    what: 'what was built in another table counts as built in this one',
+    edits: [
+      ['src/planning/places.ts', 'return { key: NOWHERE, found, current,', 'return { key: name, found, current,'],
+    ],
+    test: `${E2E}/tables.test.ts`,
+    names: ['a target that is another table'],
   },
   {
     promise: KEY,

@@ -1,12 +1,15 @@
 import { Command } from 'commander';
-import type { Interval } from '../../core/interval/interval.js';
+import { RequestError } from '../../contracts/errors.js';
+import type { TableName } from '../../contracts/table.js';
 import { adoptInterval } from '../../planning/adopt.js';
 import { askedInterval, namedDataset, requireRange } from '../../planning/asked.js';
 import type { PlanningDeps } from '../../planning/deps.js';
 import { forgetInterval } from '../../planning/forget.js';
+import { giveUpTables, requireGone } from '../../planning/give-up.js';
 import type { Asker, LedgerChange } from '../../planning/ledger-change.js';
 import { requireDeployed } from '../../planning/protected.js';
-import type { Dataset } from '../../project/project.js';
+import { parseTableName } from '../../project/names.js';
+import type { Project } from '../../project/project.js';
 import { clockOf } from '../../store/clock.js';
 import { print, type Io } from '../io.js';
 import { addCommon, addRange, addReason, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
@@ -16,53 +19,98 @@ import { withProject } from '../session.js';
 import { requestedBy } from './control.js';
 import type { Verb } from '../verb.js';
 
-type Options = CommonOptions & RangeOptions & { readonly reason?: string };
-type Change = (deps: PlanningDeps, dataset: Dataset, asked: Interval, asker: Asker) => Promise<LedgerChange>;
+type Options = CommonOptions &
+  RangeOptions & { readonly reason?: string; readonly all?: boolean; readonly table?: string };
+type Change = (deps: PlanningDeps, asker: Asker) => Promise<LedgerChange>;
+/** What can be refused without a database is. */
+type Prepare = (project: Project) => Change;
 
 /** `sluice adopt`: the rows that a table has become published partitions. */
 export const adopt: Verb = {
   make: (io) =>
     verb('adopt', 'take a table’s existing data into the ledger, after checking it').action(
       (name: string, options: Options) =>
-        change(io, name, options, { verb: 'adopt', done: 'adopted', none: 'nothing to adopt', act: adoptInterval }),
+        change(io, name, options, { done: 'adopted', none: 'nothing to adopt' }, (project) => {
+          const dataset = namedDataset(project, name);
+          const range = rangeInput(options);
+          requireRange(dataset, range, 'adopt');
+          return async (deps, asker) => {
+            const asked = askedInterval(project, dataset, range, await clockOf(deps.db));
+            return adoptInterval(deps, dataset, asked, asker);
+          };
+        }),
     ),
 };
 
-/** `sluice forget`: published partitions become rows that sluice knows nothing of. */
+/** `sluice forget`: published partitions become rows that sluice knows nothing of; a table becomes nobody's. */
 export const forget: Verb = {
   make: (io) =>
-    verb('forget', 'take partitions out of the ledger; their data stays').action((name: string, options: Options) =>
-      change(io, name, options, { verb: 'forget', done: 'forgot', none: 'nothing to forget', act: forgetInterval }),
-    ),
+    verb('forget', 'take partitions out of the ledger, or give a table up; the data stays')
+      .option('--all', 'all that the ledger has of it, and its tables')
+      .option('--table <name>', 'one of its tables, such as the one that it had before')
+      .action((name: string, options: Options) =>
+        change(io, name, options, { done: 'forgot', none: 'nothing to forget' }, (project) =>
+          forgetting(project, name, options),
+        ),
+      ),
 };
+
+function forgetting(project: Project, name: string, options: Options): Change {
+  const range = rangeInput(options);
+  const isRange = Object.keys(range).length > 0;
+  const asked = [isRange, options.all === true, options.table !== undefined];
+  if (asked.filter(Boolean).length > 1) {
+    throw new RequestError(
+      'option_conflict',
+      'a range, --all and --table cannot be used together',
+      `give one of them: sluice forget ${name} --all`,
+    );
+  }
+  const table = options.table === undefined ? undefined : tableNamed(options.table, project.schema);
+  const isWhole = table !== undefined || options.all === true;
+  const dataset = project.datasets.get(name);
+  if (dataset && !isWhole) requireRange(dataset, range, 'forget');
+  return async (deps, asker) => {
+    if (dataset === undefined) await requireGone(deps, name);
+    if (isWhole || (dataset === undefined && !isRange)) return giveUpTables(deps, name, table, asker);
+    // One that is gone has no partitions to round to.
+    const interval = askedInterval(project, dataset ?? {}, range, await clockOf(deps.db));
+    return forgetInterval(deps, name, interval, asker);
+  };
+}
+
+function tableNamed(text: string, schema: string): TableName {
+  const table = parseTableName(text, schema);
+  if (table) return table;
+  throw new RequestError(
+    'bad_option',
+    `--table ${JSON.stringify(text)} is no name of a table`,
+    'Write it as schema.name.',
+  );
+}
 
 function verb(name: string, description: string): Command {
   return addReason(addRange(addCommon(new Command(name).description(description).argument('<dataset>'))));
 }
 
 interface How {
-  readonly verb: string;
   readonly done: string;
   readonly none: string;
-  readonly act: Change;
 }
 
-async function change(io: Io, name: string, options: Options, how: How): Promise<void> {
+async function change(io: Io, name: string, options: Options, how: How, prepare: Prepare): Promise<void> {
   await withProject(io, options, async ({ opened }) => {
     const project = opened.project();
-    const dataset = namedDataset(project, name);
-    const range = rangeInput(options);
-    requireRange(dataset, range, how.verb);
+    const act = prepare(project);
     const db = await opened.db();
     if (project.protected) await requireDeployed(db, project);
-    const asked = askedInterval(project, dataset, range, await clockOf(db));
     const asker = { actor: requestedBy(io), ...(options.reason === undefined ? {} : { reason: options.reason }) };
-    const document = await how.act({ project, db, pool: opened.pool }, dataset, asked, asker);
+    const document = await act({ project, db, pool: opened.pool }, asker);
     const { partitions, rows, notes } = document;
     print(io, options.json, document, () => [
       partitions === 0
-        ? `${how.none} of ${dataset.name} there`
-        : `${how.done} ${plural(partitions, 'partition')} of ${dataset.name}, ${plural(rows, 'row')}`,
+        ? `${how.none} of ${name} there`
+        : `${how.done} ${plural(partitions, 'partition')} of ${name}, ${plural(rows, 'row')}`,
       ...notes.flatMap((note) => wrap(note, io.screen().width)),
     ]);
   });

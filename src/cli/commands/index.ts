@@ -11,6 +11,7 @@ import { init } from './init.js';
 import { ledger } from './ledger.js';
 import { list, status, watch } from './status.js';
 import { plan } from './plan.js';
+import { rename } from './rename.js';
 import { validate } from './validate.js';
 import { warehouse } from './warehouse.js';
 import { why } from './why.js';
@@ -41,5 +42,6 @@ export const COMMANDS: readonly Verb[] = [
   ledger,
   adopt,
   forget,
+  rename,
   completion,
 ];

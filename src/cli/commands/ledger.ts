@@ -1,10 +1,13 @@
 import { Command } from 'commander';
 import { askedInterval, namedDataset } from '../../planning/asked.js';
 import { clockOf } from '../../store/clock.js';
+import { viewOf } from '../../planning/defer.js';
+import { movesOf } from '../../planning/moved.js';
 import { ledgerRows, type LedgerRow } from '../../store/ledger.js';
 import { print } from '../io.js';
 import { addCommon, addRange, rangeInput, type CommonOptions, type RangeOptions } from '../options.js';
 import { ledgerLines, type LedgerRow as ShownRow } from '../render/ledger.js';
+import { wrap } from '../render/text.js';
 import { withProject } from '../session.js';
 import type { Verb } from '../verb.js';
 
@@ -24,11 +27,14 @@ export const ledger: Verb = {
         const db = await opened.db();
         const { start, end } = askedInterval(project, dataset, rangeInput(options), await clockOf(db));
         const scope = { project: project.name, environment: project.environment };
-        const rows = await ledgerRows(db, scope, dataset.name, start, end);
-        const document = rows.map((row) => ({ ...scope, dataset: dataset.name, ...row }));
-        print(io, options.json, document, () =>
-          ledgerLines(dataset.name, rows.map(shown), io.screen(), dataset.axis.zone),
-        );
+        const view = await viewOf(db, project, new Set([name]));
+        const rows = await ledgerRows(db, view.keyOf(name), start, end);
+        const document = rows.map(({ inputs: _inputs, ...row }) => ({ ...scope, dataset: dataset.name, ...row }));
+        const moves = await movesOf(db, view, new Set([name]));
+        print(io, options.json, document, () => [
+          ...ledgerLines(dataset.name, rows.map(shown), io.screen(), dataset.axis.zone),
+          ...moves.flatMap(({ message }) => wrap(`${name} ${message}`, io.screen().width)),
+        ]);
       });
     }),
 };

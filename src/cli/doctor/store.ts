@@ -1,8 +1,12 @@
 import { typedIn } from '../../contracts/typed.js';
 import { systemError } from '../../postgres/error.js';
 import type { PgClient } from '../../postgres/pool.js';
+import { deployedNames } from '../../planning/owner.js';
+import { showTable } from '../../project/names.js';
 import type { Project } from '../../project/project.js';
 import { VERSION_NAMES } from '../../store/migrations.js';
+import type { Db } from '../../store/store.js';
+import { registeredTables } from '../../store/tables.js';
 import type { Opened } from '../../worker/open.js';
 import { fail, ok, warn, type Check } from './check.js';
 import type { IsOpen } from './temporal.js';
@@ -14,7 +18,12 @@ export async function checkStore(opened: Opened, isOpen: IsOpen): Promise<Check[
     return await opened.pool(project.warehouse).use(async (client) => {
       const schema = judgeVersions(await versionsIn(client));
       if (schema.state !== 'ok') return [schema];
-      return [schema, await checkDefinition(client, project), await checkReservations(client, project, isOpen)];
+      return [
+        schema,
+        await checkDefinition(client, project),
+        await checkTables(await opened.db(), project),
+        await checkReservations(client, project, isOpen),
+      ];
     });
   } catch (error) {
     throw systemError(error, project.warehouse);
@@ -57,6 +66,26 @@ async function checkDefinition(client: PgClient, { name, environment, hash }: Pr
     what,
     `this folder is ${hash}, the workers deploy ${deployed}`,
     'start the workers again with this folder, or choose for each backfill: --local, --deployed',
+  );
+}
+
+/** Tables of datasets that are no longer deployed: they keep their names from others, and nobody builds them. */
+async function checkTables(db: Db, project: Project): Promise<Check> {
+  const what = 'tables';
+  const scope = { project: project.name, environment: project.environment };
+  const deployed = await deployedNames(db, scope);
+  const tables = await registeredTables(db, scope);
+  const left = tables.filter(({ dataset }) => !deployed.has(dataset) && !project.datasets.has(dataset));
+  const [first] = left;
+  if (!first) return ok(what, `${tables.length} owned`);
+  const typed = (command: string): string => typedIn(project.environment, command);
+  // One that has nothing yet is what it is called now.
+  const heirs = [...project.datasets.keys()].filter((name) => !tables.some(({ dataset }) => dataset === name));
+  const heir = heirs.length === 1 ? heirs[0] : '…';
+  return warn(
+    what,
+    `of datasets that are gone from the project: ${left.map(({ dataset, table }) => `${showTable(table)} (${dataset})`).join(', ')}`,
+    `give them up: ${typed(`sluice forget ${first.dataset}`)}; or hand them to the dataset’s new name: ${typed(`sluice rename ${first.dataset} ${heir}`)}`,
   );
 }
 

@@ -5,7 +5,7 @@ import { within } from '../../postgres/time.js';
 import { named, targetTime, type Published, type Publisher, type SpanOfTime } from './publish.js';
 
 /** All that the ledger keeps of a dataset. */
-type Versioned = Pick<StoredDataset, 'name' | 'version' | 'shape'>;
+type Versioned = Pick<StoredDataset, 'name' | 'version' | 'shape' | 'inputs'>;
 
 /**
  * The ledger rows of a batch, in the transaction that publishes its data. Older rows that overlap (a changed grain or zone) go as far as
@@ -37,20 +37,21 @@ export async function writeLedger(
         FROM (SELECT starts_at, $11::timestamptz AS ends_at FROM older WHERE starts_at < $11::timestamptz) r
         WHERE p.project = $1 AND p.environment = $2 AND p.dataset = $3 AND p.starts_at = r.starts_at),
       after AS (INSERT INTO sluice.partitions (project, environment, dataset, starts_at, ends_at, rows, digest, backfill_id, version,
-          published_at, epoch, first_xid, changed_xid, xid, snapshot, moved, read_from, shape)
+          published_at, epoch, first_xid, changed_xid, xid, snapshot, moved, read_from, shape, inputs)
         SELECT $1, $2, $3, r.starts_at, r.ends_at, ${rowsLeft}, '', r.backfill_id, r.version,
-          r.published_at, r.epoch, r.first_xid, r.changed_xid, r.xid, r.snapshot, r.moved, r.read_from, r.shape
+          r.published_at, r.epoch, r.first_xid, r.changed_xid, r.xid, r.snapshot, r.moved, r.read_from, r.shape, r.inputs
         FROM (SELECT $12::timestamptz AS starts_at, ends_at, backfill_id, version, published_at, epoch, first_xid, changed_xid, xid,
-          snapshot, moved, read_from, shape FROM older WHERE ends_at > $12::timestamptz) r)
+          snapshot, moved, read_from, shape, inputs FROM older WHERE ends_at > $12::timestamptz) r)
       INSERT INTO sluice.partitions AS p (project, environment, dataset, starts_at, ends_at, rows, digest,
-        backfill_id, version, epoch, first_xid, changed_xid, xid, snapshot, read_from, shape)
+        backfill_id, version, epoch, first_xid, changed_xid, xid, snapshot, read_from, shape, inputs)
       SELECT $1, $2, $3, u.starts_at, u.ends_at, u.rows, u.digest, $8, $9, $10,
-        me.xid, me.xid, me.xid, coalesce($13::pg_snapshot, me.snapshot), $14, $15
+        me.xid, me.xid, me.xid, coalesce($13::pg_snapshot, me.snapshot), $14, $15, $16::jsonb
       FROM unnest($4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[]) AS u(starts_at, ends_at, rows, digest), me
       ON CONFLICT (project, environment, dataset, starts_at) DO UPDATE SET
         ends_at = excluded.ends_at, rows = excluded.rows, digest = excluded.digest, backfill_id = excluded.backfill_id,
         version = excluded.version, epoch = excluded.epoch, xid = excluded.xid, snapshot = excluded.snapshot,
         read_from = excluded.read_from, shape = excluded.shape,
+        inputs = excluded.inputs,
         published_at = clock_timestamp(), publish_id = gen_random_uuid(), moved = false,
         changed_xid = CASE WHEN p.digest = excluded.digest AND p.shape IS NOT DISTINCT FROM excluded.shape THEN p.changed_xid ELSE excluded.xid END`;
   const values = [
@@ -69,6 +70,7 @@ export async function writeLedger(
     snapshot,
     who.readFrom ?? null,
     dataset.shape ?? null,
+    dataset.inputs === undefined ? null : JSON.stringify(dataset.inputs),
   ];
   await client.query(named(text, values));
 }
