@@ -84,8 +84,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         'src/warehouse/postgres/ledger.js',
-        'p.epoch = $5 AND p.version = $6 AS ours',
-        '$5::bigint IS NOT NULL AND p.version = $6 AS ours',
+        '(p.epoch > $5 OR p.epoch = $5 AND p.version = $6)',
+        '($5::bigint IS NOT NULL AND p.version = $6)',
       ],
     ],
     faults: [],
@@ -250,7 +250,11 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'what any backfill before has published of an input counts as done',
     part: 'reads',
     edits: [
-      ['activities/load-dataset.js', 'dataset = ? AND epoch = ? AND', 'dataset = ? AND ?::bigint IS NOT NULL AND'],
+      [
+        'activities/load-dataset.js',
+        '(epoch > ? OR epoch = ? AND version = ?)',
+        '(?::bigint + ?::bigint IS NOT NULL AND version = ?)',
+      ],
     ],
     faults: [],
   },

@@ -29,7 +29,10 @@ test('without a worker a backfill is shown by its plan and the ledger; a message
   const done = await published();
   assert.deepEqual([status.id, status.state, status.partitions.total], ['n', 'running', 365]);
   assert.equal(status.partitions.done, done);
-  assert.deepEqual([status.waiting?.for, status.waiting?.next], ['a worker: none answers', 'sluice worker']);
+  assert.deepEqual(
+    [status.waiting?.for, status.waiting?.next],
+    ['a worker: none answers', `sluice worker -p ${project}`],
+  );
   assert.deepEqual(
     status.datasets.map(({ name, total, state }) => [name, total, state]),
     [['nap', 365, 'running']],
