@@ -3,14 +3,16 @@ import type { ColumnSpec, EarlierTime, RowTime, StoredDataset } from '../contrac
 import type { PlanWarning } from '../contracts/status.js';
 import type { PgClient } from '../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
-import type { Dataset, ExtractBody } from '../project/project.js';
-import { describeSource } from '../source/postgres/describe.js';
+import type { Dataset } from '../project/project.js';
+import { describeSource, type SourceColumn } from '../source/postgres/describe.js';
 import { rowTime, shapeName, type KnownShape, type Shape } from '../store/shapes.js';
 import type { TargetState } from '../warehouse/postgres/target.js';
 import { timeColumnOf } from './adopt-judge.js';
 import type { PlanningDeps } from './deps.js';
 import type { Described } from './described.js';
 import { extractOf } from './describe-extract.js';
+import { asHeld } from './held-types.js';
+import { openScratch } from './scratch.js';
 
 /** Shapes by dataset, as `shapesInUse` of the store reads them. */
 export type ShapesOf = ReadonlyMap<string, readonly KnownShape[]>;
@@ -25,32 +27,42 @@ export async function lackingShapes(
   { project, pool }: Pick<PlanningDeps, 'project' | 'pool'>,
   shapes: ShapesOf,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const lacking = new Map<string, readonly string[]>();
-  const asked = [...project.datasets.values()].flatMap(({ name, body }) => {
-    const known = shapes.get(name) ?? [];
-    return body.kind === 'extract' && known.length > 0 ? [{ name, body, known }] : [];
-  });
+  const asked = [...project.datasets.values()].flatMap(({ name, body }) =>
+    body.kind === 'extract' && (shapes.get(name) ?? []).length > 0 ? [{ name, body }] : [],
+  );
+  if (asked.length === 0) return new Map();
+  const found = new Map<string, readonly SourceColumn[]>();
   for (const connection of new Set(asked.map(({ body }) => body.from))) {
-    const here = asked.filter(({ body }) => body.from === connection);
     await pool(connection)
       .use(async (client) => {
         // Somebody may be altering the table, and others wait for what plans.
         await client.query(`SET lock_timeout = '1s'`);
-        for (const { name, body, known } of here) {
-          const columns = await columnsOf(client, body);
-          if (!columns) continue;
-          const shapesOf = known.filter((one) => lacks(one, columns)).map(({ shape }) => shape);
-          lacking.set(name, shapesOf);
+        for (const { name, body } of asked.filter((one) => one.body.from === connection)) {
+          const columns = await describeSource(client, extractOf(body)).catch(() => null);
+          if (columns) found.set(name, columns);
         }
         await client.query('RESET lock_timeout');
       })
       .catch(() => undefined);
   }
-  return lacking;
-}
-
-async function columnsOf(client: PgClient, body: ExtractBody): Promise<readonly ColumnSpec[] | null> {
-  return describeSource(client, extractOf(body)).catch(() => null);
+  return pool(project.warehouse).use(async (client) => {
+    await client.query('BEGIN');
+    try {
+      const scratch = openScratch(client);
+      const lacking = new Map<string, readonly string[]>();
+      for (const [name, columns] of found) {
+        const held = await asHeld(scratch, columns);
+        const without = (shapes.get(name) ?? []).filter((one) => lacks(one, held));
+        lacking.set(
+          name,
+          without.map(({ shape }) => shape),
+        );
+      }
+      return lacking;
+    } finally {
+      await client.query('ROLLBACK');
+    }
+  });
 }
 
 function lacks({ columns }: Shape, now: readonly ColumnSpec[]): boolean {

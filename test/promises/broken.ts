@@ -27,6 +27,11 @@ const SILENT = 'Nothing is silent';
 const FOREIGN = 'What sluice did not write is not deleted';
 const TABLE = 'The ledger speaks of a table';
 const KEY = 'A key is in one partition only';
+const OUTLIVES = 'A worker outlives what Temporal refuses for a while';
+const LOCKS = 'Nobody waits for a lock of ours';
+const WHOLE = 'A source is read whole, or refused';
+const LET_GO = 'A held backfill holds what it has not done, and no more';
+const SAID = 'What a person leaves out is said';
 const SHAPES = 'A changed definition leaves nothing behind';
 const DBT = 'An import from dbt gives no other answer';
 const MAJORS = 'Every PostgreSQL from 13 to 18';
@@ -533,5 +538,38 @@ export const BROKEN: readonly Broken[] = [
     edits: [['activities/yields.ts', 'return found.rows[0]?.yes === true;', 'return found.rows[0]?.yes === null;']],
     test: `${E2E}/shapes.test.ts`,
     names: ['a key that is in two partitions'],
+  },
+  {
+    promise: OUTLIVES,
+    what: 'what the server refuses for a while ends the worker',
+    edits: [['src/worker/beside.ts', 'said = words;\n        return false;', 'said = words;\n        throw error;']],
+    test: `${E2E}/worker-start.test.ts`,
+  },
+  {
+    promise: LOCKS,
+    what: 'a table is waited for as long as it takes',
+    edits: [['src/planning/lock.ts', "const GIVE_WAY = '1s';", "const GIVE_WAY = '10min';"]],
+    test: `${E2E}/locks.test.ts`,
+    names: ['a column that cannot be added for a reader'],
+  },
+  {
+    promise: WHOLE,
+    what: 'policies show a part of a table',
+    edits: [['src/postgres/pool.ts', "row_security: 'off',", "row_security: 'on',"]],
+    test: `${E2E}/unreadable.test.ts`,
+  },
+  {
+    promise: LET_GO,
+    what: 'what a held backfill has published stays reserved',
+    edits: [['src/store/reservations.ts', 'over === undefined ? [one] :', 'over?.length !== -1 ? [one] :']],
+    test: `${E2E}/held.test.ts`,
+    names: ['what a held backfill has published'],
+  },
+  {
+    promise: SAID,
+    what: 'an end with skips says that all is published',
+    edits: [['workflows/backfill.ts', "if (skipped === 0) return 'all", "if (skipped >= 0) return 'all"]],
+    test: `${E2E}/held.test.ts`,
+    names: ['skip without a range'],
   },
 ];
