@@ -46,7 +46,7 @@ export interface Batch {
   readonly staged: boolean;
   /** Where an extract's rows wait that were read in chunks; null: they are read now. */
   readonly staging: BatchStaging | null;
-  /** Whether a partition that gave up keys has them for good. */
+  /** Asks if a partition that gave up keys has them for good. */
   readonly yields: (warehouse: PgClient) => Yields;
 }
 

@@ -57,7 +57,7 @@ export interface ControlActivities {
     ref: ExecutionRef;
     request: BackfillRequest;
     again: boolean;
-    /** What the failed partitions read is built again, under the definitions of the plan before unless `current`. */
+    /** The inputs of the failed partitions are built again, under the definitions of the plan before unless `current`. */
     upstream?: { dataset: string | null; current: boolean };
   }) => Promise<Opened>;
   /** What {@link openBackfill} left out of its answer, from dataset number `from` on, as much as fits into one. */

@@ -6,14 +6,13 @@ import { runsOfJson } from '../src/planning/json.js';
 import { rangeOfRequest } from '../src/planning/plan.js';
 import type { Project } from '../src/project/project.js';
 import { clockOf } from '../src/store/clock.js';
-import { failedIn } from '../src/store/failures.js';
 import { sqlInstant } from '../src/store/ledger.js';
 import { loadPlanDataset } from '../src/store/plans.js';
-import { heldOf } from '../src/store/reservations.js';
 import { keysOf } from '../src/store/store.js';
 import type { z } from 'zod';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
+import { failedLeft } from './failed-left.js';
 
 type Skip = z.output<typeof SkipMessage>;
 
@@ -27,7 +26,7 @@ export async function keepSkip(
   const project = await deps.project(undefined);
   const asked = await intervalOf(deps, project, skip);
   const spans = skip.failed
-    ? ordinalsCovered(runs, await failedOf(deps, ref, skip.dataset, asked))
+    ? ordinalsCovered(runs, intersect((await failedLeft(deps.db, ref, skip.dataset)).get(skip.dataset) ?? [], [asked]))
     : within(runs, asked);
   if (spans.length > 0)
     await deps.db.batchInsert(
@@ -65,13 +64,6 @@ function within(runs: readonly Run[], { start, end }: Interval): (readonly [numb
     ordinal++;
   }
   return lo < 0 ? [] : [[lo, hi]];
-}
-
-/** What failed and was not published since. */
-async function failedOf({ db }: ControlDeps, ref: ExecutionRef, dataset: string, asked: Interval): Promise<Interval[]> {
-  const left = (await heldOf(db, ref, ref.workflowId)).filter((one) => one.dataset === dataset);
-  const failed = (await failedIn(db, ref, ref.backfillId)).get(dataset) ?? [];
-  return intersect(intersect(left, failed), [asked]);
 }
 
 /** By the warehouse's clock. @throws RequestError for times that cannot be read */

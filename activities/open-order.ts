@@ -1,18 +1,17 @@
 import { RequestError } from '../src/contracts/errors.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { Interval } from '../src/core/interval/interval.js';
-import { intersect } from '../src/core/interval/set.js';
 import type { PlanRange } from '../src/core/plan/types.js';
 import { placesOf } from '../src/planning/places.js';
 import { rangeOfRequest, type Exclude } from '../src/planning/plan.js';
 import type { Project } from '../src/project/project.js';
 import { findBackfill, firstAskedOf, keepAsked } from '../src/store/backfills.js';
-import { failedIn } from '../src/store/failures.js';
 import { loadPlan } from '../src/store/plans.js';
-import { allHeld, heldOf, type Conflict } from '../src/store/reservations.js';
+import { allHeld, type Conflict } from '../src/store/reservations.js';
 import { rowsOf, type Db } from '../src/store/store.js';
 import type { ExecutionRef } from './control.js';
 import type { ControlDeps } from './deps.js';
+import { failedLeft } from './failed-left.js';
 
 /** A holder that Temporal does not know is taken over once its gate has been silent for this long. */
 const SILENT_MS = 60_000;
@@ -42,7 +41,7 @@ export async function asked(
   return { ...resolved, askedAt };
 }
 
-/** What it began with, or went on with; what is deployed where that is wanted. */
+/** The definition that it began with, or went on with; the deployed one if that is wanted. */
 export async function definitionOf(
   deps: ControlDeps,
   { ref, request, again, upstream }: OpenOrder,
@@ -53,16 +52,10 @@ export async function definitionOf(
   return row === undefined || row.plan === null ? request.definition : (await loadPlan(deps.db, row.plan))?.definition;
 }
 
-/** What failed and was not published since; undefined where that does not matter. @throws RequestError nothing_failed */
+/** The failures whose inputs are to be read again; undefined if none are. @throws RequestError nothing_failed */
 export async function failedOf(tx: Db, { ref, upstream }: OpenOrder): Promise<Exclude | undefined> {
   if (!upstream) return undefined;
-  const failures = await failedIn(tx, ref, ref.backfillId);
-  const failed = new Map<string, Interval[]>();
-  for (const held of await heldOf(tx, ref, ref.workflowId)) {
-    if (upstream.dataset !== null && upstream.dataset !== held.dataset) continue;
-    const here = intersect([held], failures.get(held.dataset) ?? []);
-    if (here.length > 0) failed.set(held.dataset, [...(failed.get(held.dataset) ?? []), ...here]);
-  }
+  const failed = await failedLeft(tx, ref, upstream.dataset);
   if (failed.size > 0) return failed;
   throw new RequestError(
     'nothing_failed',
@@ -70,7 +63,7 @@ export async function failedOf(tx: Db, { ref, upstream }: OpenOrder): Promise<Ex
   );
 }
 
-/** What a plan leaves alone: of others where the request says so, and of a backfill that is planned again what it has done with. */
+/** Intervals that a plan leaves alone: those of other backfills if the request says so, and those that this one has done with if it is planned again. */
 export async function excluded(
   deps: ControlDeps,
   tx: Db,
@@ -96,14 +89,14 @@ export async function excluded(
        FROM sluice.skipped WHERE workflow_id = ?`,
       [ref.project, ref.environment, ref.backfillId, ref.workflowId, ref.workflowId],
     );
-    // What it has built in another table than today's is not done.
+    // A partition that it built in another table than today's is not done.
     const places = await placesOf(tx, project);
     for (const { dataset, s, e } of done) if (places.get(dataset)?.key === dataset) add(dataset, { start: s, end: e });
   }
   return exclude;
 }
 
-/** Whether a holder's backfill is over, so that what it holds may be taken over. */
+/** A holder whose backfill is over may be taken over. */
 export async function isGone(deps: ControlDeps, conflict: Conflict): Promise<boolean> {
   const state = await deps.workflowState(conflict.workflowId);
   return state === 'closed' || (state === 'unknown' && conflict.heartbeatAgeMs > SILENT_MS);

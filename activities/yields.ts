@@ -1,4 +1,4 @@
-import { readsItself, type ExtractSpec, type StoredDataset } from '../src/contracts/plan.js';
+import { readsItself, type StoredDataset } from '../src/contracts/plan.js';
 import type { PgClient } from '../src/postgres/pool.js';
 import { quoteIdent } from '../src/postgres/quote.js';
 import { selectSql } from '../src/source/postgres/extract.js';
@@ -20,24 +20,14 @@ export function yieldsOf(
     const lists = dataset.key.map((_, i) => keys.map((key) => key[i] ?? null));
     const from = (sql: string, first: number): string =>
       `SELECT EXISTS (SELECT FROM (${sql}\n) AS sluice_q WHERE (${names}) IN (SELECT * FROM unnest(${lists.map((_, i) => `$${first + i}::text[]`).join(', ')}))) AS yes`;
-    const found =
+    const { rows } =
       spec.kind === 'extract'
-        ? await askSource(await source(spec.connection), spec, { start, end }, from, lists)
+        ? await (await source(spec.connection)).query<{ yes: boolean }>(from(selectSql(spec, { start, end }), 1), lists)
         : await warehouse.query<{ yes: boolean }>({
             // Both are bound whether the statement uses them or not.
             text: `${from(spec.sql, 3)} WHERE $1::timestamptz < $2::timestamptz`,
             values: [start, end, ...lists],
           });
-    return found.rows[0]?.yes === true;
+    return rows[0]?.yes === true;
   };
-}
-
-function askSource(
-  client: PgClient,
-  spec: ExtractSpec,
-  partition: { start: string; end: string },
-  from: (sql: string, first: number) => string,
-  lists: readonly (readonly (string | null)[])[],
-): Promise<{ rows: { yes: boolean }[] }> {
-  return client.query<{ yes: boolean }>(from(selectSql(spec, partition), 1), [...lists]);
 }

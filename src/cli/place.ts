@@ -6,7 +6,7 @@ export interface Place {
   /** `-p DIR` and `--data-dir DIR`, where they were given. */
   readonly words: readonly string[];
   readonly environment: string;
-  /** Whether a command without `-e` would go to another environment than this: `SLUICE_ENV` is set. */
+  /** `SLUICE_ENV` is set: a command without `-e` would go to another environment than this. */
   readonly ambient: string | undefined;
   readonly verbs: readonly string[];
 }
@@ -14,7 +14,7 @@ export interface Place {
 /** Before a verb was read: nothing was said. */
 export const NOWHERE: Place = { words: [], environment: 'default', ambient: undefined, verbs: [] };
 
-/** What a verb was told. */
+/** The options that a verb was given. */
 export function placeOf(verb: Command, env: NodeJS.ProcessEnv, verbs: readonly string[]): Place {
   const given = (name: string): string[] => {
     const value: unknown = verb.getOptionValue(name);

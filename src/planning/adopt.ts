@@ -22,11 +22,11 @@ import type { Described } from './described.js';
 import { requireTables } from './gone.js';
 import { requireWithinLimits } from './limits.js';
 import { requireAdoptable, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
-import { shapeOf, shapeParts } from './shapes.js';
+import { shapeOf } from './shapes.js';
 import { tablesRead } from './places.js';
 import { followViews } from './reads.js';
 import { own } from './targets.js';
-import { keepShape } from '../store/shapes.js';
+import { keepShape, shapeName } from '../store/shapes.js';
 
 /** Stands in the ledger where a backfill's id would. */
 const ADOPTED = 'adopt';
@@ -77,7 +77,8 @@ export async function adoptInterval(
     await rememberRelation(tx, dataset.table);
     const shape = shapeOf(dataset, described);
     if (shape) await keepShape(tx, scope, dataset.name, shape);
-    const made = await insertRows(tx, deps, dataset, described, partitions, inputs);
+    const kept = { shape: shape ? shapeName(shape) : null, inputs };
+    const made = await insertRows(tx, deps, dataset, described, partitions, kept);
     const known = countRuns(runs) - made.partitions;
     const change = { dataset: dataset.name, ...made };
     await record(tx, scope, {
@@ -142,7 +143,7 @@ async function insertRows(
   dataset: Dataset,
   described: Described,
   partitions: readonly Interval[],
-  inputs: Readonly<Record<string, string>>,
+  { shape, inputs }: { readonly shape: string | null; readonly inputs: Readonly<Record<string, string>> },
 ): Promise<{ partitions: number; rows: number }> {
   const time = timeColumnOf(dataset, described);
   const where = time === null ? 'true' : within(time, 'p.s', 'p.e', 'sluice_t');
@@ -167,7 +168,7 @@ async function insertRows(
       ...keys,
       ADOPTED,
       dataset.version,
-      shapeParts(dataset, described, []).shape ?? null,
+      shape,
       JSON.stringify(inputs),
       partitions.map(({ start }) => sqlInstant(start)),
       partitions.map(({ end }) => sqlInstant(end)),

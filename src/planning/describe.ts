@@ -161,7 +161,7 @@ async function planView(
   dataset: Dataset,
   { columns, sql, tried }: { columns: readonly ColumnSpec[]; sql: string; tried: string },
   state: TargetState,
-): Promise<Changes & Pick<Described, 'warnings'>> {
+): Promise<Changes> {
   if (readsItself(dataset)) {
     throw new RequestError(
       'not_for_view',

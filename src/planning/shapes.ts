@@ -45,6 +45,7 @@ export async function lackingShapes(
       })
       .catch(() => undefined);
   }
+  if (found.size === 0) return new Map();
   return pool(project.warehouse).use(async (client) => {
     await client.query('BEGIN');
     try {

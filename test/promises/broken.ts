@@ -539,7 +539,7 @@ export const BROKEN: readonly Broken[] = [
   {
     promise: SHAPES,
     what: 'whoever lost a key is not asked whether it has it still',
-    edits: [['activities/yields.ts', 'return found.rows[0]?.yes === true;', 'return found.rows[0]?.yes === null;']],
+    edits: [['activities/yields.ts', 'return rows[0]?.yes === true;', 'return rows[0]?.yes === null;']],
     test: `${E2E}/shapes.test.ts`,
     names: ['a key that is in two partitions'],
   },

@@ -22,7 +22,7 @@ import type { Verb } from '../verb.js';
 type Options = CommonOptions &
   RangeOptions & { readonly reason?: string; readonly all?: boolean; readonly table?: string };
 type Change = (deps: PlanningDeps, asker: Asker) => Promise<LedgerChange>;
-/** What can be refused without a database is. */
+/** Refuses all that can be refused without a database. */
 type Prepare = (project: Project) => Change;
 
 /** `sluice adopt`: the rows that a table has become published partitions. */

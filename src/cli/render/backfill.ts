@@ -194,7 +194,7 @@ export function nextLines(status: BackfillStatus, screen: Screen, linesMax: numb
   return (lines.length + others.length <= linesMax ? [...lines, ...others] : lines).slice(0, linesMax);
 }
 
-/** What else to type, and when: `the source was mended?`, and its command below. */
+/** Other commands to type, and when: `the source was mended?`, and its command below. */
 function orLines({ state, waiting }: BackfillStatus, screen: Screen): string[] {
   if (ENDED.includes(state)) return [];
   return (waiting?.or ?? []).flatMap(({ when, next }) => [

@@ -4,6 +4,7 @@ import { durationMs, formatDuration, ZERO, type Duration } from '../../core/time
 import type { Resolved } from '../cycles.js';
 import type { Draft } from '../draft.js';
 import { problemAt, type Mistake } from '../text.js';
+import { lengthOf } from './bound.js';
 import { covers, readingsOf, type Reading, type Upstream } from './judge.js';
 import type { Clock } from './value.js';
 
@@ -112,21 +113,8 @@ function readingsFor(dataset: string, readings: ReadonlyMap<string, readonly Rea
 function saidOf(need: Need, { name, axis, settings }: Draft): { lookback?: Duration; window?: 'all' | 'interval' } {
   const window = settings.needs?.[need.dataset]?.window;
   const said = { ...(need.lookback && { lookback: need.lookback }), ...(window && { window }) };
-  const before = { ...ZERO, ...ONE_BEFORE[axis.grain] };
-  return need.dataset === name && !need.lookback && !window ? { lookback: before } : said;
+  return need.dataset === name && !need.lookback && !window ? { lookback: lengthOf(axis) } : said;
 }
-
-const ONE_BEFORE: Readonly<Record<Draft['axis']['grain'], Partial<Duration>>> = {
-  '5m': { ms: 300_000 },
-  '15m': { ms: 900_000 },
-  hour: { ms: 3_600_000 },
-  day: { days: 1 },
-  week: { days: 7 },
-  month: { months: 1 },
-  quarter: { months: 3 },
-  year: { months: 12 },
-  none: {},
-};
 
 function worst(readings: readonly Reading[]): Reading {
   const ranked = readings.toSorted((a, b) => WORST.indexOf(b.kind) - WORST.indexOf(a.kind));

@@ -26,22 +26,18 @@ export function isHeldEarlier({ earlier = [] }: Pick<StoredDataset, 'earlier'>, 
 }
 
 function heldBy({ time, shapes }: EarlierTime, scope: ScopeParams): string {
-  return isHeld(instantOf(timeOf(time), 'sluice_t'), scope, ` AND p.shape IN (${shapes.map(quoteLiteral).join(', ')})`);
-}
-
-function timeOf(time: EarlierTime['time']): TimeColumn {
-  return { ...time, unit: time.unit };
+  return isHeld(instantOf(time, 'sluice_t'), scope, ` AND p.shape IN (${shapes.map(quoteLiteral).join(', ')})`);
 }
 
 /** The instant by which a row of `sluice_t` has its partition: of today, or of then where that of today is in no partition. */
-export function placeOf(
+export function homeInstant(
   { earlier = [] }: Pick<StoredDataset, 'earlier'>,
   time: TimeColumn,
   scope: ScopeParams,
 ): string {
   const now = instantOf(time, 'sluice_t');
   if (earlier.length === 0) return now;
-  const then = earlier.map((one) => `WHEN ${heldBy(one, scope)} THEN ${instantOf(timeOf(one.time), 'sluice_t')}`);
+  const then = earlier.map((one) => `WHEN ${heldBy(one, scope)} THEN ${instantOf(one.time, 'sluice_t')}`);
   return `CASE WHEN ${isHeld(now, scope)} THEN ${now} ${then.join(' ')} ELSE ${now} END`;
 }
 
@@ -53,7 +49,7 @@ export function orphansSql(dataset: Pick<StoredDataset, 'target' | 'earlier'>, t
   const scope = { project: '$3', environment: '$4', dataset: '$5' };
   return (dataset.earlier ?? []).map(
     (one) => `DELETE FROM ${quoteTable(dataset.target)} AS sluice_t
-      WHERE ${within(timeOf(one.time), '$1::timestamptz', '$2::timestamptz', 'sluice_t')}
+      WHERE ${within(one.time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}
         AND ${heldBy(one, scope)} AND NOT ${isHeld(instantOf(time, 'sluice_t'), scope)}`,
   );
 }

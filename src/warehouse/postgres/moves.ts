@@ -4,7 +4,7 @@ import { formatInstant } from '../../core/interval/interval.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../../postgres/quote.js';
 import { within } from '../../postgres/time.js';
-import { placeOf } from './earlier.js';
+import { homeInstant } from './earlier.js';
 import { ForeignRowsError, targetTime, type Published, type Publisher, type SpanOfTime } from './publish.js';
 
 /** Rows that share a key, in one batch or in two partitions: no upsert could tell which of them is meant. */
@@ -64,9 +64,9 @@ export async function settleMoves(
   if (time === null || dataset.key.length === 0) return;
   const target = quoteTable(dataset.target);
   const elsewhere = `${sameKey(dataset)} AND (${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
-  const place = placeOf(dataset, time, { project: '$3', environment: '$4', dataset: '$5' });
+  const home = homeInstant(dataset, time, { project: '$3', environment: '$4', dataset: '$5' });
   // A row without a time is in no partition, as is one at infinity.
-  const at = `coalesce(${place}, 'infinity')`;
+  const at = `coalesce(${home}, 'infinity')`;
   const follow = dataset.moves === 'follow';
   const keys = `json_build_array(${dataset.key.map((name) => `sluice_t.${quoteIdent(name)}::text`).join(', ')})`;
   const gone = follow
