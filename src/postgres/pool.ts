@@ -50,36 +50,39 @@ export interface Pool {
   close: () => Promise<void>;
 }
 
+function poolAt(url: string, max: number): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    idleTimeoutMillis: 10_000,
+    connectionTimeoutMillis: 10_000,
+    // Of a server that is gone without a word only this tells.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    application_name: 'sluice',
+    // Of TLS pg makes its own.
+    stream: (connection?: { readonly ssl?: unknown }) => (connection?.ssl ? new Socket() : new ReusingSocket()),
+  });
+  // An idle connection that dies is replaced; whoever uses one next meets the error itself.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
 /** A pool that follows its URL: when the URL resolves to another one, new connections go there and the old ones drain. */
 export function createPool(urlOf: UrlOf, max: number): Pool {
   let current: { url: string; pool: pg.Pool } | undefined;
-  const poolFor = async (): Promise<pg.Pool> => {
-    const url = await urlOf();
+  const poolFor = (url: string): pg.Pool => {
     if (current?.url !== url) {
       // Not waited for: it ends when the last of its connections is given back. And nothing may come between the look and the change.
       current?.pool.end().catch(() => undefined);
-      const pool = new pg.Pool({
-        connectionString: url,
-        max,
-        idleTimeoutMillis: 10_000,
-        connectionTimeoutMillis: 10_000,
-        // Of a server that is gone without a word only this tells.
-        keepAlive: true,
-        keepAliveInitialDelayMillis: 10_000,
-        application_name: 'sluice',
-        // Of TLS pg makes its own.
-        stream: (connection?: { readonly ssl?: unknown }) => (connection?.ssl ? new Socket() : new ReusingSocket()),
-      });
-      // An idle connection that dies is replaced; whoever uses one next meets the error itself.
-      pool.on('error', () => undefined);
-      current = { url, pool };
+      current = { url, pool: poolAt(url, max) };
     }
     return current.pool;
   };
   const fresh = new WeakSet<object>();
   const judged = new WeakSet<pg.Pool>();
-  const acquire = async (): Promise<PgClient> => {
-    const pool = await poolFor();
+  const acquireFrom = async (url: string): Promise<PgClient> => {
+    const pool = poolFor(url);
     const client = await pool.connect();
     if (!fresh.has(client)) {
       client.on('error', () => undefined);
@@ -97,6 +100,17 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
       fresh.add(client);
     }
     return client;
+  };
+  const acquire = async (): Promise<PgClient> => {
+    const url = await urlOf();
+    try {
+      return await acquireFrom(url);
+    } catch (error) {
+      // A secret that was rotated between our look and the login is no wrong one.
+      const now = await urlOf();
+      if (now === url) throw error;
+      return acquireFrom(now);
+    }
   };
   return {
     acquire,

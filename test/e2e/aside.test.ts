@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import type { BackfillClient } from '../../src/client/index.js';
+import { createPool } from '../../src/postgres/pool.js';
 import { clientOf, loudWorker, numberOf, reaches, sleeper } from '../support/backfills.js';
 import { doorTo, type Door } from '../support/door.js';
 import { eventually } from '../support/eventually.js';
@@ -75,10 +76,14 @@ const published = (): Promise<number> => numberOf(admin, 'SELECT count(*) AS n F
 const refused = (): Promise<number> =>
   numberOf(admin, `SELECT count(*) AS n FROM sluice.failures WHERE code IN ('wrong_password', 'login_refused')`);
 
-/** Another password for a role, which the workers named are told; who is connected must connect anew. */
+/**
+ * Another password for a role, which the workers named are told; who is connected must connect anew. Nobody logs in between the telling and the
+ * change: a worker that had the new one too early stood aside, and the other then had nobody to leave its slices to.
+ */
 async function rotate(connection: Connection, password: string, told: readonly string[]): Promise<void> {
+  await admin.query(`BEGIN; ALTER ROLE ${ROLES[connection]} PASSWORD '${password}'; LOCK TABLE pg_authid`);
   for (const worker of told) tell(worker, connection, password);
-  await admin.query(`ALTER ROLE ${ROLES[connection]} PASSWORD '${password}'`);
+  await admin.query('COMMIT');
   await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [ROLES[connection]]);
 }
 
@@ -141,4 +146,17 @@ test('a password that no worker has is no reason to wait: what needs it is held,
   for (const worker of ['well', 'sick']) tell(worker, 'ops', 'third');
   await client.retry('all');
   await reaches(client, 'all', 'completed');
+});
+
+test('a password that was rotated between the look at it and the login is no wrong one: the new one is tried at once', async () => {
+  await admin.query(`CREATE ROLE rotated LOGIN PASSWORD 'new'`);
+  const url = new URL(stack.dev.info().postgresUrl);
+  const passwords = ['old', 'new'];
+  const pool = createPool(() => {
+    [url.username, url.password, url.pathname] = ['rotated', passwords.shift() ?? 'new', 'ops'];
+    return Promise.resolve(url.href);
+  }, 2);
+  const { rows } = await pool.use((connection) => connection.query<{ who: string }>('SELECT current_user AS who'));
+  assert.deepEqual(rows, [{ who: 'rotated' }]);
+  await pool.close();
 });
