@@ -2,8 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-const FOLDERS = ['architecture', 'cli', 'core', 'project'];
+import { FOLDERS } from './tiers.js';
 
 for (const folder of FOLDERS) {
   const path = fileURLToPath(new URL(folder, import.meta.url));

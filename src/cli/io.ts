@@ -3,6 +3,8 @@ import type { Screen } from './render/text.js';
 /** Where a command writes, and what it was given. Handed in by `main`, so that a command reads no environment of its own. */
 export interface Io {
   readonly env: NodeJS.ProcessEnv;
+  /** Paths are looked for from here. */
+  readonly cwd: () => string;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly screen: () => Screen;

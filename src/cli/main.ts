@@ -1,109 +1,30 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
-import { RequestError, SluiceError } from '../contracts/errors.js';
-import type { Io } from './io.js';
-import { NOWHERE, placed, placedDocument, placeOf } from './place.js';
-import { errorDocument, errorLines } from './render/errors.js';
-import { COMMANDS } from './commands/index.js';
-import { packageVersion } from '../worker/version.js';
+import { run } from './run.js';
 
-/**
- * The `sluice` command. Each verb loads what it needs when it runs: Temporal's client alone takes 0.7 s to load, and
- * `plan` does without.
- */
-async function main(): Promise<number> {
-  const interrupted = new AbortController();
-  const json = process.argv.includes('--json');
-  let place = NOWHERE;
-  const io: Io = {
-    env: process.env,
-    out: (text) => process.stdout.write(json ? text : placed(text, place)),
-    err: (text) => process.stderr.write(placed(text, place)),
-    screen: () => ({
-      width: process.stdout.columns || 100,
-      height: process.stdout.rows || 40,
-      now: Date.now(),
-      color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
-    }),
-    isTerminal: process.stdout.isTTY,
-    interruptible: () => {
-      if (process.listenerCount('SIGINT') === 0) process.once('SIGINT', () => interrupted.abort());
-      return interrupted.signal;
-    },
-    now: () => Date.now(),
-    text: (text) => placed(text, place),
-    placed: (document) => placedDocument(document, place),
-  };
-  // Whoever read our output is gone (`| head -1`): what follows a backfill lets go of it as at Ctrl-C, the rest ends as it would.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    interrupted.abort();
-  });
-  const program = new Command('sluice')
-    .description('A durable backfill engine for data warehouses, on Temporal')
-    .version(packageVersion())
-    .showSuggestionAfterError()
-    // What follows a verb is the verb's: `warehouse hold` has options of the names that `warehouse` has.
-    .enablePositionalOptions()
-    .exitOverride();
-  program.hook('preAction', (_, verb) => {
-    place = placeOf(
-      verb,
-      process.env,
-      program.commands.map((one) => one.name()),
-    );
-  });
-  let exitCode = 0;
-  for (const { make } of COMMANDS) {
-    const command = make(io, (code) => (exitCode = code));
-    command.exitOverride();
-    program.addCommand(command);
-  }
-  try {
-    requireFolder();
-    await program.parseAsync(process.argv);
-    return exitCode;
-  } catch (error) {
-    return report(io, error);
-  }
-}
-
-/** Every path is looked for from here. @throws RequestError no_folder */
-function requireFolder(): void {
-  try {
-    process.cwd();
-  } catch (cause) {
-    throw new RequestError(
-      'no_folder',
-      'the folder that this was started in is no longer there',
-      'change to one that is',
-      { cause },
-    );
-  }
-}
-
-function report(io: Io, error: unknown): number {
-  if (error instanceof CommanderError) return reportUsage(io, error);
-  if (process.argv.includes('--json')) io.out(`${JSON.stringify(io.placed(errorDocument(error)))}\n`);
-  else io.err(`${errorLines(error, { color: process.stderr.isTTY }).join('\n')}\n`);
-  if (process.env['SLUICE_DEBUG'] !== undefined && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
-  return error instanceof SluiceError ? error.exitCode : 1;
-}
-
-/** What commander refuses it has said on stderr already; a program that asked for JSON gets its document as well. */
-function reportUsage(io: Io, { exitCode, code, message }: CommanderError): number {
-  if (exitCode === 0) return 0;
-  const said = code === 'commander.help' ? 'no verb was given' : message.replace(/^error: /, '');
-  const refused = new RequestError(
-    'usage',
-    said,
-    '`sluice --help` lists the verbs, `sluice <verb> --help` their options',
-  );
-  if (process.argv.includes('--json')) io.out(`${JSON.stringify(errorDocument(refused))}\n`);
-  else if (code !== 'commander.help') io.err(`  ${refused.remedy ?? ''}\n`);
-  return refused.exitCode;
-}
-
-process.exitCode = await main();
+const interrupted = new AbortController();
+// Whoever read our output is gone (`| head -1`): what follows a backfill lets go of it as at Ctrl-C, the rest ends as it would.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  interrupted.abort();
+});
+process.exitCode = await run(process.argv.slice(2), {
+  env: process.env,
+  cwd: () => process.cwd(),
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  screen: () => ({
+    width: process.stdout.columns || 100,
+    height: process.stdout.rows || 40,
+    now: Date.now(),
+    color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+  }),
+  isTerminal: process.stdout.isTTY,
+  colorsErrors: process.stderr.isTTY,
+  interruptible: () => {
+    if (process.listenerCount('SIGINT') === 0) process.once('SIGINT', () => interrupted.abort());
+    return interrupted.signal;
+  },
+  now: () => Date.now(),
+});
 // Connections that are still closing must not keep a command alive that has answered; what it wrote is flushed first.
 process.stdout.write('', () => process.stderr.write('', () => process.exit()));

@@ -29,7 +29,7 @@ export async function withProject<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const opened = await openProject({
-    projectDir: resolve(options.project),
+    projectDir: resolve(io.cwd(), options.project),
     environment: options.env,
     env: io.env,
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),

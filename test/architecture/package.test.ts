@@ -1,16 +1,16 @@
 /** The package as npm would pack it: all that it runs on, nothing that it does not. Needs `npm run build` first. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { filesOf, FOLDERS } from '../tiers.js';
 import { importsOf, packageOf, resolveImport } from './imports.js';
 import type { SourceFile } from './tree.js';
 import { codeFiles, ROOT } from './tree.js';
 
 interface Manifest {
-  readonly scripts: { readonly test: string };
   readonly dependencies: Readonly<Record<string, string>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
@@ -102,11 +102,12 @@ test('sources, tests, maps and lost files are found', () => {
   ]);
 });
 
-test('what npm test leaves out as files of their own, test/pure.ts runs', () => {
-  const [, left = ''] = /\^test\/\(([\w|]+)\)\//.exec(manifest.scripts.test) ?? [];
-  const [, run = ''] = /FOLDERS = \[([^\]]+)\]/.exec(readFileSync(join(ROOT, 'test/pure.ts'), 'utf8')) ?? [];
-  assert.deepEqual(
-    left.split('|'),
-    run.split(', ').map((name) => name.slice(1, -1)),
-  );
+test('every test file is in one tier: in test/pure.ts, or a file of its own', () => {
+  const all = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => `test/${file}`);
+  const pure = all.filter((file) => FOLDERS.some((folder) => file.startsWith(`test/${folder}/`)));
+  const [first, faults] = [filesOf('first'), filesOf('faults')];
+  assert.deepEqual([...pure, ...first, ...faults].sort(), ['test/pure.ts', ...all].sort());
+  assert.ok(faults.length > 10 && faults.every((file) => all.includes(file)));
 });

@@ -8,18 +8,11 @@ import pg from 'pg';
 import { startDev, type Dev } from '../../src/dev/dev.js';
 import { ensureDatabase } from '../../src/dev/postgres-server.js';
 import type { ProductionServer } from './production-server.js';
-import { spawnSluice } from './spawned.js';
+import { runSluice, type Ran } from './command.js';
+
+export type { Ran };
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
-
-/** What a `sluice` command came to. */
-export interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-  /** stdout, parsed: for `--json`. */
-  readonly json: () => unknown;
-}
 
 /** A real PostgreSQL and a real Temporal, with a project folder; what a test starts is stopped with it. */
 export interface Stack {
@@ -31,8 +24,8 @@ export interface Stack {
   readonly connect: (database: string) => Promise<pg.Client>;
   /** Writes a project's files, and returns its folder. */
   readonly project: (name: string, files: Readonly<Record<string, string>>) => string;
-  /** Runs the built command line to its end. */
-  readonly sluice: (args: readonly string[], options?: { cwd?: string; env?: NodeJS.ProcessEnv }) => Promise<Ran>;
+  /** Runs a command to its end, in the stack's folder. */
+  readonly sluice: (args: readonly string[], options?: { env?: NodeJS.ProcessEnv }) => Promise<Ran>;
   /** Starts a worker for a project folder; resolves when it polls. `build` is the folder of another build than `dist`. */
   readonly worker: (
     project: string,
@@ -85,7 +78,7 @@ export async function startStack(): Promise<Stack> {
       }
       return folder;
     },
-    sluice: (args, options = {}) => run(args, { ...env, ...options.env }, options.cwd ?? dir),
+    sluice: (args, options = {}) => runSluice({ env: { ...env, ...options.env }, dir }, args),
     worker: async (project, args = [], more = {}, build = DIST) => {
       const main = join(build, 'src/cli/sluice.js');
       const child = spawn(process.execPath, [main, 'worker', '-p', project, '--log-level', 'error', ...args], {
@@ -129,9 +122,4 @@ async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGKILL');
   await once(child, 'exit');
-}
-
-async function run(args: readonly string[], env: NodeJS.ProcessEnv, dir: string): Promise<Ran> {
-  const { code, out, err } = await spawnSluice({ env, dir }, args).ended;
-  return { code: Number(code), out, err, json: () => JSON.parse(out) as unknown };
 }

@@ -20,7 +20,7 @@ export const dev: Verb = {
       .option('--stop', 'end what serves in the data dir', false)
       .option('--no-worker', 'without a worker')
       .action(async (options: Options) => {
-        const projectDir = resolve(options.project);
+        const projectDir = resolve(io.cwd(), options.project);
         const dataDir = dataDirOf({ dataDir: options.dataDir, env: io.env, projectDir });
         if (options.stop) await stop(io, dataDir, options.json);
         else if (options.detach) await detach(io, dataDir, options);
@@ -46,7 +46,7 @@ async function detach(io: Io, dataDir: string, options: Options): Promise<void> 
     '--data-dir',
     dataDir,
     '-p',
-    resolve(options.project),
+    resolve(io.cwd(), options.project),
     '-e',
     options.env,
     ...(options.worker ? [] : ['--no-worker']),
@@ -73,7 +73,7 @@ async function serve(io: Io, dataDir: string, options: Options): Promise<number>
               'worker',
               '--watch',
               '-p',
-              resolve(options.project),
+              resolve(io.cwd(), options.project),
               '-e',
               options.env,
               '--data-dir',

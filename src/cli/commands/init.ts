@@ -23,10 +23,10 @@ export const init: Verb = {
     addCommon(new Command('init').description('write a small working project').argument('<dir>'))
       .option('--from-dbt <manifest>', 'make it of the models that dbt compiled: target/manifest.json')
       .action(async (dir: string, options: CommonOptions & { readonly fromDbt?: string }) => {
-        const folder = resolve(options.project, dir);
+        const folder = resolve(io.cwd(), options.project, dir);
         const project = projectName(basename(folder));
         if (options.fromDbt !== undefined) {
-          await fromDbt(io, { folder, project, manifest: options.fromDbt, json: options.json });
+          await fromDbt(io, { folder, project, manifest: resolve(io.cwd(), options.fromDbt), json: options.json });
           return;
         }
         const start = new Date(io.now() - EXAMPLE_DAYS * DAY_MS).toISOString().slice(0, 10);

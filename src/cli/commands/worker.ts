@@ -35,7 +35,7 @@ export const worker: Verb = {
         const draining = new AbortController();
         for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => draining.abort());
         await runWorker({
-          projectDir: resolve(options.project),
+          projectDir: resolve(io.cwd(), options.project),
           environment: options.env,
           dataDir: options.dataDir,
           env: io.env,

@@ -4,6 +4,7 @@ import type { Io } from '../../../src/cli/io.js';
 export function silentIo(out: (text: string) => void = () => undefined, now = 0): Io {
   return {
     env: {},
+    cwd: () => '/',
     out,
     err: () => undefined,
     screen: () => ({ width: 100, height: 40, now: 0, color: false }),
