@@ -2,7 +2,7 @@ import { RequestError } from '../contracts/errors.js';
 import type { Instant, Interval } from '../core/interval/interval.js';
 import { ceilTo, floorTo } from '../core/time/axis.js';
 import type { RangeOptions } from '../core/time/range.js';
-import { rangeOfRequest } from './plan.js';
+import { rangeOfRequest } from './range.js';
 import { didYouMean } from '../project/nearest.js';
 import type { Dataset, Project } from '../project/project.js';
 

@@ -1,11 +1,13 @@
 import { Command } from 'commander';
 import {
   addCommon,
+  addOnly,
   addRange,
   addRequest,
   addSelect,
   addTimeout,
   backfillInput,
+  type BoundOptions,
   type CommonOptions,
   type RangeOptions,
   type RequestOptions,
@@ -24,6 +26,7 @@ import type { Verb } from '../verb.js';
 
 export type BackfillOptions = CommonOptions &
   RangeOptions &
+  BoundOptions &
   SelectOptions &
   RequestOptions & {
     readonly id?: string;
@@ -39,7 +42,9 @@ export const backfill: Verb = {
     addCommon(
       addTimeout(
         addRequest(
-          addRange(addSelect(new Command('backfill').description('build what is missing, in dependency order'))),
+          addOnly(
+            addRange(addSelect(new Command('backfill').description('build what is missing, in dependency order'))),
+          ),
         ),
       ),
     )
