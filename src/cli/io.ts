@@ -4,6 +4,8 @@ import type { Screen } from './render/text.js';
 export interface Io {
   readonly env: NodeJS.ProcessEnv;
   readonly out: (text: string) => void;
+  /** To stdout as it is, whatever looks like a command in it. */
+  readonly raw: (text: string) => void;
   readonly err: (text: string) => void;
   readonly screen: () => Screen;
   /** Whether stdout is a terminal that can be redrawn. */

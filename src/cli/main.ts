@@ -18,6 +18,7 @@ async function main(): Promise<number> {
   const io: Io = {
     env: process.env,
     out: (text) => process.stdout.write(json ? text : placed(text, place)),
+    raw: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(placed(text, place)),
     screen: () => ({
       width: process.stdout.columns || 100,

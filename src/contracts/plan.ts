@@ -146,6 +146,11 @@ export const StoredDataset = z.object({
 });
 export type StoredDataset = z.infer<typeof StoredDataset>;
 
+/** The zone of the session that builds it: an extract's bounds are instants, and its text is read by the other side. */
+export function sessionZone({ kind, zone }: Pick<StoredDataset, 'kind' | 'zone'>): string {
+  return kind === 'extract' ? 'UTC' : zone;
+}
+
 export function readsItself({ name, edges }: Pick<StoredDataset, 'name' | 'edges'>): boolean {
   return edges.some(({ upstream }) => upstream === name);
 }

@@ -5,6 +5,7 @@ export function silentIo(out: (text: string) => void = () => undefined, now = 0)
   return {
     env: {},
     out,
+    raw: out,
     err: () => undefined,
     screen: () => ({ width: 100, height: 40, now: 0, color: false }),
     isTerminal: false,
