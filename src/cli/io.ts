@@ -10,6 +10,8 @@ export interface Io {
   readonly screen: () => Screen;
   /** Whether stdout is a terminal that can be redrawn. */
   readonly isTerminal: boolean;
+  /** Asks a person; undefined where nobody is there to answer. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
   /** From the first call on, Ctrl-C aborts the signal instead of ending the process; a second Ctrl-C ends it. */
   readonly interruptible: () => AbortSignal;
   readonly now: () => number;

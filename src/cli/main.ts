@@ -27,6 +27,7 @@ async function main(): Promise<number> {
       color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     }),
     isTerminal: process.stdout.isTTY,
+    ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
     interruptible: () => {
       if (process.listenerCount('SIGINT') === 0) process.once('SIGINT', () => interrupted.abort());
       return interrupted.signal;
@@ -66,6 +67,18 @@ async function main(): Promise<number> {
     return exitCode;
   } catch (error) {
     return report(io, error);
+  }
+}
+
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // Without an answer, as at the end of the input, it is none.
+  const ended = new Promise<string>((done) => lines.once('close', () => done('')));
+  try {
+    return await Promise.race([lines.question(question), ended]);
+  } finally {
+    lines.close();
   }
 }
 

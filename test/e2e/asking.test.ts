@@ -10,7 +10,11 @@ import { startStack, type Stack } from '../support/stack.js';
 import { countsOf, projectYaml, typed, type Typed } from './planning-kit.js';
 
 const FILES = {
-  'sluice.yaml': projectYaml('asks', 'defaults: { grain: day, start: 2024-03-01 }', 'timezone: America/New_York'),
+  'sluice.yaml': projectYaml(
+    'asks',
+    'defaults: { grain: day, start: 2024-03-01 }',
+    'timezone: America/New_York\nconfirm: { partitions: 6 }',
+  ),
   'datasets/raw.yaml': 'extract: { from: ops, table: public.readings, time: at }\nkey: [id]\n',
   'datasets/local.yaml':
     'extract: { from: ops, table: public.wall, time: at, source_timezone: Europe/Berlin }\nkey: [id]\n',
@@ -161,4 +165,20 @@ test('--only: nothing outside of the range is built, and what is left stale is s
   const stale = PlanDocument.parse((await at.run('plan --to 2024-03-29 --rebuild stale --json')).json());
   assert.deepEqual(countsOf(stale)['week'], [6, 0, 6, 22]);
   assert.match(await at.refused('plan --only'), /--only needs a range/);
+});
+
+test('a start without a range that builds more than is usual wants --yes; one with a range, or a plan, does not', async () => {
+  const refused = await at.refused(`backfill raw whole --rebuild all --reason it's --timeout 5m --wait`);
+  assert.match(
+    refused,
+    /would build [\d,]+ partitions of 2 datasets, and no range was given: more than 6 must be confirmed/,
+  );
+  const [, command = ''] = /to build them: (sluice backfill .*)/.exec(refused) ?? [];
+  assert.equal(command, `sluice backfill raw whole --rebuild all --reason 'it'\\''s' --timeout 300s --wait --yes`);
+  assert.match((await at.run('list')).out, /^(?!.*raw whole$)/m);
+  assert.match(await at.refused('backfill raw --rebuild all --json'), /^$/);
+  await at.build('daily --from 2024-03-01 --to 2024-03-29 --rebuild all');
+  const { fingerprint } = await at.plan('daily --rebuild all');
+  await at.build(`--plan ${fingerprint}`);
+  await at.build('daily --rebuild all --yes');
 });

@@ -9,6 +9,7 @@ export function silentIo(out: (text: string) => void = () => undefined, now = 0)
     err: () => undefined,
     screen: () => ({ width: 100, height: 40, now: 0, color: false }),
     isTerminal: false,
+    ask: undefined,
     interruptible: () => new AbortController().signal,
     now: () => now,
     text: (text) => text,
