@@ -3,7 +3,7 @@ import type { Interval } from '../src/core/interval/interval.js';
 import { intersect } from '../src/core/interval/set.js';
 import { ordinalsCovered, partitionAt, partitionsOf, type Run } from '../src/core/interval/runs.js';
 import { runsOfJson } from '../src/planning/json.js';
-import { rangeOfRequest } from '../src/planning/plan.js';
+import { rangeOfRequest } from '../src/planning/range.js';
 import type { Project } from '../src/project/project.js';
 import { clockOf } from '../src/store/clock.js';
 import { sqlInstant } from '../src/store/ledger.js';

@@ -1,4 +1,4 @@
-import type { StoredDataset } from '../src/contracts/plan.js';
+import { sessionZone, type StoredDataset } from '../src/contracts/plan.js';
 import { atSource } from '../src/postgres/error.js';
 import type { PgClient, Pool } from '../src/postgres/pool.js';
 import { backendName } from '../src/warehouse/postgres/lease.js';
@@ -73,7 +73,7 @@ export function openSession(
   const settings = {
     ...LIMITS,
     application_name: backendName(who, dataset.name),
-    TimeZone: dataset.kind === 'extract' ? 'UTC' : dataset.zone,
+    TimeZone: sessionZone(dataset),
   };
   const requireWanted = (): void => {
     if (signal.aborted) throw new Error('the slice was cancelled');

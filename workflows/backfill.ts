@@ -83,7 +83,11 @@ async function carryOut(run: Run): Promise<void> {
     const first = run.opened === undefined;
     run.accept(opened);
     if (run.names.length === 0)
-      return end(run, 'completed', first ? 'nothing to do: all is up to date' : publishedWords(run));
+      return end(
+        run,
+        'completed',
+        first ? 'nothing to do: no partition that was asked for is to be built' : publishedWords(run),
+      );
     if (run.crowds) goOn(run, 'carrying out the plan');
     await startDatasets(run);
     if (!run.crowds) goOn(run, 'carrying out the plan');

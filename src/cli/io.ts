@@ -6,10 +6,14 @@ export interface Io {
   /** Paths are looked for from here. */
   readonly cwd: () => string;
   readonly out: (text: string) => void;
+  /** To stdout as it is, whatever looks like a command in it. */
+  readonly raw: (text: string) => void;
   readonly err: (text: string) => void;
   readonly screen: () => Screen;
   /** Whether stdout is a terminal that can be redrawn. */
   readonly isTerminal: boolean;
+  /** Asks a person; undefined where nobody is there to answer. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
   /** From the first call on, Ctrl-C aborts the signal instead of ending the process; a second Ctrl-C ends it. */
   readonly interruptible: () => AbortSignal;
   readonly now: () => number;

@@ -1,6 +1,19 @@
 #!/usr/bin/env node
 import { run } from './run.js';
 
+/** Asks on the terminal. */
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // Without an answer, as at the end of the input, it is none.
+  const ended = new Promise<string>((done) => lines.once('close', () => done('')));
+  try {
+    return await Promise.race([lines.question(question), ended]);
+  } finally {
+    lines.close();
+  }
+}
+
 const interrupted = new AbortController();
 // Whoever read our output is gone (`| head -1`): what follows a backfill lets go of it as at Ctrl-C, the rest ends as it would.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -19,6 +32,7 @@ process.exitCode = await run(process.argv.slice(2), {
     color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
   }),
   isTerminal: process.stdout.isTTY,
+  ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
   colorsErrors: process.stderr.isTTY,
   interruptible: () => {
     if (process.listenerCount('SIGINT') === 0) process.once('SIGINT', () => interrupted.abort());

@@ -24,6 +24,10 @@ export interface RangeOptions {
   readonly on?: string;
 }
 
+export interface BoundOptions {
+  readonly only?: boolean;
+}
+
 export interface SelectOptions {
   readonly exclude?: readonly string[];
 }
@@ -57,6 +61,11 @@ export function addRange(command: Command): Command {
     .option('--to <time>', 'end of the range, exclusive')
     .option('--last <duration>', 'the last 30d, 12h, 3mo, up to now')
     .option('--on <time>', 'the partition that holds this time');
+}
+
+/** `--only`, of the verbs that build. */
+export function addOnly(command: Command): Command {
+  return command.option('--only', 'the range is a bound: nothing outside of it is built again');
 }
 
 export function addSelect(command: Command): Command {
@@ -153,7 +162,7 @@ export function rangeInput({ from, to, last, on }: RangeOptions): Pick<BackfillI
 export function backfillInput(
   project: string,
   select: readonly string[],
-  options: Pick<CommonOptions, 'env'> & RangeOptions & SelectOptions & RequestOptions,
+  options: Pick<CommonOptions, 'env'> & RangeOptions & BoundOptions & SelectOptions & RequestOptions,
 ): BackfillInput {
   const { rebuild, plan, reason, ticket, order, onFailure, onConflict, overwrite } = options;
   const exclude = options.exclude ?? [];
@@ -162,6 +171,7 @@ export function backfillInput(
     environment: options.env,
     ...rangeInput(options),
     ...present({
+      only: options.only,
       select: select.length === 0 ? undefined : [...select],
       exclude: exclude.length === 0 ? undefined : [...exclude],
       plan,

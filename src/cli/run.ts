@@ -7,7 +7,7 @@ import { NOWHERE, placed, placedDocument, placeOf } from './place.js';
 import { errorDocument, errorLines } from './render/errors.js';
 
 /** All that a command has of its process: whoever calls {@link run} may have many at once. */
-export interface Surroundings extends Omit<Io, 'text' | 'placed'> {
+export interface Surroundings extends Omit<Io, 'raw' | 'text' | 'placed'> {
   readonly colorsErrors: boolean;
 }
 
@@ -24,6 +24,7 @@ export async function run(args: readonly string[], around: Surroundings): Promis
     out: (text) => {
       around.out(json ? text : placed(text, place));
     },
+    raw: around.out,
     err: (text) => {
       around.err(placed(text, place));
     },

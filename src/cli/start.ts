@@ -2,6 +2,7 @@ import { RequestError } from '../contracts/errors.js';
 import type { StoredPlan } from '../contracts/plan.js';
 import { askedOf, BackfillRequest, type BackfillInput } from '../contracts/request.js';
 import type { BackfillStatus } from '../contracts/status.js';
+import { plural } from '../core/words.js';
 import { planRequest } from '../planning/plan.js';
 import { requireDeployed } from '../planning/protected.js';
 import { buildCount, planDocument } from '../planning/words.js';
@@ -116,7 +117,7 @@ export async function recordNothing(io: Io, session: Session, { id, input, plan 
     project,
     environment,
     state: 'completed',
-    reason: 'nothing to do: all is up to date',
+    reason: nothingWords(plan),
     asked: askedOf(input),
     startedAt: now,
     endedAt: now,
@@ -136,6 +137,16 @@ export async function recordNothing(io: Io, session: Session, { id, input, plan 
   }
   await endBackfill(db, workflowId, status);
   return status;
+}
+
+/** Only where nothing is missing, stale or left out is all up to date. */
+function nothingWords({ datasets, warnings }: StoredPlan): string {
+  const stale = datasets.flatMap(({ notAsked = [] }) => notAsked).reduce((sum, { partitions }) => sum + partitions, 0);
+  if (stale > 0) return `nothing to do: ${plural(stale, 'stale partition')} not asked for`;
+  const left = datasets.some(({ missing, stale: some }) => missing + some > 0);
+  if (left)
+    return `nothing to do now: what is left cannot be built yet${warnings.length > 0 ? ', as the warnings say' : ''}`;
+  return 'nothing to do: all is up to date';
 }
 
 /** Sorts by time: `20131103-142501-7f3a`. */

@@ -96,6 +96,12 @@ export const CallSpec = z.object({
 });
 export type CallSpec = z.infer<typeof CallSpec>;
 
+/** What a plan builds outside of the range that was asked: what reads it, and what it reads that is not there. */
+export const Outside = z.object({ readers: count, inputs: count });
+
+/** Partitions that were asked about, are stale, and are not built, by why they are stale. */
+export const NotAsked = z.object({ why: z.string(), partitions: count });
+
 /** All that a slice needs to know of a dataset: immutable, stored in the warehouse, named by the plan's fingerprint. */
 export const StoredDataset = z.object({
   name: z.string(),
@@ -118,6 +124,8 @@ export const StoredDataset = z.object({
   missing: count,
   stale: count,
   upToDate: count,
+  outside: Outside.optional(),
+  notAsked: z.array(NotAsked).optional(),
   intervals: z.array(PlannedInterval),
   target: TableRef,
   time: z.object({ column: z.string(), type: z.string() }).nullable(),
@@ -138,12 +146,22 @@ export const StoredDataset = z.object({
 });
 export type StoredDataset = z.infer<typeof StoredDataset>;
 
+/** The zone of the session that builds it: an extract's bounds are instants, and its text is read by the other side. */
+export function sessionZone({ kind, zone }: Pick<StoredDataset, 'kind' | 'zone'>): string {
+  return kind === 'extract' ? 'UTC' : zone;
+}
+
 export function readsItself({ name, edges }: Pick<StoredDataset, 'name' | 'edges'>): boolean {
   return edges.some(({ upstream }) => upstream === name);
 }
 
+/** Code of the warning of a plan whose range is a bound. */
+export const LEFT_STALE = 'left_stale';
+
 export const LeavesStale = z.object({
   dataset: z.string(),
+  /** How many they are; a plan of before 0.2 does not say. */
+  partitions: count.optional(),
   intervals: z.array(z.object({ start: z.string(), end: z.string() })),
   command: z.string(),
 });
@@ -189,6 +207,10 @@ export const PlanDocument = z.object({
       missing: count,
       stale: count,
       upToDate: count,
+      /** Only where something is built there. */
+      outside: Outside.optional(),
+      /** Only where there is some. */
+      notAsked: z.array(NotAsked).optional(),
       intervals: z.array(PlannedInterval),
       ddl: z.array(z.string()),
       /** Of a partitioned transform that this plan builds. */

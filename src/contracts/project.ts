@@ -234,6 +234,9 @@ export const EnvironmentYaml = z.strictObject({
 });
 export type EnvironmentYaml = z.output<typeof EnvironmentYaml>;
 
+/** Partitions that a request without a range may build unasked. */
+export const CONFIRM_PARTITIONS = 10_000;
+
 /** `sluice.yaml`. */
 export const ProjectYaml = z.strictObject({
   project: nonEmpty,
@@ -244,6 +247,8 @@ export const ProjectYaml = z.strictObject({
   flags: FlagsYaml.optional(),
   /** Batches at work at once of the datasets that name it, within the warehouse's slots. */
   pools: z.record(z.string(), z.strictObject({ slots: slots.min(1) })).optional(),
+  /** A request without a range that builds more is carried out only after somebody said so. */
+  confirm: z.strictObject({ partitions: z.int().min(0) }).optional(),
   defaults: DefaultsYaml.optional(),
   environments: z.record(z.string(), EnvironmentYaml.nullable()).optional(),
 });

@@ -29,6 +29,8 @@ export const BackfillRequest = z.strictObject({
   to: time.optional(),
   last: time.optional(),
   on: time.optional(),
+  /** The range is a bound: nothing outside of it is built, and what is left stale by that is said. */
+  only: z.boolean().optional(),
   select: names.optional(),
   exclude: names.optional(),
   rebuild: z.enum(REBUILD).default('missing'),
@@ -59,6 +61,7 @@ export function askedOf({
   to,
   on,
   last,
+  only,
 }: Omit<BackfillInput, 'project'>): Asked {
   const what = select === undefined ? 'the whole project' : [select].flat().join(' ');
   const when = on ?? (last === undefined ? [from, to].filter((one) => one !== undefined).join(' … ') : `last ${last}`);
@@ -66,7 +69,7 @@ export function askedOf({
     ...(by === undefined ? {} : { by }),
     ...(reason === undefined ? {} : { reason }),
     ...(ticket === undefined ? {} : { ticket }),
-    what: `${what} ${when}`.trim().slice(0, 200),
+    what: `${what} ${when}${only === true ? ' only' : ''}`.trim().slice(0, 200),
   };
 }
 

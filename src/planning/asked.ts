@@ -1,8 +1,9 @@
 import { RequestError } from '../contracts/errors.js';
-import type { Instant, Interval } from '../core/interval/interval.js';
-import { ceilTo, floorTo } from '../core/time/axis.js';
+import { FOREVER, type Instant, type Interval } from '../core/interval/interval.js';
+import { ceilTo, floorTo, partitionOf } from '../core/time/axis.js';
 import type { RangeOptions } from '../core/time/range.js';
-import { rangeOfRequest } from './plan.js';
+import { readTime } from '../core/time/text.js';
+import { rangeOfRequest } from './range.js';
 import { didYouMean } from '../project/nearest.js';
 import type { Dataset, Project } from '../project/project.js';
 
@@ -29,6 +30,26 @@ export function askedInterval(
 ): Interval {
   const { from = -Infinity, to = Infinity } = rangeOfRequest({ timezone }, options, now);
   return axis === undefined ? { start: from, end: to } : { start: floorTo(axis, from), end: ceilTo(axis, to) };
+}
+
+/**
+ * The partition that holds a time; of `grain: none` there is one.
+ * @throws RequestError time_missing, bad_time
+ */
+export function askedPartition(
+  { timezone }: Pick<Project, 'timezone'>,
+  { name, axis }: Pick<Dataset, 'name' | 'axis'>,
+  text: string | undefined,
+  verb: string,
+): Interval {
+  if (axis.grain === 'none') return FOREVER;
+  const time = text === undefined ? undefined : readTime(text, timezone);
+  if (time) return partitionOf(axis, time.start);
+  throw new RequestError(
+    text === undefined ? 'time_missing' : 'bad_time',
+    text === undefined ? `${verb} ${name} needs a time` : `${JSON.stringify(text)} is not a time`,
+    `name any time in the partition, as ISO 8601: sluice ${verb} ${name} 2013-03-10`,
+  );
 }
 
 /** Refuses a verb without a range: what it does to a whole dataset must be typed. `grain: none` has one partition only. */

@@ -30,10 +30,10 @@ export async function describeExtract(
   dataset: Dataset,
   body: ExtractBody,
   reads: Reads | undefined,
-): Promise<Statement> {
+): Promise<Statement & { readonly spec: ExtractSpec }> {
   const base = extractOf(body);
   const pool = deps.pool(body.from);
-  const describe = async (client: PgClient): Promise<Statement> => {
+  const describe = async (client: PgClient): Promise<Statement & { readonly spec: ExtractSpec }> => {
     // A backfill plans under its project's lock, for which others wait.
     await client.query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
     const columns = await asHeld(scratch, await describeSource(client, base));

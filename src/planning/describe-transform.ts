@@ -2,7 +2,7 @@ import { RequestError } from '../contracts/errors.js';
 import type { Interval } from '../core/interval/interval.js';
 import { errorFacts, isRefusedStatement } from '../postgres/error.js';
 import { canBeTime } from '../postgres/time.js';
-import type { Dataset, TransformBody } from '../project/project.js';
+import type { Dataset, Project, TransformBody } from '../project/project.js';
 import { renderStatement, type Rendered } from '../project/render.js';
 import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
@@ -24,12 +24,10 @@ export async function describeTransform(
   window: Interval | undefined,
 ): Promise<Statement & { readonly tried: string }> {
   const { client } = scratch;
-  const sqlOf = (statement: Rendered): string =>
-    withParams(statement, ({ start, end }) => statement.text.slice(start, end));
-  const sql = sqlOf(statementOf(deps, body, new Map()));
+  const sql = transformSql(deps.project, body);
   const { columns, tried } = await withOwnTable(scratch, dataset, async () => {
-    const statement = statementOf(deps, body, scratch.standIns);
-    const text = sqlOf(statement);
+    const statement = statementOf(deps.project, body, scratch.standIns);
+    const text = withParams(statement);
     const found = await describeQuery(scratch, dataset, text);
     if (await mayCallVolatile(scratch, deps.project, dataset, text)) {
       await requireSafeCalls(
@@ -68,8 +66,13 @@ export async function describeTransform(
   };
 }
 
+/** The SELECT that runs: each dataset is its table, `:start` and `:end` are `$1` and `$2`, or as `write` says. */
+export function transformSql(project: Project, body: TransformBody, write?: Parameters<typeof withParams>[1]): string {
+  return withParams(statementOf(project, body, new Map()), write);
+}
+
 /** The SELECT with each dataset replaced by its table, or by what stands in for it. */
-function statementOf({ project }: PlanningDeps, body: TransformBody, standIns: Scratch['standIns']): Rendered {
+function statementOf(project: Project, body: TransformBody, standIns: Scratch['standIns']): Rendered {
   return renderStatement(body.statement, (name) => {
     const table = standIns.get(name) ?? project.datasets.get(name)?.table;
     if (!table) throw new Error(`no dataset ${name}`);

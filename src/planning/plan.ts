@@ -1,34 +1,31 @@
-import { createHash } from 'node:crypto';
 import { RequestError } from '../contracts/errors.js';
-import type { StoredDataset, StoredPlan } from '../contracts/plan.js';
+import type { StoredPlan } from '../contracts/plan.js';
 import type { BackfillRequest } from '../contracts/request.js';
-import type { PlanWarning } from '../contracts/status.js';
 import { select } from '../core/graph/select.js';
-import { formatInstant, formatInterval, type Instant, type Interval } from '../core/interval/interval.js';
+import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
 import { countRuns, runEnd } from '../core/interval/runs.js';
 import { normalize, subtract } from '../core/interval/set.js';
 import { planSteps } from '../core/plan/plan.js';
 import type { LedgerRun, PlannedDataset, PlanRange, PlanResult } from '../core/plan/types.js';
-import { resolveRange } from '../core/time/range.js';
 import type { Dataset, Project } from '../project/project.js';
 import { takeTurns } from '../project/turns.js';
 import { clockOf } from '../store/clock.js';
 import { bindServer } from '../store/server.js';
 import { ledgerRuns } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
+import { assemble } from './assemble.js';
 import { buildable, deferredOf, viewOf, withoutTables, type View } from './defer.js';
 import { allProblems } from './check.js';
 import { describeDatasets } from './describe.js';
-import type { Described } from './described.js';
 import { requireTables } from './gone.js';
 import { requireWithinLimits } from './limits.js';
 import { movesOf } from './moved.js';
-import { runToJson } from './json.js';
-import { ledgerNode, tablesRead } from './places.js';
+import { ledgerNode } from './places.js';
+import { rangeOfRequest, requireBound } from './range.js';
 import { followViews } from './reads.js';
 import { readsOf } from './scan.js';
-import { lackingShapes, shapeParts, unusedColumns, type ShapesOf } from './shapes.js';
-import { shapesInUse, type KnownShape } from '../store/shapes.js';
+import { lackingShapes, type ShapesOf } from './shapes.js';
+import { shapesInUse } from '../store/shapes.js';
 import { backfillCommand, selectorFor } from './words.js';
 
 /** Intervals per dataset that a plan leaves alone: held by another backfill, or done already. */
@@ -44,18 +41,29 @@ async function betweenOthers<Result>(steps: Iterator<undefined, Result, undefine
   }
 }
 
-/**
- * Answers a request: what is built, why, and with which statements. Changes nothing.
- * @param asked - what the range of the request was when it was first opened; without it, it is resolved now
- * @param failed - what they read is built again, up the graph
- * @throws RequestError (exit 2) for a request or project that is wrong, SystemError (exit 1) for a database that cannot be reached
- */
-export async function planRequest(
+export interface PlanOptions {
+  /** What the range of the request was when it was first opened; without it, it is resolved now. */
+  readonly asked?: PlanRange;
+  /** What they read is built again, up the graph. */
+  readonly failed?: Exclude | undefined;
+}
+
+/** What is built, before anything is asked of the databases about how. */
+export interface Draft {
+  readonly view: View;
+  readonly selected: ReadonlySet<string>;
+  readonly ledger: ReadonlyMap<string, readonly LedgerRun[]>;
+  readonly shapes: ShapesOf;
+  readonly result: PlanResult;
+}
+
+/** @throws RequestError for a selection or range that is wrong */
+export async function draftPlan(
   deps: PlanningDeps,
   request: BackfillRequest,
   exclude: Exclude = new Map(),
-  { asked, failed }: { readonly asked?: PlanRange; readonly failed?: Exclude | undefined } = {},
-): Promise<StoredPlan> {
+  { asked, failed }: PlanOptions = {},
+): Promise<Draft> {
   await bindServer(deps.db);
   const now = await clockOf(deps.db);
   requireWithinLimits(deps.project, now);
@@ -63,6 +71,7 @@ export async function planRequest(
   const selected = selectDatasets(followed, request);
   const found = await viewOf(deps.db, followed, selected);
   const { project } = found;
+  requireBound(request);
   const range = asked ?? rangeOfRequest(project, request, now);
   const view = withoutTables(found, await requireTables(deps.db, found, selected, range));
   const nodes = [...project.datasets.values()];
@@ -74,6 +83,7 @@ export async function planRequest(
       nodes,
       selected,
       range,
+      only: request.only === true,
       rebuild: request.rebuild,
       now,
       exclude,
@@ -81,6 +91,21 @@ export async function planRequest(
       ledger,
     }),
   );
+  return { view, selected, ledger, shapes, result };
+}
+
+/**
+ * Answers a request: what is built, why, and with which statements. Changes nothing.
+ * @throws RequestError (exit 2) for a request or project that is wrong, SystemError (exit 1) for a database that cannot be reached
+ */
+export async function planRequest(
+  deps: PlanningDeps,
+  request: BackfillRequest,
+  exclude: Exclude = new Map(),
+  how: PlanOptions = {},
+): Promise<StoredPlan> {
+  const { view, selected, ledger, shapes, result } = await draftPlan(deps, request, exclude, how);
+  const { project } = view;
   refuse(view, request, result);
   const building = result.datasets.filter(({ runs }) => countRuns(runs) > 0);
   const windows = new Map(
@@ -98,17 +123,6 @@ export async function planRequest(
   });
   const moves = await movesOf(deps.db, view, selected);
   return assemble(project, request, { result, described, shapes, moves, ...deferredOf(view, building, ledger) });
-}
-
-/** A request's range by a clock. @throws RequestError for times that cannot be read and ranges that are empty */
-export function rangeOfRequest(
-  { timezone }: Pick<Project, 'timezone'>,
-  request: Pick<BackfillRequest, 'from' | 'to' | 'last' | 'on'>,
-  now: Instant,
-): PlanRange {
-  const resolved = resolveRange(request, { zone: timezone, now });
-  if ('range' in resolved) return resolved.range;
-  throw new RequestError(resolved.problem.code, resolved.problem.message, resolved.problem.remedy);
 }
 
 function endsOf(run: LedgerRun): Interval {
@@ -170,127 +184,4 @@ function refuse({ project, deferred }: View, request: BackfillRequest, result: P
     `${gap.reader} reads ${gap.dataset}${deferred.has(gap.dataset) ? ` of ${project.defer}` : ''}, which is not selected and lacks ${intervals}${gap.intervals.length > 3 ? ', …' : ''}`,
     `select it too: ${backfillCommand(selectorFor(request.select, gap.reader), { ...request, environment: project.environment })}`,
   );
-}
-
-interface Answer extends ReturnType<typeof deferredOf> {
-  readonly result: PlanResult;
-  readonly described: ReadonlyMap<string, Described>;
-  readonly shapes: ShapesOf;
-  /** Of tables that are other ones than those of which the ledger speaks. */
-  readonly moves: readonly PlanWarning[];
-}
-
-function assemble(
-  project: Project,
-  request: BackfillRequest,
-  { result, described, shapes, moves, deferred, otherDefinitions }: Answer,
-): StoredPlan {
-  const datasets = result.datasets.map((planned) =>
-    storedDataset(project, planned, described.get(planned.name), shapes.get(planned.name) ?? []),
-  );
-  const content = {
-    project: project.name,
-    environment: project.environment,
-    warehouse: project.warehouse,
-    rebuild: request.rebuild,
-    overwrite: request.overwrite,
-    datasets,
-    ...(deferred.length === 0 ? {} : { deferred }),
-  };
-  const { from, to, last, on, select: selectors, exclude, set } = request;
-  return {
-    ...content,
-    definition: project.hash,
-    fingerprint: createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16),
-    request: {
-      from,
-      to,
-      last,
-      on,
-      select: selectors,
-      exclude,
-      set,
-      rebuild: request.rebuild === 'missing' ? undefined : request.rebuild,
-    },
-    order: request.order,
-    leavesStale: result.leavesStale.map(({ dataset, intervals }) => ({
-      dataset,
-      intervals: intervals.map(({ start, end }) => ({ start: formatInstant(start), end: formatInstant(end) })),
-      command: backfillCommand([dataset], {
-        ...rangeOf(intervals),
-        environment: project.environment,
-        rebuild: 'stale',
-      }),
-    })),
-    warnings: [
-      ...moves,
-      ...result.notices,
-      ...otherDefinitions,
-      ...[...described].flatMap(([name, one]) => warningsOf(project, name, one, shapes)),
-    ],
-  };
-}
-
-function warningsOf({ datasets }: Project, name: string, described: Described, shapes: ShapesOf): PlanWarning[] {
-  const dataset = datasets.get(name);
-  return [...described.warnings, ...(dataset ? unusedColumns(dataset, described, shapes.get(name) ?? []) : [])];
-}
-
-function storedDataset(
-  project: Project,
-  planned: PlannedDataset,
-  described: Described | undefined,
-  known: readonly KnownShape[],
-): StoredDataset {
-  const dataset = project.datasets.get(planned.name);
-  if (!dataset) throw new Error(`no dataset ${planned.name}`);
-  const hull = planned.asked ?? hullOf(planned.intervals);
-  return {
-    name: dataset.name,
-    kind: dataset.body.kind,
-    grain: dataset.axis.grain,
-    zone: dataset.axis.zone,
-    version: dataset.version,
-    ...(dataset.owner === undefined ? {} : { owner: dataset.owner }),
-    priority: dataset.priority,
-    ...(dataset.pool === undefined ? {} : { pool: dataset.pool }),
-    needs: dataset.needs.map((need) => need.dataset),
-    inputs: tablesRead(project, dataset),
-    edges: planned.edges.map(({ upstream, mapping: { lo, hi } }) => ({
-      upstream,
-      mapping: { lo: [...lo], hi: [...hi] },
-    })),
-    runs: planned.runs.map(runToJson),
-    from: formatInstant(hull.start),
-    to: formatInstant(hull.end),
-    missing: planned.missing,
-    stale: planned.stale,
-    upToDate: planned.upToDate,
-    intervals: planned.intervals.map(({ start, end, why }) => ({
-      start: formatInstant(start),
-      end: formatInstant(end),
-      why,
-    })),
-    target: dataset.table,
-    key: [...dataset.key],
-    publish: dataset.publish,
-    moves: dataset.moves,
-    ...(described?.enforcesKey === true ? { enforcesKey: true } : {}),
-    mask: [...dataset.mask],
-    time: described?.time ?? null,
-    columns: [...(described?.columns ?? [])],
-    ...(described ? shapeParts(dataset, described, known) : {}),
-    ddl: [...(described?.ddl ?? [])],
-    spec: described?.spec ?? { kind: 'transform', sql: '', usesStart: false, usesEnd: false },
-  };
-}
-
-/** Without a range the command would build what the dataset lacks elsewhere, too. */
-function rangeOf(intervals: readonly Interval[]): { from?: string; to?: string } {
-  const { start, end } = hullOf(intervals);
-  return Number.isFinite(start) ? { from: formatInstant(start), to: formatInstant(end) } : {};
-}
-
-function hullOf(intervals: readonly Interval[]): Interval {
-  return { start: intervals[0]?.start ?? -Infinity, end: intervals.at(-1)?.end ?? Infinity };
 }

@@ -10,6 +10,7 @@ interface Command {
   readonly to?: unknown;
   readonly last?: unknown;
   readonly on?: unknown;
+  readonly only?: unknown;
   readonly exclude?: unknown;
   readonly set?: unknown;
   readonly rebuild?: 'missing' | 'stale' | 'all';
@@ -24,6 +25,7 @@ export function backfillCommand(selection: readonly string[], { environment, reb
   const words = [
     ...selection,
     ...options,
+    ...(asked.only === true ? ['--only'] : []),
     ...excluded,
     ...setWords(asked.set),
     ...(rebuild === undefined || rebuild === 'missing' ? [] : ['--rebuild', rebuild]),
@@ -61,6 +63,8 @@ export function planDocument(plan: StoredPlan): PlanDocument {
     missing: dataset.missing,
     stale: dataset.stale,
     upToDate: dataset.upToDate,
+    ...(dataset.outside === undefined ? {} : { outside: dataset.outside }),
+    ...(dataset.notAsked === undefined ? {} : { notAsked: dataset.notAsked }),
     intervals: dataset.intervals,
     ddl: dataset.ddl,
     ...(dataset.spec.kind === 'transform' && dataset.spec.coalescing ? { coalescing: dataset.spec.coalescing } : {}),

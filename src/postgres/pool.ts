@@ -7,9 +7,25 @@ import { ReusingSocket } from './socket.js';
 import { retryable } from '../core/retry.js';
 
 /**
+ * What answers depend on, so that they are the same whatever the server's and the role's own settings are: text that leaves one server is
+ * read by another. A slice sets its dataset's `TimeZone` beside them.
+ */
+export const ANSWERS: Readonly<Record<string, string>> = {
+  DateStyle: 'ISO, YMD',
+  IntervalStyle: 'postgres',
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  array_nulls: 'on',
+  xmloption: 'content',
+  // Bare names are those of public, whatever the role's own setting is: one called sluice would find our schema first.
+  search_path: 'public',
+  // A table whose policies would hide rows from us is refused: part of it would look like all of it.
+  row_security: 'off',
+};
+
+/**
  * Session settings that keep sluice's promises, set where the server knows them (13 lacks the first).
- * A killed worker's busy backend ends within a second instead of working on for nobody; text that leaves one server
- * is read by another whatever their defaults are.
+ * A killed worker's busy backend ends within a second instead of working on for nobody.
  */
 const SESSION: Readonly<Record<string, string>> = {
   client_connection_check_interval: '500ms',
@@ -18,18 +34,9 @@ const SESSION: Readonly<Record<string, string>> = {
   tcp_keepalives_count: '3',
   tcp_user_timeout: '30s',
   idle_in_transaction_session_timeout: '10min',
-  DateStyle: 'ISO, YMD',
-  IntervalStyle: 'postgres',
-  bytea_output: 'hex',
-  extra_float_digits: '1',
-  array_nulls: 'on',
-  xmloption: 'content',
   TimeZone: 'UTC',
-  // Bare names are those of public, whatever the role's own setting is: one called sluice would find our schema first.
-  search_path: 'public',
   jit: 'off',
-  // A table whose policies would hide rows from us is refused: part of it would look like all of it.
-  row_security: 'off',
+  ...ANSWERS,
 };
 
 const SET_SESSION = `SELECT set_config(s.name, v.value, false) FROM pg_settings s

@@ -1,4 +1,4 @@
-import { ConnectionYaml, ProjectYaml } from '../contracts/project.js';
+import { CONFIRM_PARTITIONS, ConnectionYaml, ProjectYaml } from '../contracts/project.js';
 import type { DefaultsYaml, EnvironmentYaml } from '../contracts/project.js';
 import type { Problem } from '../contracts/errors.js';
 import { z } from 'zod';
@@ -34,6 +34,7 @@ export interface Config {
   readonly defaults: DefaultsYaml;
   readonly flags: Flags;
   readonly pools: ReadonlyMap<string, number>;
+  readonly confirm: number;
   /** The document, variables resolved. */
   readonly source: YamlSource | undefined;
   /** Its value as written. */
@@ -97,6 +98,7 @@ function configOf(
     defaults: yaml.defaults ?? {},
     flags: new Map([...Object.entries({ ...yaml.flags, ...environment.flags }), ...(options.set ?? [])]),
     pools: new Map(Object.entries(yaml.pools ?? {}).map(([name, pool]) => [name, pool.slots])),
+    confirm: yaml.confirm?.partitions ?? CONFIRM_PARTITIONS,
     source,
   };
 }

@@ -96,6 +96,7 @@ function projectOf(
     protected: config.protected,
     flags: config.flags,
     pools: config.pools,
+    confirm: config.confirm,
     ...(config.defer === undefined ? {} : { defer: config.defer }),
     datasets,
     ...definitionOf(files, config.written),

@@ -152,6 +152,8 @@ export interface Project {
   readonly flags: ReadonlyMap<string, FlagValue>;
   /** Slots of its pools. */
   readonly pools: ReadonlyMap<string, number>;
+  /** A request without a range that builds more partitions than this must be confirmed. */
+  readonly confirm: number;
   /** In topological order: what is read comes first; ties by name. */
   readonly datasets: ReadonlyMap<string, Dataset>;
   /** Hash of its files, connection URLs left out: names a definition. */

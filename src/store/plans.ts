@@ -54,12 +54,13 @@ export async function asPlanned<Request extends BackfillInput>(db: Db, request: 
   return { ...request, ...Answered.parse(plan.request), rebuild: plan.rebuild };
 }
 
-const ASKED = ['from', 'to', 'last', 'on', 'select', 'exclude', 'set'] as const;
+const ASKED = ['from', 'to', 'last', 'on', 'only', 'select', 'exclude', 'set'] as const;
 const Answered = BackfillRequest.pick({
   from: true,
   to: true,
   last: true,
   on: true,
+  only: true,
   select: true,
   exclude: true,
   set: true,

@@ -84,7 +84,7 @@ test('graph: selection, mapping in words, and who suffers', async (context) => {
       needs: [{ dataset: 'sales_day', mapping: 'lookback 6d' }],
       timezone: 'UTC',
       owner: null,
-      coalesce: { joined: false, why: 'day is limited to more or less than the interval itself' },
+      coalesce: { joined: false, why: 'it reads rows before or after its interval, by day' },
     },
   ]);
   const all = (await run(graph, '-p', folder, '--json')).out;

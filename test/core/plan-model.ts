@@ -52,8 +52,10 @@ export function modelOf(input: PlanInput): Model {
   }
 }
 
-function cellsOf({ now, range, exclude, ledger }: PlanInput, node: PlanNode): Cell[] {
+function cellsOf({ now, range, only = false, exclude, ledger }: PlanInput, node: PlanNode): Cell[] {
   const none = node.axis.grain === 'none';
+  const inRange = (interval: Interval): boolean =>
+    none || overlap(interval, { start: range.from ?? -Infinity, end: range.to ?? Infinity });
   const until = none ? Infinity : ceilTo(node.axis, now);
   if (node.start >= until) return [];
   const parts = none ? [FOREVER] : [...partitionsOf(partitionsIn(node.axis, { start: node.start, end: until }))];
@@ -69,9 +71,10 @@ function cellsOf({ now, range, exclude, ledger }: PlanInput, node: PlanNode): Ce
       start,
       end,
       complete,
-      excluded: (exclude.get(node.name) ?? []).some((interval) => overlap(interval, { start, end })),
-      asked:
-        none || (complete && overlap({ start, end }, { start: range.from ?? -Infinity, end: range.to ?? Infinity })),
+      excluded:
+        (only && !inRange({ start, end })) ||
+        (exclude.get(node.name) ?? []).some((interval) => overlap(interval, { start, end })),
+      asked: none || (complete && inRange({ start, end })),
       published: row !== undefined,
       stale: row !== undefined && !due && verdict !== null,
       due,

@@ -130,6 +130,7 @@ function inputsIn(world: World): fc.Arbitrary<PlanInput> {
             from !== undefined && to !== undefined && from >= to ? { from: to, to: from + 1 } : { from, to },
           )
           .map(({ from, to }) => ({ ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) })),
+        only: fc.constantFrom(false, false, true),
         rebuild: fc.constantFrom('missing' as const, 'stale' as const, 'all' as const),
         now: fc.oneof(instant, fc.constant(world.last)).map((t) => t + 30 * HOUR + 1),
         ledger: fc
@@ -197,7 +198,19 @@ function checkDataset(dataset: PlannedDataset, input: PlanInput, model: Model): 
   assert.equal(dataset.missing, counted.filter((cell) => !cell.published || cell.due).length);
   assert.equal(dataset.stale, counted.filter((cell) => cell.stale).length);
   assert.equal(dataset.missing + dataset.stale + dataset.upToDate, counted.length);
+  const beside = dataset.outside ?? { readers: 0, inputs: 0 };
+  assert.equal(beside.readers + beside.inputs, mine.filter((cell) => !cell.asked && isRanged(input)).length, 'outside');
+  const kept = input.rebuild === 'missing' ? asked.filter((cell) => cell.stale && !model.build.has(cell)).length : 0;
+  assert.equal(
+    dataset.notAsked.reduce((sum, { partitions }) => sum + partitions, 0),
+    kept,
+    'stale, and stays so',
+  );
   checkEdges(dataset, input, model);
+}
+
+function isRanged({ range }: PlanInput): boolean {
+  return range.from !== undefined || range.to !== undefined;
 }
 
 function check(input: PlanInput, result: PlanResult): void {
@@ -281,6 +294,7 @@ function unseenKinds(world: World): string[] {
     'not_complete_yet',
     'input not_complete_yet',
     'input input_excluded',
+    'input input_outside',
     'input nothing_to_read',
   ];
   return [...kinds, ...codes].filter((kind) => !seen.has(kind));

@@ -56,7 +56,7 @@ test('the plan says of each transform whether its partitions are joined, and why
     ['width_auto', false, 'parameter'],
   ]);
   const { out } = await stack.sluice(['plan', ...RANGE]);
-  assert.match(out, /width_auto +partition by partition: :start or :end is used elsewhere/);
+  assert.match(out, /width_auto +one statement per partition: :start or :end is used elsewhere/);
   assert.match(out, /together +joined: no row depends on another partition/);
 });
 

@@ -50,6 +50,7 @@ async function here(
     err: (text) => (said.err += text),
     screen: () => ({ width: 100, height: 40, now: Date.now(), color: false }),
     isTerminal: false,
+    ask: undefined,
     colorsErrors: false,
     interruptible: () => new AbortController().signal,
     now: () => Date.now(),

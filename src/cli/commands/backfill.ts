@@ -1,16 +1,19 @@
 import { Command } from 'commander';
 import {
   addCommon,
+  addOnly,
   addRange,
   addRequest,
   addSelect,
   addTimeout,
   backfillInput,
+  type BoundOptions,
   type CommonOptions,
   type RangeOptions,
   type RequestOptions,
   type SelectOptions,
 } from '../options.js';
+import { requireConfirmed } from '../confirm.js';
 import { print } from '../io.js';
 import { sluice } from '../render/command.js';
 import { plural } from '../render/format.js';
@@ -24,6 +27,7 @@ import type { Verb } from '../verb.js';
 
 export type BackfillOptions = CommonOptions &
   RangeOptions &
+  BoundOptions &
   SelectOptions &
   RequestOptions & {
     readonly id?: string;
@@ -31,6 +35,7 @@ export type BackfillOptions = CommonOptions &
     readonly timeout?: number;
     readonly local?: boolean;
     readonly deployed?: boolean;
+    readonly yes: boolean;
   };
 
 /** `sluice backfill`: plans, starts, and with `--wait` follows it to its end. */
@@ -39,7 +44,9 @@ export const backfill: Verb = {
     addCommon(
       addTimeout(
         addRequest(
-          addRange(addSelect(new Command('backfill').description('build what is missing, in dependency order'))),
+          addOnly(
+            addRange(addSelect(new Command('backfill').description('build what is missing, in dependency order'))),
+          ),
         ),
       ),
     )
@@ -47,7 +54,8 @@ export const backfill: Verb = {
       .option('--wait', 'show live progress until it ends or is held', false)
       .option('--local', 'carry out this folder’s definitions, whatever the workers deploy')
       .option('--deployed', 'carry out what the workers deploy, whatever this folder says')
-      .action(async (select: string[], options: BackfillOptions) => {
+      .option('--yes', 'start it without a question, however much it builds', false)
+      .action(async (select: string[], options: BackfillOptions, command: Command) => {
         await withProject(io, options, async (session) => {
           const input = {
             ...backfillInput(session.opened.project().name, select, options),
@@ -61,6 +69,8 @@ export const backfill: Verb = {
             print(io, options.json, document, () => [...statusLines(document, io.screen()), ...prepared.hints]);
             return;
           }
+          const { confirm } = session.opened.project();
+          await requireConfirmed(io, prepared, { ...options, partitions: confirm, command });
           const client = await session.client();
           const { project: _project, environment: _environment, ...request } = prepared.input;
           // From here on Ctrl-C lets go of what runs, and must say so.

@@ -11,6 +11,7 @@ import { init } from './init.js';
 import { ledger } from './ledger.js';
 import { list, status, watch } from './status.js';
 import { plan } from './plan.js';
+import { render } from './render.js';
 import { rename } from './rename.js';
 import { validate } from './validate.js';
 import { warehouse } from './warehouse.js';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Verb[] = [
   status,
   watch,
   why,
+  render,
   advise,
   pause,
   resume,

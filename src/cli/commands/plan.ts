@@ -10,11 +10,13 @@ import { createDefinitions, withFlags } from '../../worker/definitions.js';
 import { print, type Io } from '../io.js';
 import {
   addCommon,
+  addOnly,
   addRange,
   addRebuild,
   addSelect,
   addSet,
   backfillInput,
+  type BoundOptions,
   type CommonOptions,
   type RangeOptions,
   type RequestOptions,
@@ -27,11 +29,13 @@ import type { Verb } from '../verb.js';
 
 type Options = CommonOptions &
   RangeOptions &
+  BoundOptions &
   SelectOptions &
   Pick<RequestOptions, 'rebuild' | 'overwrite' | 'set'> & {
     readonly against?: string;
     readonly exitCode?: boolean;
     readonly markdown?: boolean;
+    readonly ddl?: boolean;
   };
 
 /** `--exit-code`: deploying this folder would change something. No other exit code of ours. */
@@ -43,11 +47,12 @@ export const plan: Verb = {
     addCommon(
       addSet(
         addRebuild(
-          addRange(addSelect(new Command('plan').description('what would be built and why; changes nothing'))),
+          addOnly(addRange(addSelect(new Command('plan').description('what would be built and why; changes nothing')))),
         ),
       ),
     )
       .option('--overwrite', 'also replace rows that sluice did not write')
+      .option('--ddl', 'print the statements that make and change tables, not their number')
       .option('--against <env>', 'what deploying this folder there would change, in place of a plan')
       .option('--exit-code', `with --against: exit ${DIFFERS} when something is to be built again, added or removed`)
       .option('--markdown', 'with --against: as a comment for a pull request')
@@ -64,15 +69,18 @@ export const plan: Verb = {
           const stored = await planRequest({ project, db, pool: opened.pool }, request);
           await savePlan(db, stored);
           const document = planDocument(stored);
-          print(io, options.json, document, () => planLines(document, io.screen()));
+          print(io, options.json, document, () => planLines(document, io.screen(), options.ddl));
         });
       }),
 };
 
 /** Compares the folder, as it would be in that environment, with what its workers deploy. */
 async function against(io: Io, select: readonly string[], options: Options, environment: string): Promise<number> {
-  const { from, to, last, on, rebuild, overwrite, exclude, set } = options;
-  if (select.length > 0 || [from, to, last, on, rebuild, overwrite, exclude, set].some((one) => one !== undefined)) {
+  const { from, to, last, on, only, rebuild, overwrite, exclude, set } = options;
+  if (
+    select.length > 0 ||
+    [from, to, last, on, only, rebuild, overwrite, exclude, set].some((one) => one !== undefined)
+  ) {
     throw new RequestError(
       'option_conflict',
       '--against compares the whole project: it takes no selection, range or --rebuild',

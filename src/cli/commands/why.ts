@@ -1,15 +1,10 @@
 import { Command } from 'commander';
-import { RequestError } from '../../contracts/errors.js';
 import type { BackfillStatus } from '../../contracts/status.js';
-import { FOREVER, type Interval } from '../../core/interval/interval.js';
-import { partitionOf } from '../../core/time/axis.js';
-import { readTime } from '../../core/time/text.js';
-import { namedDataset } from '../../planning/asked.js';
+import { askedPartition, namedDataset } from '../../planning/asked.js';
 import { followViews } from '../../planning/reads.js';
 import { howJoined } from '../../planning/coalescing.js';
 import { gatherFacts } from '../../planning/why-facts.js';
 import { explain } from '../../planning/why.js';
-import type { Dataset, Project } from '../../project/project.js';
 import { print } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import { coalesceLines, whyLines } from '../render/why.js';
@@ -32,7 +27,7 @@ export const why: Verb = {
       await withProject(io, options, async (session) => {
         const project = await followViews({ project: session.opened.project(), pool: session.opened.pool });
         const dataset = namedDataset(project, name);
-        const partition = askedPartition(project, dataset, time);
+        const partition = askedPartition(project, dataset, time, 'why');
         const deps = {
           project,
           db: await session.opened.db(),
@@ -48,17 +43,6 @@ export const why: Verb = {
       });
     }),
 };
-
-function askedPartition({ timezone }: Project, { name, axis }: Dataset, text: string | undefined): Interval {
-  if (axis.grain === 'none') return FOREVER;
-  const time = text === undefined ? undefined : readTime(text, timezone);
-  if (time) return partitionOf(axis, time.start);
-  throw new RequestError(
-    text === undefined ? 'time_missing' : 'bad_time',
-    text === undefined ? `why ${name} needs a time` : `${JSON.stringify(text)} is not a time`,
-    `name any time in the partition, as ISO 8601: sluice why ${name} 2013-03-10`,
-  );
-}
 
 /** An ended backfill answers from the warehouse, a running one through Temporal; neither must keep the answer waiting. */
 async function statusOf(session: Session, workflowId: string): Promise<BackfillStatus | undefined> {

@@ -27,7 +27,7 @@ export function requestWords(request: Readonly<Record<string, unknown>>): string
       .filter((value) => !(key === 'rebuild' && value === 'missing'))
       .flatMap((value) => [flag, value]),
   );
-  return [...stringsOf(request['select']), ...flags];
+  return [...stringsOf(request['select']), ...flags, ...(request['only'] === true ? ['--only'] : [])];
 }
 
 function stringsOf(value: unknown): string[] {

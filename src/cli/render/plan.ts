@@ -1,9 +1,11 @@
 /** `plan`: what would be built and why, what it would run, what it leaves stale, and what to type next. */
 import { scopeName } from '../../contracts/scope.js';
 import type { PlanDocument } from '../../contracts/plan.js';
+import { LEFT_STALE } from '../../contracts/plan.js';
 import { commandLines, requestWords, sluice } from './command.js';
 import { warningText } from './backfill.js';
 import { formatCount, formatSpan, formatTime, plural } from './format.js';
+import { foldedDdl, statementsOf, wholeDdl } from './plan-ddl.js';
 import { table } from './table.js';
 import type { Column } from './table.js';
 import { joined, paint, span, wrap } from './text.js';
@@ -16,7 +18,7 @@ const NAME_MAX = 24;
 /** Of more datasets than this, each block shows the first few: a screen is no place for a thousand. `--json` has all. */
 const DATASETS_MAX = 30;
 const WARNINGS_MAX = 10;
-const FEW = { counts: 10, why: 5, statements: 3, ddl: 2, stale: 3 } as const;
+const FEW = { counts: 10, why: 5, statements: 3, stale: 3 } as const;
 
 const COLUMNS: readonly Column[] = [
   { title: 'DATASET', min: 12 },
@@ -30,18 +32,21 @@ const COLUMNS: readonly Column[] = [
   { title: 'READS', min: 10, keep: 20 },
 ];
 
-/** Lines of any number. */
-export function planLines(plan: PlanDocument, screen: Screen): string[] {
-  const unsaid = plan.warnings.length - WARNINGS_MAX;
+/** Lines of any number. @param ddl - its statements too, which are counted else */
+export function planLines(plan: PlanDocument, screen: Screen, ddl = false): string[] {
+  // What a bound leaves stale has a block of its own here.
+  const warnings = plan.warnings.filter(({ code }) => code !== LEFT_STALE);
+  const unsaid = warnings.length - WARNINGS_MAX;
   const blocks = [
     titleLines(plan, screen),
     plan.datasets.length === 0 ? [] : countLines(plan, screen),
     whyLines(plan, screen),
     statementLines(plan, screen),
-    ddlLines(plan, screen),
+    staleLines(plan, screen),
+    ddlLines(plan, screen, ddl),
     deferredLines(plan, screen),
     leavesStaleLines(plan, screen),
-    plan.warnings
+    warnings
       .slice(0, WARNINGS_MAX)
       .flatMap((warning) => wrap(warningText(warning), screen.width))
       .concat(unsaid > 0 ? [`and ${plural(unsaid, 'warning')} more: --json shows all`] : [])
@@ -58,13 +63,50 @@ function buildCount({ datasets }: PlanDocument): number {
 function titleLines(plan: PlanDocument, screen: Screen): string[] {
   const builds = plan.datasets.filter(({ build }) => build > 0).length;
   const scope = scopeName(plan.project, plan.environment);
+  const stale = staleCount(plan);
+  const notAsked = span(`${formatCount(stale)} stale, not asked for: add --rebuild stale`, 'warn');
   const what =
-    builds === 0
-      ? span('nothing to build', 'good')
-      : span(`${plural(buildCount(plan), 'partition')} of ${plural(builds, 'dataset')} to build`, 'strong');
+    builds > 0
+      ? span(`${plural(buildCount(plan), 'partition')} of ${plural(builds, 'dataset')} to build`, 'strong')
+      : stale > 0
+        ? notAsked
+        : span('nothing to build', 'good');
+  const title = joined([[span('plan of '), span(scope)], what, span(`fingerprint ${plan.fingerprint}`, 'faint')]);
+  const beside: Line[] = builds > 0 && stale > 0 ? [[notAsked]] : [];
+  return [title, ...outsideLines(plan, screen), ...beside].map((line) => paint(line, screen));
+}
+
+function staleCount({ datasets }: PlanDocument): number {
+  return datasets.flatMap(({ notAsked = [] }) => notAsked).reduce((sum, { partitions }) => sum + partitions, 0);
+}
+
+/** A range is no bound unless it is said: who asked for a year and gets thirteen should read why. */
+function outsideLines({ datasets }: PlanDocument, screen: Screen): Line[] {
+  const sum = (kind: 'readers' | 'inputs'): number =>
+    datasets.reduce((total, { outside }) => total + (outside?.[kind] ?? 0), 0);
+  const [readers, inputs] = [sum('readers'), sum('inputs')];
   return [
-    paint(joined([[span('plan of '), span(scope)], what, span(`fingerprint ${plan.fingerprint}`, 'faint')]), screen),
-  ];
+    ...(readers > 0
+      ? [
+          `${formatCount(readers)} of them outside of the range, because they read what is built (--only leaves them as they are)`,
+        ]
+      : []),
+    ...(inputs > 0
+      ? [`${formatCount(inputs)} of them outside of the range, because it reads them and they are not there`]
+      : []),
+  ].flatMap((text) => wrap(text, screen.width).map((line): Line => [span(line, 'warn')]));
+}
+
+/** What is stale and stays so, and why it is. */
+function staleLines(plan: PlanDocument, screen: Screen): string[] {
+  const { shown, more } = shownOf(plan, FEW.stale, ({ notAsked = [] }) => notAsked.length > 0);
+  const named = aligned(shown);
+  const lines = shown.flatMap(({ name, notAsked = [] }) =>
+    notAsked.map(({ why, partitions }) =>
+      joined([span(named(name), 'strong'), span(formatCount(partitions)), span(why)]),
+    ),
+  );
+  return titled('STALE, not asked for', [...lines, ...more], screen);
 }
 
 /** The datasets that a block is about, or the first few of very many and a line that counts the others. */
@@ -125,7 +167,7 @@ function statementLines(plan: PlanDocument, screen: Screen): string[] {
   const named = aligned(shown);
   const lines = shown.flatMap(({ name, coalescing }): Line[] => {
     if (coalescing === undefined) return [];
-    const how = coalescing.joined ? 'joined' : 'partition by partition';
+    const how = coalescing.joined ? 'joined' : 'one statement per partition';
     const told = `${how}: ${coalescing.reason}`;
     const left = named(name).length + 2;
     const [first = '', ...more] = wrap(told, screen.width - left);
@@ -137,19 +179,9 @@ function statementLines(plan: PlanDocument, screen: Screen): string[] {
   return titled('STATEMENTS, adjacent partitions joined or not', [...lines, ...others], screen);
 }
 
-/** DDL is shown whole: someone may have to approve it. What several datasets need, as their schema, is said once. */
-function ddlLines(plan: PlanDocument, screen: Screen): string[] {
-  const { shown, more } = shownOf(plan, FEW.ddl, ({ ddl }) => ddl.length > 0);
-  const statements = new Set(shown.flatMap(({ ddl }) => ddl));
-  const lines = [...statements].flatMap((statement) =>
-    statement.split('\n').flatMap((row) => {
-      const indent = /^ */.exec(row)?.[0].slice(0, 12) ?? '';
-      return wrap(row, screen.width - 4 - indent.length).map((part, index) => [
-        span(`  ${indent}${index > 0 ? '  ' : ''}${part}`),
-      ]);
-    }),
-  );
-  return titled('DDL, run before the first batch', [...lines, ...more], screen);
+function ddlLines({ datasets }: PlanDocument, screen: Screen, whole: boolean): string[] {
+  const lines = (whole ? wholeDdl : foldedDdl)(statementsOf(datasets), screen);
+  return titled('DDL, run before the first batch', lines, screen);
 }
 
 function deferredLines({ deferred = [] }: PlanDocument, screen: Screen): string[] {
@@ -159,18 +191,22 @@ function deferredLines({ deferred = [] }: PlanDocument, screen: Screen): string[
   return titled('READ ELSEWHERE, because not built here', lines, screen);
 }
 
-function leavesStaleLines({ leavesStale }: PlanDocument, screen: Screen): string[] {
+function leavesStaleLines({ leavesStale, request }: PlanDocument, screen: Screen): string[] {
   const crowded = leavesStale.length > DATASETS_MAX;
   const left = crowded ? leavesStale.length - FEW.stale : 0;
-  const lines = leavesStale.slice(0, crowded ? FEW.stale : undefined).flatMap(({ dataset, intervals, command }) => {
-    const spans = intervals.slice(0, 2).map((one) => formatSpan(one));
-    const left = intervals.length - spans.length;
-    const text = `${spans.join(', ')}${left > 0 ? ` and ${plural(left, 'interval')} more` : ''}`;
-    const what: Line = joined([span(`  ${dataset}`, 'warn'), span(text)]);
-    return [what, ...commandLines(command, screen.width - 4).map((part) => [span(`    ${part}`)])];
-  });
+  const lines = leavesStale
+    .slice(0, crowded ? FEW.stale : undefined)
+    .flatMap(({ dataset, partitions, intervals, command }) => {
+      const spans = intervals.slice(0, 2).map((one) => formatSpan(one));
+      const left = intervals.length - spans.length;
+      const text = `${spans.join(', ')}${left > 0 ? ` and ${plural(left, 'interval')} more` : ''}`;
+      const count = partitions === undefined ? '' : plural(partitions, 'partition');
+      const what: Line = joined([span(`  ${dataset}`, 'warn'), span(count), span(text)]);
+      return [what, ...commandLines(command, screen.width - 4).map((part) => [span(`    ${part}`)])];
+    });
   const more = left > 0 ? [[span(`  and ${plural(left, 'dataset')} more: --json shows all`, 'faint')]] : [];
-  return titled('LEAVES STALE, because not selected', [...lines, ...more], screen);
+  const bound = request['only'] === true ? 'outside of the range or not selected' : 'not selected';
+  return titled(`LEAVES STALE, because ${bound}`, [...lines, ...more], screen);
 }
 
 function titled(title: string, lines: readonly Line[], screen: Screen): string[] {

@@ -3,6 +3,7 @@ import { overlapping } from './borders.js';
 import { at, lowerBound } from './search.js';
 import { completeUntil, Published, Reason } from './track.js';
 import type { Track } from './track.js';
+import type { Span } from './search.js';
 import type { PlanInput, PlanNotice, PlanRange } from './types.js';
 
 /** Sets the partitions that are asked of a dataset: the range rounded out, from its start to its last complete one. */
@@ -14,9 +15,14 @@ export function ask(track: Track, range: PlanRange): PlanNotice[] {
   const { node, borders } = track;
   const { askedAt = Infinity } = range;
   const complete = askedAt === Infinity ? track.complete : lowerBound(borders, completeUntil(node, askedAt));
-  const { lo, hi } = overlapping(borders, { start: range.from ?? -Infinity, end: range.to ?? Infinity });
+  const { lo, hi } = inRange(track, range);
   track.asked = { lo, hi: Math.max(lo, Math.min(hi, complete, track.complete)) };
   return askedNotices(track, Math.min(complete, track.complete), range);
+}
+
+/** The partitions that a range holds or touches, complete or not. */
+export function inRange({ borders }: Track, { from = -Infinity, to = Infinity }: PlanRange): Span {
+  return overlapping(borders, { start: from, end: to });
 }
 
 function askedNotices({ node, borders, asked }: Track, complete: number, { from, to }: PlanRange): PlanNotice[] {

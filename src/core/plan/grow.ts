@@ -1,7 +1,7 @@
 import { forEachReader, readSpan } from './reading.js';
 import { reasonFor } from './asked.js';
 import { ascending, at } from './search.js';
-import { Published, Reason } from './track.js';
+import { Obstacle, Published, Reason } from './track.js';
 import type { Input, Track } from './track.js';
 import type { PlanInput } from './types.js';
 
@@ -120,7 +120,8 @@ function ripple(edge: Edge): void {
   const { input, reader } = edge;
   const { build } = input.upstream;
   if (input.need.stale === 'ignore') return;
-  const open = (index: number): boolean => reader.published[index] !== Published.no && !reader.reason[index];
+  const open = (index: number): boolean =>
+    reader.published[index] !== Published.no && !reader.reason[index] && reader.obstacle[index] !== Obstacle.outside;
   // Once, or where it reads itself until that adds nothing.
   do {
     // The window of a `grain: none` reader may have grown over what was built before: it looks at all of it again.

@@ -23,8 +23,9 @@ export function leavesStale(tracks: readonly Track[]): PlanResult['leavesStale']
     }
     if (left.size > 0) stale.set(track, [...left].sort(ascending));
   }
-  return [...stale].map(([{ node, borders }, indexes]) => ({
+  return [...stale].map(([{ node, borders, selected }, indexes]) => ({
     dataset: node.name,
+    selected,
     intervals: intervalsAt(borders, indexes),
     partitions: indexes.length,
   }));

@@ -15,6 +15,11 @@ const SAID: Readonly<Record<number, { readonly code: string; readonly because: (
     code: 'input_excluded',
     because: (upstream) => `reads ${upstream}, which is not there and not part of this plan`,
   },
+  [Obstacle.inputOutside]: {
+    code: 'input_outside',
+    because: (upstream) =>
+      `reads ${upstream} outside of the range, where it is not there; without --only that is built too`,
+  },
   [Obstacle.inputUnread]: {
     code: 'nothing_to_read',
     because: (upstream) => `reads ${upstream}, which has nothing to read yet`,

@@ -1,8 +1,9 @@
-import type { Interval } from '../interval/interval.js';
+import { inRange } from './asked.js';
 import { overlapping } from './borders.js';
 import { forEachReader, readSpan } from './reading.js';
 import { firstWithin } from './search.js';
 import { Obstacle, type Input, type Track } from './track.js';
+import type { PlanInput } from './types.js';
 
 /**
  * Marks what this plan cannot build, from upstream to downstream: what is not complete yet or excluded, and whatever reads
@@ -10,13 +11,19 @@ import { Obstacle, type Input, type Track } from './track.js';
  */
 export function markObstacles(
   tracks: readonly Track[],
-  exclude: ReadonlyMap<string, readonly Interval[]>,
+  { exclude, range, only = false }: Pick<PlanInput, 'exclude' | 'range' | 'only'>,
   unread: ReadonlySet<string>,
 ): void {
   for (const track of tracks) {
     const { obstacle, published, node } = track;
     // Nothing below it has an obstacle: of twelve years of hours mostly the last one has.
     let first = track.complete;
+    if (only && !track.timeless) {
+      const { lo, hi } = inRange(track, range);
+      obstacle.fill(Obstacle.outside, 0, lo);
+      obstacle.fill(Obstacle.outside, hi);
+      first = lo > 0 ? 0 : Math.min(first, hi);
+    }
     for (const interval of exclude.get(node.name) ?? []) {
       const { lo, hi } = overlapping(track.borders, interval);
       obstacle.fill(Obstacle.excluded, lo, hi);
@@ -56,6 +63,7 @@ function markAfterItself(track: Track, self: Input, index: number): void {
 
 function passedOn(obstacle: number | undefined): number {
   if (obstacle === Obstacle.excluded || obstacle === Obstacle.inputExcluded) return Obstacle.inputExcluded;
+  if (obstacle === Obstacle.outside || obstacle === Obstacle.inputOutside) return Obstacle.inputOutside;
   if (obstacle === Obstacle.unread || obstacle === Obstacle.inputUnread) return Obstacle.inputUnread;
   return Obstacle.inputIncomplete;
 }

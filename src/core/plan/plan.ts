@@ -1,4 +1,5 @@
 import { ask, countsOf } from './asked.js';
+import { notAskedOf, outsideOf } from './beside.js';
 import { intervalsAt, runsAt } from './borders.js';
 import { builtOf, edgesOf } from './edges.js';
 import type { Built } from './edges.js';
@@ -40,7 +41,7 @@ export function* planSteps(input: PlanInput): Generator<undefined, PlanResult, u
     const draft = yield* draftOf(input, unread);
     const readers = draft.tracks.filter((track) => track.build.length > 0 && track.timeless && readsTime(track));
     const idle = readers.filter((track) => windowOf(track) === undefined);
-    if (idle.length === 0) return yield* resultOf(draft);
+    if (idle.length === 0) return yield* resultOf(draft, input);
     // A `grain: none` transform would be built from nothing. Without it, so are those that read it: plan again.
     for (const { node } of idle) unread.add(node.name);
   }
@@ -55,14 +56,17 @@ interface Draft {
 function* draftOf(input: PlanInput, unread: ReadonlySet<string>): Generator<undefined, Draft, undefined> {
   const tracks = tracksOf(input);
   yield;
-  markObstacles(tracks, input.exclude, unread);
+  markObstacles(tracks, input, unread);
   yield;
   const notices = tracks.filter(({ selected }) => selected).flatMap((track) => ask(track, input.range));
   if (input.reread) reread(tracks, input.reread);
   return { tracks, notices, uncovered: yield* grow(tracks, input.rebuild) };
 }
 
-function* resultOf({ tracks, notices, uncovered }: Draft): Generator<undefined, PlanResult, undefined> {
+function* resultOf(
+  { tracks, notices, uncovered }: Draft,
+  input: PlanInput,
+): Generator<undefined, PlanResult, undefined> {
   const known = new Map<Track, Built>();
   const built = (track: Track): Built => {
     const found = known.get(track) ?? builtOf(track);
@@ -72,7 +76,7 @@ function* resultOf({ tracks, notices, uncovered }: Draft): Generator<undefined, 
   const selected = tracks.filter((track) => track.selected);
   const datasets: PlannedDataset[] = [];
   for (const track of selected) {
-    datasets.push(datasetOf(track, tracks, built));
+    datasets.push(datasetOf(track, tracks, built, input));
     yield;
   }
   return {
@@ -88,7 +92,16 @@ function* resultOf({ tracks, notices, uncovered }: Draft): Generator<undefined, 
   };
 }
 
-function datasetOf(track: Track, tracks: readonly Track[], built: (track: Track) => Built): PlannedDataset {
+function isRanged({ range: { from, to } }: PlanInput): boolean {
+  return from !== undefined || to !== undefined;
+}
+
+function datasetOf(
+  track: Track,
+  tracks: readonly Track[],
+  built: (track: Track) => Built,
+  input: PlanInput,
+): PlannedDataset {
   const { node, borders, asked } = track;
   const window = track.timeless ? windowOf(track) : undefined;
   return {
@@ -97,6 +110,8 @@ function datasetOf(track: Track, tracks: readonly Track[], built: (track: Track)
     intervals: intervalsOf(track, tracks, built),
     asked: asked.lo < asked.hi ? { start: at(borders, asked.lo), end: at(borders, asked.hi) } : null,
     ...countsOf(track),
+    outside: isRanged(input) && !track.timeless ? outsideOf(track) : null,
+    notAsked: input.rebuild === 'missing' ? notAskedOf(track) : [],
     edges: edgesOf(track, built),
     ...(window === undefined ? {} : { window }),
   };

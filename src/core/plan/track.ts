@@ -42,7 +42,8 @@ export const Reason = {
 
 /**
  * Why a partition cannot be built by this plan. `input…`: something that it reads is neither published nor can be built, in
- * the end for that reason. `unread`: a `grain: none` transform whose upstreams cover nothing from their start.
+ * the end for that reason. `unread`: a `grain: none` transform whose upstreams cover nothing from their start. `outside`: of the range, which
+ * is a bound.
  */
 export const Obstacle = {
   none: 0,
@@ -52,6 +53,8 @@ export const Obstacle = {
   inputExcluded: 4,
   unread: 5,
   inputUnread: 6,
+  outside: 7,
+  inputOutside: 8,
 } as const;
 
 /** An edge, seen from its reader. */

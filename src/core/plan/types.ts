@@ -50,6 +50,8 @@ export interface PlanInput {
   readonly nodes: readonly PlanNode[];
   readonly selected: ReadonlySet<string>;
   readonly range: PlanRange;
+  /** The range is a bound: nothing outside of it is built, also where something in it reads that or is read by it. */
+  readonly only?: boolean;
   readonly rebuild: 'missing' | 'stale' | 'all';
   readonly now: Instant;
   readonly ledger: ReadonlyMap<string, readonly LedgerRun[]>;
@@ -73,6 +75,14 @@ export interface Mapping {
   readonly hi: readonly StepRun[];
 }
 
+/** Partitions outside of what was asked that are built all the same. */
+export interface Outside {
+  /** They read what is built. */
+  readonly readers: number;
+  /** What is built reads them, and they are not there. */
+  readonly inputs: number;
+}
+
 export interface PlannedDataset {
   readonly name: string;
   /** Partitions to build, ascending. */
@@ -85,6 +95,10 @@ export interface PlannedDataset {
   readonly missing: number;
   readonly stale: number;
   readonly upToDate: number;
+  /** Built outside of what was asked of it; null where no range was asked for. */
+  readonly outside: Outside | null;
+  /** Stale, within what was asked of it, and not built: how many, by why they are stale. */
+  readonly notAsked: readonly { readonly why: string; readonly partitions: number }[];
   readonly edges: readonly { readonly upstream: string; readonly mapping: Mapping }[];
   /** `grain: none`: what its upstreams cover from their start to the first gap. */
   readonly window?: Interval;
@@ -93,7 +107,7 @@ export interface PlannedDataset {
 export interface PlanNotice {
   readonly dataset: string;
   /**
-   * `rounded_out` · `before_start` · `not_complete_yet` (itself, or something that it reads) · `input_excluded` ·
+   * `rounded_out` · `before_start` · `not_complete_yet` (itself, or something that it reads) · `input_excluded` · `input_outside` ·
    * `nothing_to_read` (`grain: none`: its upstreams have a gap at their start).
    */
   readonly code: string;
@@ -105,12 +119,14 @@ export interface PlanResult {
   readonly datasets: readonly PlannedDataset[];
   /**
    * Published partitions that read what is rebuilt, directly or through others, and are not rebuilt: of unselected datasets,
-   * and of selected ones that are excluded or read through an unselected one.
+   * and of selected ones that are excluded, outside of the range that is a bound, or read through an unselected one.
    */
   readonly leavesStale: readonly {
     readonly dataset: string;
     readonly intervals: readonly Interval[];
     readonly partitions: number;
+    /** Of a dataset that is selected. */
+    readonly selected: boolean;
   }[];
   readonly notices: readonly PlanNotice[];
   /** Unselected upstreams that a partition to build reads and the ledger lacks: the request is refused. */

@@ -5,7 +5,7 @@ import { localAt } from '../time/zone.js';
 import type { Built } from './edges.js';
 import { readSpan } from './reading.js';
 import { at, firstWithin } from './search.js';
-import { Reason } from './track.js';
+import { Published, Reason } from './track.js';
 import type { Track } from './track.js';
 import type { PlanNode } from './types.js';
 
@@ -54,12 +54,20 @@ function causeOf(track: Track, index: number, tracks: readonly Track[], built: (
   return { text, read: undefined, upstream: undefined };
 }
 
+/** Why partitions are stale, by their verdict in the ledger; the words of a plan for them. */
+export const STALE_WHY: Readonly<Record<number, string>> = {
+  [Published.definition]: 'definition changed',
+  [Published.columns]: 'the source has more columns',
+  [Published.inputs]: 'inputs changed',
+  [Published.moved]: 'rows moved to another partition',
+};
+
 const TEXT: Readonly<Record<number, string>> = {
   [Reason.missing]: 'missing',
-  [Reason.definition]: 'stale: definition changed',
-  [Reason.columns]: 'stale: the source has more columns',
-  [Reason.inputs]: 'stale: inputs changed',
-  [Reason.moved]: 'stale: rows moved to another partition',
+  [Reason.definition]: `stale: ${STALE_WHY[Published.definition]}`,
+  [Reason.columns]: `stale: ${STALE_WHY[Published.columns]}`,
+  [Reason.inputs]: `stale: ${STALE_WHY[Published.inputs]}`,
+  [Reason.moved]: `stale: ${STALE_WHY[Published.moved]}`,
   [Reason.asked]: 'asked for',
   [Reason.again]: 'read again: its source was mended',
   [Reason.unseen]: 'missing: has inputs that it never read',

@@ -2,7 +2,7 @@
 export const REASONS = {
   reads_itself: () => 'it reads its own earlier partitions',
   parameter: () => ':start or :end is used elsewhere than in `column >= :start AND column < :end`',
-  lookback: (x: string) => `${x} is limited to more or less than the interval itself`,
+  lookback: (x: string) => `it reads rows before or after its interval, by ${x}`,
   bounds: (x: string) => `${x} is not limited to \`>= :start AND < :end\`: neighbours would share a border`,
   cast: (x: string) => `the limit of ${x} is cast, which joins hours when clocks go back`,
   unqualified: (x: string) => `the limit on ${x} does not say which table it is of`,
