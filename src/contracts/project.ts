@@ -210,10 +210,27 @@ export const ConnectionYaml = z.strictObject({
 });
 export type ConnectionYaml = z.output<typeof ConnectionYaml>;
 
+/**
+ * Whether a number is still the one that was written: of more digits than a double holds it is another one by now, and nothing tells.
+ */
+export function isExact(value: number): boolean {
+  const [digits = ''] = String(Math.abs(value)).split('e');
+  return Number.isSafeInteger(value) || digits.replace('.', '').replace(/^0+|0+$/g, '').length <= 15;
+}
+
+export const INEXACT = 'has more digits than a number keeps';
+export const INEXACT_REMEDY =
+  "write it as a text, and cast it in the SQL: flags: { x: '9007199254740993' }, :flag_x::bigint";
+
 /** A value of a flag. */
-export const FlagValue = z.union([z.string().max(1_000), z.number(), z.boolean()], {
-  error: 'write a text, a number, true or false',
-});
+export const FlagValue = z.union(
+  [
+    z.string().max(1_000),
+    z.number().refine(isExact, { error: INEXACT, params: { code: 'bad_flag', remedy: INEXACT_REMEDY } }),
+    z.boolean(),
+  ],
+  { error: 'write a text, a number, true or false' },
+);
 export type FlagValue = z.output<typeof FlagValue>;
 
 /** `retention_days: 90` is `:flag_retention_days` in SQL. */

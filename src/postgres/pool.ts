@@ -17,6 +17,11 @@ export const ANSWERS: Readonly<Record<string, string>> = {
   extra_float_digits: '1',
   array_nulls: 'on',
   xmloption: 'content',
+  // A text, a comparison and a search mean the same wherever they run, and as sluice's parser reads them.
+  standard_conforming_strings: 'on',
+  transform_null_equals: 'off',
+  timezone_abbreviations: 'Default',
+  gin_fuzzy_search_limit: '0',
   // Bare names are those of public, whatever the role's own setting is: one called sluice would find our schema first.
   search_path: 'public',
   // A table whose policies would hide rows from us is refused: part of it would look like all of it.
@@ -35,13 +40,24 @@ const SESSION: Readonly<Record<string, string>> = {
   tcp_user_timeout: '30s',
   idle_in_transaction_session_timeout: '10min',
   TimeZone: 'UTC',
+  // A lock is taken first, and then what it guards is read: under another isolation that would be as it was before.
+  default_transaction_isolation: 'read committed',
+  idle_session_timeout: '0',
   jit: 'off',
   ...ANSWERS,
 };
 
+/** What was told to be published is: a commit that a crash undoes would leave its readers with rows that were never there. */
+const DURABLE = `SELECT set_config(name, 'on', false) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'off'`;
+
 const SET_SESSION = `SELECT set_config(s.name, v.value, false) FROM pg_settings s
   JOIN unnest($1::text[], $2::text[]) AS v(name, value) ON lower(s.name) = lower(v.name)
-  WHERE s.setting IS DISTINCT FROM v.value`;
+  WHERE s.setting IS DISTINCT FROM v.value UNION ALL ${DURABLE}`;
+
+/** Gives a new connection sluice's session settings, whatever its role or its database says. */
+export async function settle(client: Pick<pg.Client, 'query'>): Promise<void> {
+  await client.query(SET_SESSION, [Object.keys(SESSION), Object.values(SESSION)]);
+}
 
 export type PgClient = pg.PoolClient;
 
@@ -99,7 +115,7 @@ export function createPool(urlOf: UrlOf, max: number): Pool {
           await requireOwnSession(client, async () => connectOnce(await urlOf()));
         }
         judged.add(pool);
-        await client.query(SET_SESSION, [Object.keys(SESSION), Object.values(SESSION)]);
+        await settle(client);
       } catch (error) {
         client.release(true);
         throw error;

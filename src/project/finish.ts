@@ -34,6 +34,7 @@ export function finishDataset(
     storage: storageOf(draft),
     onSchemaChange: settings.on_schema_change ?? 'add',
     refresh: settings.refresh ?? 'never',
+    ...(isUnbounded(axis, statement) ? { unbounded: true } : {}),
     mask: settings.mask ?? [],
     grants: settings.grants ?? [],
     coalesce: settings.coalesce ?? 'auto',
@@ -55,6 +56,10 @@ function startOf({ axis, settings }: Draft): number {
   const start = readTime(settings.start ?? '', axis.zone);
   if (!start) throw new TypeError('a partitioned dataset without a start passed the checks');
   return floorTo(axis, start.start);
+}
+
+function isUnbounded({ grain }: Draft['axis'], statement: Statement | undefined): boolean {
+  return grain === 'none' && statement !== undefined && !statement.params.some(({ name }) => name === 'end');
 }
 
 /** What stands under `defaults` is for tables with a time. */

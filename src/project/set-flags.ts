@@ -1,5 +1,5 @@
 import { RequestError } from '../contracts/errors.js';
-import { FlagsYaml, type FlagValue } from '../contracts/project.js';
+import { FlagsYaml, INEXACT, INEXACT_REMEDY, isExact, type FlagValue } from '../contracts/project.js';
 import { unknownFlag } from './sql/flags.js';
 import type { Flags } from './text.js';
 
@@ -28,6 +28,12 @@ export function setFlags(
   return { ...files, [SET_FILE]: JSON.stringify(Object.fromEntries([...values].sort())) };
 }
 
+function exactly(name: string, text: string): number {
+  const value = Number(text);
+  if (isExact(value)) return value;
+  throw new RequestError('bad_flag', `flag ${name}: ${text} ${INEXACT}`, INEXACT_REMEDY);
+}
+
 function readAs(flags: Flags, name: string, value: FlagValue): FlagValue {
   const known = flags.get(name);
   if (known === undefined) {
@@ -36,7 +42,7 @@ function readAs(flags: Flags, name: string, value: FlagValue): FlagValue {
   }
   if (typeof value === typeof known) return value;
   if (typeof value === 'string') {
-    if (typeof known === 'number' && /^-?\d+(\.\d+)?$/.test(value)) return Number(value);
+    if (typeof known === 'number' && /^-?\d+(\.\d+)?$/.test(value)) return exactly(name, value);
     if (typeof known === 'boolean' && (value === 'true' || value === 'false')) return value === 'true';
   }
   const what = { number: 'a number', boolean: 'true or false', string: 'a text' }[

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { migrate } from './migrations.js';
 import { bindServer } from './server.js';
 import { systemError } from '../postgres/error.js';
-import { connectOnce, withRetries, type UrlOf } from '../postgres/pool.js';
+import { connectOnce, settle, withRetries, type UrlOf } from '../postgres/pool.js';
 import { requireOwnSession } from '../postgres/pooler.js';
 import { requireServer } from '../postgres/server.js';
 
@@ -55,7 +55,9 @@ export async function openStore(urlOf: UrlOf, connection: string, max = 4): Prom
       max,
       idleTimeoutMillis: 10_000,
       afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
-        client.query(`SET idle_in_transaction_session_timeout = '${STILL_MAX}'`, done);
+        settle(client)
+          .then(() => client.query(`SET idle_in_transaction_session_timeout = '${STILL_MAX}'`))
+          .then(() => done(null), done);
       },
     },
     acquireConnectionTimeout: 15_000,

@@ -25,8 +25,8 @@ export interface Model {
   readonly build: ReadonlySet<Cell>;
   readonly left: ReadonlySet<Cell>;
   readonly uncovered: ReadonlySet<Cell>;
-  /** What a cell of the reader reads of one upstream, ascending. */
-  readonly reads: (reader: Cell, need: Need) => Cell[];
+  /** What a cell of the reader waits for, and is built again with, of one upstream, ascending. */
+  readonly touches: (reader: Cell, need: Need) => Cell[];
 }
 
 /** A `grain: none` dataset has no partition before its own. */
@@ -123,6 +123,9 @@ function solve(input: PlanInput, cells: Model['cells'], unread: ReadonlySet<Plan
     known.set(need, found);
     return found;
   };
+  /** What changes it: all that there is, where a `grain: none` reader's SQL does not stop at the first gap. */
+  const touches = (reader: Cell, need: Need): Cell[] =>
+    none(reader.node) && reader.node.unbounded === true ? [...(cells.get(need.dataset) ?? [])] : reads(reader, need);
   /** What must be there; a `grain: none` reader takes what there is of anything that has partitions. */
   const requires = (reader: Cell): Cell[] =>
     needsOf(reader.node)
@@ -142,7 +145,7 @@ function solve(input: PlanInput, cells: Model['cells'], unread: ReadonlySet<Plan
   };
   const selected = (cell: Cell): boolean => input.selected.has(cell.node.name);
   const hears = (cell: Cell, changed: (upstream: Cell) => boolean): boolean =>
-    needsOf(cell.node).some((need) => need.stale !== 'ignore' && reads(cell, need).some(changed));
+    needsOf(cell.node).some((need) => need.stale !== 'ignore' && touches(cell, need).some(changed));
   const add = (cell: Cell): void => {
     if (canBuild(cell)) build.add(cell);
   };
@@ -171,5 +174,5 @@ function solve(input: PlanInput, cells: Model['cells'], unread: ReadonlySet<Plan
       if (cell.published && !build.has(cell) && hears(cell, (one) => build.has(one) || left.has(one))) left.add(cell);
     }
   }
-  return { cells, build, left, uncovered, reads };
+  return { cells, build, left, uncovered, touches };
 }

@@ -82,6 +82,7 @@ function nodeNumber(index: number, world: World): fc.Arbitrary<PlanNode> {
       readyAfter: fc.constantFrom(ZERO, ZERO, HOURS(3), DAYS(1)),
       needs: fc.subarray(names, { minLength: Math.min(index, 1) }).chain(needs),
       refresh: fc.constantFrom('never' as const, 'never' as const, 'always' as const),
+      unbounded: fc.boolean(),
       self: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, needTo(`d${index}`, world)),
     })
     .map(({ axis, start, needs: read, self, ...rest }) => ({
@@ -174,7 +175,7 @@ function checkEdges(dataset: PlannedDataset, { nodes }: PlanInput, model: Model)
     assert.equal(lo.length, mine.length);
     const theirs = inPlan(model, need.dataset);
     for (const [ordinal, cell] of mine.entries()) {
-      const read = new Set(model.reads(cell, need));
+      const read = new Set(model.touches(cell, need));
       const waits = theirs.flatMap((upstream, i) => (read.has(upstream) ? [i] : []));
       const span = expandMapping(mapping, ordinal);
       assert.deepEqual(span, [lo[ordinal], hi[ordinal]]);

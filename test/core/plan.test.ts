@@ -286,6 +286,21 @@ describe('a reader of grain none', () => {
     const outside = plan([raw, total], { range: range('2013-03-08', '2013-03-09'), ledger });
     assert.deepEqual(datasetOf(outside, 'total').intervals, []);
   });
+
+  it('waits for what is built beyond the gap, and is rebuilt with it, where its SQL does not stop there', () => {
+    const ledger = new Map([
+      ['raw', published(raw, '2013-03-01', '2013-03-03')],
+      ['total', published(total, '', '')],
+    ]);
+    const result = plan([raw, { ...total, unbounded: true }], { range: range('2013-03-08', '2013-03-10'), ledger });
+    assert.deepEqual(whys(result, 'raw'), ['2013-03-08 … 2013-03-10 missing']);
+    assert.deepEqual(datasetOf(result, 'total').intervals, [
+      { start: -Infinity, end: Infinity, why: 'reads raw 2013-03-08' },
+    ]);
+    assert.deepEqual(datasetOf(result, 'total').edges, [
+      { upstream: 'raw', mapping: encodeMapping([{ lo: 0, hi: 2 }]) },
+    ]);
+  });
 });
 
 describe('a window that grows', () => {

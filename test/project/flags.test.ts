@@ -99,6 +99,20 @@ test('what is wrong with flags is said with its place', async () => {
   assert.deepEqual(await told({ 'datasets/using.sql': USING }), [['datasets/using.sql', 4, 'unknown_flag']]);
 });
 
+test('a number of more digits than a number keeps is refused, in the file and by --set', async () => {
+  for (const written of ['9007199254740993', '12345678901234567890.5', '0.12345678901234567890']) {
+    const files = projectFiles({ 'sluice.yaml': yaml(`{ x: ${written} }`), 'datasets/using.sql': USING });
+    assert.equal((await problemsOf(files))[0]?.code, 'bad_flag', written);
+  }
+  for (const written of ['9007199254740991', '1e21', '-0', '0.1', '123456789.012345'])
+    assert.equal((await versions(`{ x: ${written} }`)).length, 2, written);
+  assert.throws(
+    () => setFlags({}, new Map([['x', 5]]), { x: '9007199254740993' }),
+    (error) =>
+      error instanceof RequestError && error.code === 'bad_flag' && /9007199254740993 has more/.test(error.message),
+  );
+});
+
 test('what one backfill sets is a part of its definition, typed as the flag is', async () => {
   const project = await load(
     projectFiles({ 'sluice.yaml': yaml('{ x: 1, on: false, name: a }'), 'datasets/using.sql': USING }),

@@ -1,5 +1,5 @@
 import { encodeMapping } from './encode.js';
-import { readSpan } from './reading.js';
+import { touchedSpan } from './reading.js';
 import { ascending } from './search.js';
 import type { Track } from './track.js';
 import type { PlannedDataset } from './types.js';
@@ -36,7 +36,7 @@ export function edgesOf(reader: Track, builtBy: (track: Track) => Built): Planne
     const { indexes, rank } = builtBy(input.upstream);
     if (indexes.length === 0) return [];
     const waits = mine.map((index) => {
-      const { lo, hi } = readSpan(reader, input, index);
+      const { lo, hi } = touchedSpan(reader, input, index);
       return { lo: rank(lo), hi: rank(hi) };
     });
     return [{ upstream: input.upstream.node.name, mapping: encodeMapping(waits) }];

@@ -47,10 +47,11 @@ function markReaders(track: Track): number {
     const { upstream } = input;
     if (upstream === track) continue;
     const open = (index: number): boolean => track.obstacle[index] === Obstacle.none;
-    forEachReader(track, input, upstream.unavailable, open, (index, read) => {
+    const pass = (index: number, read: number): void => {
       track.obstacle[index] = passedOn(upstream.obstacle[read]);
       first = Math.min(first, index);
-    });
+    };
+    forEachReader(track, input, upstream.unavailable, open, pass, readSpan);
   }
   return first;
 }

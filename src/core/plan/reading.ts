@@ -23,6 +23,15 @@ export function readSpan(reader: Track, input: Input, index: number): Span {
 }
 
 /**
+ * The same of what may change the partition: SQL that does not stop at `:end` also reads what is published beyond the first gap, so it waits for
+ * that, and is built again with it.
+ */
+export function touchedSpan(reader: Track, input: Input, index: number): Span {
+  const all = reader.timeless && reader.node.unbounded === true && !input.upstream.timeless;
+  return all ? { lo: 0, hi: input.upstream.count } : readSpan(reader, input, index);
+}
+
+/**
  * What a `grain: none` dataset reads: from its upstreams' start to the first gap in what the ledger and the plan cover. It
  * grows with the plan. Undefined where that is nothing, and where no upstream has a time axis.
  */
@@ -50,7 +59,7 @@ function firstGap(track: Track): number {
 
 /**
  * Visits, ascending and once each, every partition of `reader` that reads one of the upstream's partitions `indexes`
- * (ascending), with the first of them that it reads. `open` says, cheaply, which partitions matter.
+ * (ascending), with the first of them that it reads. `open` says, cheaply, which partitions matter, `spanOf` what counts as read.
  */
 export function forEachReader(
   reader: Track,
@@ -58,11 +67,12 @@ export function forEachReader(
   indexes: readonly number[],
   open: (index: number) => boolean,
   visit: (index: number, read: number) => void,
+  spanOf: typeof readSpan = touchedSpan,
 ): void {
   for (const { lo, hi } of candidates(reader, input, indexes)) {
     for (let index = lo; index < hi; index++) {
       if (!open(index)) continue;
-      const read = firstWithin(indexes, readSpan(reader, input, index));
+      const read = firstWithin(indexes, spanOf(reader, input, index));
       if (read !== undefined) visit(index, read);
     }
   }

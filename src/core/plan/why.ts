@@ -3,7 +3,7 @@ import type { Axis } from '../time/axis.js';
 import { formatDuration } from '../time/duration.js';
 import { localAt } from '../time/zone.js';
 import type { Built } from './edges.js';
-import { readSpan } from './reading.js';
+import { touchedSpan } from './reading.js';
 import { at, firstWithin } from './search.js';
 import { Published, Reason } from './track.js';
 import type { Track } from './track.js';
@@ -80,7 +80,7 @@ function agedText(refresh: PlanNode['refresh']): string {
 function rippleOf(track: Track, index: number, built: (track: Track) => Built): Cause {
   for (const input of track.inputs) {
     if (input.need.stale === 'ignore') continue;
-    const read = firstWithin(built(input.upstream).indexes, readSpan(track, input, index));
+    const read = firstWithin(built(input.upstream).indexes, touchedSpan(track, input, index));
     if (read !== undefined) return { text: `reads ${input.upstream.node.name}`, read, upstream: input.upstream };
   }
   throw new Error(`${track.node.name} is rebuilt by a ripple, but reads nothing that is rebuilt`);
