@@ -100,7 +100,7 @@ function earlierTimes(now: Shape, known: readonly KnownShape[], table: readonly 
   return [...found.values()];
 }
 
-function sameTime(a: RowTime, b: RowTime): boolean {
+export function sameTime(a: RowTime, b: RowTime): boolean {
   return a.column === b.column && a.type === b.type && a.unit === b.unit && a.timezone === b.timezone;
 }
 
