@@ -1,35 +1,28 @@
-import { RequestError } from '../contracts/errors.js';
-import { upstreamOf } from '../core/graph/order.js';
+import type { LedgerChange } from '../contracts/ledger.js';
 import type { Interval } from '../core/interval/interval.js';
-import { countRuns, partitionsOf } from '../core/interval/runs.js';
+import { plural } from '../core/words.js';
 import { systemError } from '../postgres/error.js';
 import { quoteTable } from '../postgres/quote.js';
 import { within } from '../postgres/time.js';
 import type { Dataset } from '../project/project.js';
-import { clockOf } from '../store/clock.js';
 import { record } from '../store/control.js';
+import { keepVersion } from '../store/dataset-versions.js';
 import { sqlInstant } from '../store/ledger.js';
 import { lockScope } from '../store/reservations.js';
+import { keepShape, shapeName } from '../store/shapes.js';
 import { rowsOf, type Db } from '../store/store.js';
 import { rememberRelation } from '../store/tables.js';
 import { digestOf, rowHash } from '../warehouse/postgres/digest.js';
-import { adoptablePartitions } from './adoptable.js';
+import { prepareAdoption } from './adopting.js';
 import { escaped, judgeTable, timeColumnOf } from './adopt-judge.js';
-import { viewOf } from './defer.js';
 import type { PlanningDeps } from './deps.js';
-import { describeDatasets } from './describe.js';
 import type { Described } from './described.js';
-import { requireTables } from './gone.js';
-import { requireWithinLimits } from './limits.js';
-import { requireAdoptable, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
+import { requireAdoptable, scopeOfProject, type Asker } from './ledger-change.js';
 import { shapeOf } from './shapes.js';
-import { tablesRead } from './places.js';
-import { followViews } from './reads.js';
 import { own } from './targets.js';
-import { keepShape, shapeName } from '../store/shapes.js';
 
 /** Stands in the ledger where a backfill's id would. */
-const ADOPTED = 'adopt';
+export const ADOPTED = 'adopt';
 
 /**
  * Takes the rows that a table has into the ledger, partition by partition, as if sluice had published them now, from the current
@@ -43,32 +36,12 @@ export async function adoptInterval(
   asker: Asker,
 ): Promise<LedgerChange> {
   const { project, db } = deps;
-  if (dataset.body.kind === 'call')
-    throw new RequestError(
-      'call_has_no_table',
-      `${dataset.file}: a call has no table to adopt`,
-      `call it: sluice backfill ${dataset.name}`,
-    );
-  const now = await clockOf(db);
-  requireWithinLimits(project, now);
-  const { runs, notes } = adoptablePartitions(dataset, asked, now);
-  const partitions = [...partitionsOf(runs)];
-  const [first, last] = [partitions[0], partitions.at(-1)];
-  if (!first || !last) {
-    throw new RequestError(
-      'nothing_in_range',
-      `the range leaves ${dataset.name} no complete partition${notes.map((note) => `: ${note}`).join('')}`,
-      'ask for a range after its start and before now; --to is exclusive',
-    );
-  }
-  const view = await viewOf(db, await followViews(deps), new Set([dataset.name]));
-  await requireTables(db, view, new Set([dataset.name]));
-  const described = await describeTable(deps, dataset);
-  const inputs = tablesRead(view.project, view.project.datasets.get(dataset.name) ?? dataset);
+  const ready = await prepareAdoption(deps, dataset, asked, true);
+  const { described, partitions, notes, inputs, span } = ready;
   const scope = scopeOfProject(project);
   const adopt = async (tx: Db): Promise<LedgerChange> => {
     await lockScope(tx, scope);
-    await requireAdoptable(tx, scope, { dataset: dataset.name, start: first.start, end: last.end });
+    await requireAdoptable(tx, scope, { dataset: dataset.name, ...span });
     await tx.raw(`SET LOCAL lock_timeout = '5s'`);
     // Nobody writes while it is looked at: what is judged is what the ledger then says.
     await tx.raw(`LOCK TABLE ${escaped(quoteTable(dataset.table))} IN SHARE MODE`);
@@ -77,21 +50,27 @@ export async function adoptInterval(
     await rememberRelation(tx, dataset.table);
     const shape = shapeOf(dataset, described);
     if (shape) await keepShape(tx, scope, dataset.name, shape);
+    await keepVersion(tx, scope, dataset);
     const kept = { shape: shape ? shapeName(shape) : null, inputs };
     const made = await insertRows(tx, deps, dataset, described, partitions, kept);
-    const known = countRuns(runs) - made.partitions;
-    const change = { dataset: dataset.name, ...made };
+    const known = partitions.length - made.partitions;
+    const change = { dataset: dataset.name, partitions: made.partitions, rows: made.rows };
     await record(tx, scope, {
       ...asker,
       action: 'adopt',
-      detail: { ...change, from: sqlInstant(first.start), to: sqlInstant(last.end) },
+      detail: { ...change, from: sqlInstant(span.start), to: sqlInstant(span.end) },
     });
     return {
       ...change,
       notes: [
         ...notes,
-        ...(known > 0 ? [`${known} partitions are in the ledger already, and stay as they are`] : []),
+        ...(known > 0
+          ? [
+              `${plural(known, 'partition')} in the ledger already: they stay as they are (\`--stale\` takes those that are stale as built by today’s definition)`,
+            ]
+          : []),
         ...judged,
+        ...(made.partitions === 0 ? [] : checked(dataset, made)),
       ],
     };
   };
@@ -100,40 +79,24 @@ export async function adoptInterval(
   });
 }
 
-/** The dataset as planning sees it; refuses a table that is missing, or whose columns are not what would be written. */
-async function describeTable(deps: PlanningDeps, dataset: Dataset): Promise<Described> {
-  const { datasets } = deps.project;
-  if (dataset.publish === 'view') {
-    throw new RequestError(
-      'not_a_table',
-      `${dataset.file}: a view has no rows of its own to adopt`,
-      `build it: sluice backfill ${dataset.name}`,
-    );
-  }
-  const upstream = upstreamOf([dataset.name], (name) => (datasets.get(name)?.needs ?? []).map((need) => need.dataset));
-  const described = await describeDatasets(
-    deps,
-    [...datasets.values()].filter(({ name }) => upstream.has(name) || name === dataset.name),
-    { overwrite: true, windows: new Map(), intervals: new Map(), reads: new Map(), shapes: new Map() },
-  );
-  const found = described.get(dataset.name);
-  if (!found) throw new Error(`${dataset.name} was not described`);
-  const target = quoteTable(dataset.table);
-  if (found.ddl.some((statement) => statement.startsWith('CREATE TABLE'))) {
-    throw new RequestError(
-      'missing_table',
-      `${dataset.file}: there is no table ${target} to adopt`,
-      `build it: sluice backfill ${dataset.name}, or name another with table:`,
-    );
-  }
-  if (found.ddl.some((statement) => statement.startsWith('ALTER TABLE'))) {
-    throw new RequestError(
-      'schema_drift',
-      `${dataset.file}: table ${target} lacks columns of the dataset`,
-      `run, fill them, then adopt again:\n${found.ddl.map((statement) => `${statement};`).join('\n')}`,
-    );
-  }
-  return found;
+interface Made {
+  readonly partitions: number;
+  readonly rows: number;
+  /** Partitions without a row. */
+  readonly empty: number;
+}
+
+/** What adoption looked at, and what it did not: it reads no source, and runs no query of the dataset. */
+function checked({ key, time }: Pick<Dataset, 'key' | 'time'>, { empty }: Made): string[] {
+  const looked = [
+    'the columns and their types',
+    ...(key.length === 0 ? [] : [`that ${key.join(', ')} is unique`]),
+    ...(time === null ? [] : [`by ${time}, which partition each row is in`]),
+  ];
+  return [
+    `checked: ${looked.join('; ')}. Not checked: whether the rows are right, or all there: a half day counts as a whole one`,
+    ...(empty === 0 ? [] : [`${plural(empty, 'partition')} of them without a row`]),
+  ];
 }
 
 /** One statement, one snapshot: counts and digests each partition and writes its ledger row. */
@@ -144,13 +107,13 @@ async function insertRows(
   described: Described,
   partitions: readonly Interval[],
   { shape, inputs }: { readonly shape: string | null; readonly inputs: Readonly<Record<string, string>> },
-): Promise<{ partitions: number; rows: number }> {
+): Promise<Made> {
   const time = timeColumnOf(dataset, described);
   const where = time === null ? 'true' : within(time, 'p.s', 'p.e', 'sluice_t');
   const digest = digestOf(rowHash('sluice_t', described.columns));
   const keys = [project.name, project.environment, dataset.name];
   // Ledger rows do not overlap: the last that starts before a partition's end is the only one that can reach into it.
-  const [made] = await rowsOf<{ partitions: number; rows: number }>(
+  const [made] = await rowsOf<Made>(
     tx,
     `WITH made AS (
        INSERT INTO sluice.partitions (project, environment, dataset, starts_at, ends_at, rows, digest, backfill_id, version, epoch,
@@ -163,7 +126,7 @@ async function insertRows(
        WHERE coalesce((SELECT o.ends_at FROM sluice.partitions o WHERE o.project = ? AND o.environment = ? AND o.dataset = ?
          AND o.starts_at < p.e ORDER BY o.starts_at DESC LIMIT 1), '-infinity') <= p.s
        RETURNING rows
-     ) SELECT count(*)::int AS partitions, coalesce(sum(rows), 0)::float8 AS rows FROM made`,
+     ) SELECT count(*)::int AS partitions, coalesce(sum(rows), 0)::float8 AS rows, count(*) FILTER (WHERE rows = 0)::int AS empty FROM made`,
     [
       ...keys,
       ADOPTED,
@@ -175,5 +138,5 @@ async function insertRows(
       ...keys,
     ],
   );
-  return made ?? { partitions: 0, rows: 0 };
+  return made ?? { partitions: 0, rows: 0, empty: 0 };
 }

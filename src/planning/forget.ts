@@ -1,3 +1,4 @@
+import type { LedgerChange } from '../contracts/ledger.js';
 import { typedIn } from '../contracts/typed.js';
 import type { Interval } from '../core/interval/interval.js';
 import { systemError } from '../postgres/error.js';
@@ -9,7 +10,7 @@ import type { LedgerKey } from '../store/stale.js';
 import { rowsOf, type Db } from '../store/store.js';
 import { registeredTables } from '../store/tables.js';
 import type { PlanningDeps } from './deps.js';
-import { rangeWords, requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
+import { rangeWords, requireFree, scopeOfProject, type Asker } from './ledger-change.js';
 import { placeOf } from './places.js';
 
 /**

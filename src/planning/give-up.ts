@@ -1,4 +1,5 @@
 import { RequestError } from '../contracts/errors.js';
+import type { LedgerChange } from '../contracts/ledger.js';
 import type { TableName } from '../contracts/table.js';
 import { typedIn } from '../contracts/typed.js';
 import { FOREVER } from '../core/interval/interval.js';
@@ -10,7 +11,7 @@ import { lockScope } from '../store/reservations.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
 import { disownTable, dropRows, registeredTables } from '../store/tables.js';
 import type { PlanningDeps } from './deps.js';
-import { requireFree, scopeOfProject, type Asker, type LedgerChange } from './ledger-change.js';
+import { requireFree, scopeOfProject, type Asker } from './ledger-change.js';
 import { deployedNames } from './owner.js';
 import { isSame, keyOfRegistered } from './places.js';
 

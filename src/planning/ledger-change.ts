@@ -13,15 +13,6 @@ export interface Asker {
   readonly reason?: string;
 }
 
-/** What a verb did to the ledger. */
-export interface LedgerChange {
-  readonly dataset: string;
-  readonly partitions: number;
-  readonly rows: number;
-  /** What was left out or is still to do, in sentences. */
-  readonly notes: readonly string[];
-}
-
 export function scopeOfProject({ name, environment }: Pick<Project, 'name' | 'environment'>): Scope {
   return { project: name, environment };
 }

@@ -1,10 +1,10 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec, EarlierTime, RowTime, StoredDataset } from '../contracts/plan.js';
 import type { PlanWarning } from '../contracts/status.js';
-import type { PgClient } from '../postgres/pool.js';
+import type { PgClient, Pool } from '../postgres/pool.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
-import type { Dataset } from '../project/project.js';
-import { describeSource, type SourceColumn } from '../source/postgres/describe.js';
+import type { Dataset, ExtractBody } from '../project/project.js';
+import { describeSources, type SourceColumn } from '../source/postgres/describe.js';
 import { rowTime, shapeName, type KnownShape, type Shape } from '../store/shapes.js';
 import type { TargetState } from '../warehouse/postgres/target.js';
 import { timeColumnOf } from './adopt-judge.js';
@@ -31,21 +31,17 @@ export async function lackingShapes(
     body.kind === 'extract' && (shapes.get(name) ?? []).length > 0 ? [{ name, body }] : [],
   );
   if (asked.length === 0) return new Map();
-  const found = new Map<string, readonly SourceColumn[]>();
-  for (const connection of new Set(asked.map(({ body }) => body.from))) {
-    await pool(connection)
-      .use(async (client) => {
-        // Somebody may be altering the table, and others wait for what plans.
-        await client.query(`SET lock_timeout = '1s'`);
-        for (const { name, body } of asked.filter((one) => one.body.from === connection)) {
-          const columns = await describeSource(client, extractOf(body)).catch(() => null);
-          if (columns) found.set(name, columns);
-        }
-        await client.query('RESET lock_timeout');
-      })
-      .catch(() => undefined);
-  }
-  if (found.size === 0) return new Map();
+  const connections = [...new Set(asked.map(({ body }) => body.from))];
+  const told = await Promise.all(
+    connections.map((connection) =>
+      columnsOf(
+        pool(connection),
+        asked.filter(({ body }) => body.from === connection),
+      ).catch(() => []),
+    ),
+  );
+  const found = told.flat();
+  if (found.length === 0) return new Map();
   return pool(project.warehouse).use(async (client) => {
     await client.query('BEGIN');
     try {
@@ -64,6 +60,56 @@ export async function lackingShapes(
       await client.query('ROLLBACK');
     }
   });
+}
+
+/** A source that says nothing for so long is not waited for: nothing of it may have to be built. */
+const SILENCE_MS = 5_000;
+
+async function columnsOf(
+  pool: Pool,
+  asked: readonly { readonly name: string; readonly body: ExtractBody }[],
+): Promise<(readonly [name: string, columns: readonly SourceColumn[]])[]> {
+  const client = await soon(pool.acquire(), (late) => {
+    late.release();
+  });
+  let broken = true;
+  try {
+    // Somebody may be altering what a query reads, and others wait for what plans.
+    await soon(client.query(`SET lock_timeout = '1s'`));
+    const specs = asked.map(({ body }) => extractOf(body));
+    const columns = await describeSources(client, specs, soon);
+    await soon(client.query('RESET lock_timeout'));
+    broken = false;
+    return asked.flatMap(({ name }, i) => {
+      const own = columns[i];
+      return own ? [[name, own] as const] : [];
+    });
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** An answer, unless it is long in coming; one that comes all the same goes to `late`. */
+async function soon<T>(answer: Promise<T>, late: (answer: T) => void = () => undefined): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let waits = true;
+  const silence = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => {
+      waits = false;
+      fail(new Error(`no answer within ${SILENCE_MS} ms`));
+    }, SILENCE_MS);
+  });
+  answer.then(
+    (one) => {
+      if (!waits) late(one);
+    },
+    () => undefined,
+  );
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function lacks({ columns }: Shape, now: readonly ColumnSpec[]): boolean {
@@ -100,7 +146,7 @@ function earlierTimes(now: Shape, known: readonly KnownShape[], table: readonly 
   return [...found.values()];
 }
 
-function sameTime(a: RowTime, b: RowTime): boolean {
+export function sameTime(a: RowTime, b: RowTime): boolean {
   return a.column === b.column && a.type === b.type && a.unit === b.unit && a.timezone === b.timezone;
 }
 

@@ -4,6 +4,7 @@ import { FOREVER } from '../core/interval/interval.js';
 import { showTable } from '../project/names.js';
 import type { Dataset, Project } from '../project/project.js';
 import { record, type JournalEntry } from '../store/control.js';
+import { keepVersion } from '../store/dataset-versions.js';
 import { findConflicts, type Held } from '../store/reservations.js';
 import type { Db } from '../store/store.js';
 import {
@@ -37,6 +38,7 @@ export async function deployTargets(tx: Db, project: Project, plan: StoredPlan, 
     await changeTable(tx, target, ddl);
     await rememberRelation(tx, target);
     await keepShape(tx, scopeOfProject(project), name, { columns, time: rowTime(targetTime(planned)) });
+    await keepVersion(tx, scopeOfProject(project), planned);
   }
 }
 

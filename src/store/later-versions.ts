@@ -39,4 +39,20 @@ CREATE INDEX skipped_by_dataset ON sluice.skipped (project, environment, dataset
 CREATE INDEX skipped_by_workflow ON sluice.skipped (workflow_id);
 `,
   },
+  {
+    name: '0008_dataset_versions',
+    sql: `
+-- What a definition version, of which the ledger keeps the hash, says of a dataset: whoever takes its partitions for today's must know their key.
+CREATE TABLE sluice.dataset_versions (
+  project text, environment text, dataset text, version text,
+  key jsonb NOT NULL,                -- names of columns; [] for none
+  seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (project, environment, dataset, version)
+);
+INSERT INTO sluice.dataset_versions (project, environment, dataset, version, key)
+SELECT p.project, p.environment, d.name, d.body ->> 'version', d.body -> 'key'
+FROM sluice.plans p JOIN sluice.plan_datasets d USING (fingerprint) WHERE d.body -> 'key' IS NOT NULL
+ON CONFLICT DO NOTHING;
+`,
+  },
 ];

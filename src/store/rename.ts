@@ -1,10 +1,10 @@
 import { keysOf, type Db, type Scope } from './store.js';
 
 /** What the ledger knows by the name of a dataset. Rows of tables that are not current are known by their table. */
-const BY_DATASET = ['partitions', 'tables', 'failures', 'profiles', 'shapes'] as const;
+const BY_DATASET = ['partitions', 'tables', 'failures', 'profiles', 'shapes', 'dataset_versions'] as const;
 
 /** Left over of a dataset that has nothing in the ledger any more. */
-const LEFT_OVER = ['profiles', 'shapes'] as const;
+const LEFT_OVER = ['profiles', 'shapes', 'dataset_versions'] as const;
 
 /** Gives all that the ledger has of a dataset to another one, which has nothing of its own. Returns how many partitions. */
 export async function renameDataset(db: Db, scope: Scope, from: string, to: string): Promise<number> {

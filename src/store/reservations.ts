@@ -1,7 +1,7 @@
 import { sqlInstant } from './ledger.js';
 import { keysOf, rowsOf, type Db, type Scope } from './store.js';
 import type { Instant, Interval } from '../core/interval/interval.js';
-import { overlaps, subtract } from '../core/interval/set.js';
+import { normalize, overlapping, subtract } from '../core/interval/set.js';
 
 /** A dataset's interval that a backfill holds. */
 export interface Held {
@@ -48,7 +48,14 @@ export async function findReserved(
 }
 
 function wantedOf(held: readonly Conflict[], wanted: readonly Held[]): Conflict[] {
-  return held.filter((one) => wanted.some((two) => two.dataset === one.dataset && overlaps(one, two)));
+  const byName = new Map<string, Held[]>();
+  for (const one of wanted) {
+    const known = byName.get(one.dataset);
+    if (known) known.push(one);
+    else byName.set(one.dataset, [one]);
+  }
+  const sets = new Map([...byName].map(([name, some]) => [name, normalize(some)]));
+  return held.filter((one) => overlapping(sets.get(one.dataset) ?? [], one).length > 0);
 }
 
 function namesOf(wanted: readonly Held[]): string[] {
@@ -89,7 +96,7 @@ async function left(tx: Db, whose: Whose): Promise<Conflict[]> {
   const done = await doneWith(tx, whose);
   return reserved.flatMap((one) => {
     const over = done.get(`${one.workflowId} ${one.dataset}`);
-    return over === undefined ? [one] : subtract([one], over).map((rest) => ({ ...one, ...rest }));
+    return over === undefined ? [one] : subtract([one], overlapping(over, one)).map((rest) => ({ ...one, ...rest }));
   });
 }
 
@@ -149,7 +156,11 @@ async function doneWith(tx: Db, whose: Whose): Promise<Map<string, Interval[]>> 
     bindingsOf(whose),
   );
   const done = new Map<string, Interval[]>();
-  for (const { holder, s, e } of stretches) done.set(holder, [...(done.get(holder) ?? []), { start: s, end: e }]);
+  for (const { holder, s, e } of stretches) {
+    const known = done.get(holder);
+    if (known) known.push({ start: s, end: e });
+    else done.set(holder, [{ start: s, end: e }]);
+  }
   return done;
 }
 

@@ -6,6 +6,7 @@ import {
   contains,
   intersect,
   normalize,
+  overlapping,
   overlaps,
   subtract,
   totalMs,
@@ -64,6 +65,17 @@ describe('sets of time agree with a bitmap', () => {
       ),
     );
   });
+  it('overlapping', () => {
+    fc.assert(
+      fc.property(set, interval, (a, i) =>
+        assert.deepEqual(
+          overlapping(a, i),
+          a.filter((one) => overlaps(one, i)),
+        ),
+      ),
+    );
+  });
+
   it('contains', () => {
     fc.assert(
       fc.property(set, interval, (a, i) =>

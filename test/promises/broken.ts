@@ -33,6 +33,7 @@ const WHOLE = 'A source is read whole, or refused';
 const LET_GO = 'A held backfill holds what it has not done, and no more';
 const SAID = 'What a person leaves out is said';
 const SHAPES = 'A changed definition leaves nothing behind';
+const TAKEN = 'What is taken as it is changes nothing else';
 const DBT = 'An import from dbt gives no other answer';
 const MAJORS = 'Every PostgreSQL from 13 to 18';
 const LIMIT = 'Everything has a limit';
@@ -403,6 +404,45 @@ export const BROKEN: readonly Broken[] = [
     ],
     test: `${E2E}/reliability-faults.test.ts`,
     names: ['one bad row fails its own partition'],
+  },
+  {
+    promise: TAKEN,
+    what: 'what is taken counts as changed',
+    edits: [
+      [
+        'src/planning/stale-rows.ts',
+        'snapshot = me.snapshot, moved',
+        'changed_xid = me.xid, snapshot = me.snapshot, moved',
+      ],
+    ],
+    test: `${E2E}/adopt.test.ts`,
+    names: ['forward-only: a changed definition is taken'],
+  },
+  {
+    promise: TAKEN,
+    what: 'it does not hear of later changes',
+    edits: [
+      [
+        'src/planning/stale-rows.ts',
+        'snapshot = me.snapshot, moved',
+        `snapshot = '9000000000:9000000000:'::pg_snapshot, moved`,
+      ],
+    ],
+    test: `${E2E}/adopt.test.ts`,
+    names: ['forward-only: a changed definition is taken'],
+  },
+  {
+    promise: TAKEN,
+    what: 'another key is taken',
+    edits: [
+      [
+        'src/planning/stale-judge.ts',
+        "if (key?.toSorted().join('\\n') === wanted) continue;",
+        'if (key !== undefined || wanted) continue;',
+      ],
+    ],
+    test: `${E2E}/adopt.test.ts`,
+    names: ['another structure is refused'],
   },
   {
     promise: DBT,

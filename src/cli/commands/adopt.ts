@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import { RequestError } from '../../contracts/errors.js';
+import { TakenCause, type LedgerChange } from '../../contracts/ledger.js';
 import type { TableName } from '../../contracts/table.js';
 import { adoptInterval } from '../../planning/adopt.js';
+import { adoptStale, requireReason } from '../../planning/adopt-stale.js';
 import { askedInterval, namedDataset, requireRange } from '../../planning/asked.js';
 import type { PlanningDeps } from '../../planning/deps.js';
 import { forgetInterval } from '../../planning/forget.js';
 import { giveUpTables, requireGone } from '../../planning/give-up.js';
-import type { Asker, LedgerChange } from '../../planning/ledger-change.js';
+import type { Asker } from '../../planning/ledger-change.js';
 import { requireDeployed } from '../../planning/protected.js';
 import { parseTableName } from '../../project/names.js';
 import type { Project } from '../../project/project.js';
@@ -20,26 +22,44 @@ import { requestedBy } from './control.js';
 import type { Verb } from '../verb.js';
 
 type Options = CommonOptions &
-  RangeOptions & { readonly reason?: string; readonly all?: boolean; readonly table?: string };
+  RangeOptions & {
+    readonly reason?: string;
+    readonly all?: boolean;
+    readonly table?: string;
+    readonly stale?: boolean;
+  };
 type Change = (deps: PlanningDeps, asker: Asker) => Promise<LedgerChange>;
 /** Refuses all that can be refused without a database. */
 type Prepare = (project: Project) => Change;
 
-/** `sluice adopt`: the rows that a table has become published partitions. */
+/** `sluice adopt`: the rows that a table has become published partitions; `--stale`: partitions that are stale count as built today. */
 export const adopt: Verb = {
   make: (io) =>
-    verb('adopt', 'take a table’s existing data into the ledger, after checking it').action(
-      (name: string, options: Options) =>
-        change(io, name, options, { done: 'adopted', none: 'nothing to adopt' }, (project) => {
+    verb('adopt', 'take a table’s existing data into the ledger, after checking it')
+      .option('--stale', 'what is published there and stale counts as built by today’s definition; needs --reason')
+      .action((name: string, options: Options) =>
+        change(io, name, options, options.stale === true ? TAKEN : ADOPTED, (project) => {
           const dataset = namedDataset(project, name);
           const range = rangeInput(options);
           requireRange(dataset, range, 'adopt');
+          if (options.stale === true) requireReason(name, options.reason);
           return async (deps, asker) => {
             const asked = askedInterval(project, dataset, range, await clockOf(deps.db));
-            return adoptInterval(deps, dataset, asked, asker);
+            return (options.stale === true ? adoptStale : adoptInterval)(deps, dataset, asked, asker);
           };
         }),
-    ),
+      ),
+};
+
+const ADOPTED: How = { done: 'adopted', none: 'nothing to adopt' };
+const TAKEN: How = { done: 'took as built by today’s definition', none: 'nothing stale' };
+
+const CAUSES: Readonly<Record<TakenCause, string>> = {
+  definition: 'another definition',
+  columns: 'new columns of the source',
+  inputs: 'changed inputs',
+  moved: 'rows that moved away',
+  unseen: 'inputs never read',
 };
 
 /** `sluice forget`: published partitions become rows that sluice knows nothing of; a table becomes nobody's. */
@@ -106,11 +126,16 @@ async function change(io: Io, name: string, options: Options, how: How, prepare:
     if (project.protected) await requireDeployed(db, project);
     const asker = { actor: requestedBy(io), ...(options.reason === undefined ? {} : { reason: options.reason }) };
     const document = await act({ project, db, pool: opened.pool }, asker);
-    const { partitions, rows, notes } = document;
+    const { partitions, rows, causes = {}, notes } = document;
+    const why = TakenCause.options.flatMap((cause) => {
+      const count = causes[cause];
+      return count === undefined ? [] : [`${plural(count, 'partition')} by ${CAUSES[cause]}`];
+    });
     print(io, options.json, document, () => [
       partitions === 0
         ? `${how.none} of ${name} there`
         : `${how.done} ${plural(partitions, 'partition')} of ${name}, ${plural(rows, 'row')}`,
+      ...(why.length === 0 ? [] : [`stale until now: ${why.join(', ')}`]),
       ...notes.flatMap((note) => wrap(note, io.screen().width)),
     ]);
   });

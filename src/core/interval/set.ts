@@ -2,7 +2,7 @@ import type { Interval } from './interval.js';
 
 /**
  * Sets of time. A *set* is an array of intervals, ascending, disjoint, and not touching: {@link normalize} makes one, every
- * function here gives one back, and all but `normalize` and `union` expect one. All are linear, `contains` is logarithmic.
+ * function here gives one back, and all but `normalize` and `union` expect one. All are linear, `contains` and `overlapping` are logarithmic.
  */
 export type IntervalSet = readonly Interval[];
 
@@ -50,6 +50,19 @@ export function overlaps(a: Interval, b: Interval): boolean {
 
 /** Whether all of `interval` lies in the set. */
 export function contains(set: IntervalSet, { start, end }: Interval): boolean {
+  const candidate = set[firstEndingAfter(set, start)];
+  return candidate !== undefined && candidate.start <= start && end <= candidate.end;
+}
+
+/** The members of the set that share time with `interval`, whole. */
+export function overlapping(set: IntervalSet, { start, end }: Interval): IntervalSet {
+  const from = firstEndingAfter(set, start);
+  let to = from;
+  while ((set[to]?.start ?? Infinity) < end) to++;
+  return set.slice(from, to);
+}
+
+function firstEndingAfter(set: IntervalSet, start: Interval['start']): number {
   let lo = 0;
   let hi = set.length;
   while (lo < hi) {
@@ -57,8 +70,7 @@ export function contains(set: IntervalSet, { start, end }: Interval): boolean {
     if ((set[middle]?.end ?? Infinity) <= start) lo = middle + 1;
     else hi = middle;
   }
-  const candidate = set[lo];
-  return candidate !== undefined && candidate.start <= start && end <= candidate.end;
+  return lo;
 }
 
 /** Length in ms. */

@@ -20,7 +20,9 @@ export function each(value: unknown, see: (type: string, node: Node) => boolean)
   if (Array.isArray(value)) {
     for (const item of value) each(item, see);
   } else if (isNode(value)) {
-    for (const [key, child] of Object.entries(value)) {
+    for (const key of Object.keys(value)) {
+      const child = value[key];
+      if (typeof child !== 'object') continue;
       // The sides of a set operation are queries without their type.
       const type = isNode(child) && 'limitOption' in child ? 'SelectStmt' : key;
       if (/^[A-Z]/.test(type) && isNode(child) && !see(type, child)) continue;

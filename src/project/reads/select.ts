@@ -1,7 +1,7 @@
 import { functionName, isAggregate } from '../coalesce/functions.js';
 import { windowChain } from '../coalesce/block.js';
 import { all, as, columnOf, each, integerOf, listOf } from '../coalesce/tree.js';
-import { canonicalJson, withoutLocations } from '../sql/canonical.js';
+import { textOfTree } from '../sql/canonical.js';
 import { isNode, nodesOf, type Node } from '../sql/parser.js';
 
 /** The name that PostgreSQL gives a result column; undefined where that is not for sure. */
@@ -12,8 +12,6 @@ export function nameOf(target: Node): string | undefined {
   const call = as(target['val'], 'FuncCall');
   return call ? functionName(call) : columnOf(target['val'])?.at(-1);
 }
-
-const text = (value: unknown): string => canonicalJson(withoutLocations(value));
 
 const isDistinctOn = (item: Node): boolean => Object.keys(item).length > 0;
 
@@ -37,9 +35,12 @@ export function passes(select: Node, expression: unknown, position: number | und
   if (all(select['groupClause'], 'GroupingSet', false).length > 0) return false;
   // In a group all that is no aggregate has one value: PostgreSQL sees to it.
   if (all(expression, 'FuncCall').some((call) => isAggregate(call) || 'over' in call)) return false;
-  const known = new Set([text(expression), ...all(expression, 'ColumnRef').map((ColumnRef) => text({ ColumnRef }))]);
+  const known = new Set([
+    textOfTree(expression),
+    ...all(expression, 'ColumnRef').map((ColumnRef) => textOfTree({ ColumnRef })),
+  ]);
   const holds = (list: readonly Node[]): boolean =>
-    list.some((one) => known.has(text(one)) || (position !== undefined && integerOf(one) === position + 1));
+    list.some((one) => known.has(textOfTree(one)) || (position !== undefined && integerOf(one) === position + 1));
   const on = nodesOf(select['distinctClause']).filter(isDistinctOn);
   if (on.length > 0 && !holds(on)) return false;
   return callsOf(select).every(({ over }) => {

@@ -1,4 +1,4 @@
-import { isNode } from './parser.js';
+import { isNode, type Node } from './parser.js';
 
 /** Fields of the parse tree that say where something stands, not what it is. */
 const LOCATION = /^(location|\w+_location|stmt_len|(rexpr_)?list_(start|end))$/;
@@ -7,15 +7,33 @@ const LOCATION = /^(location|\w+_location|stmt_len|(rexpr_)?list_(start|end))$/;
 export function withoutLocations(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutLocations);
   if (!isNode(value)) return value;
-  const kept = Object.entries(value).filter(([key, child]) => !(LOCATION.test(key) && typeof child === 'number'));
-  return Object.fromEntries(kept.map(([key, child]) => [key, withoutLocations(child)]));
+  const kept: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    const child = value[key];
+    if (typeof child !== 'number' || !LOCATION.test(key)) kept[key] = withoutLocations(child);
+  }
+  return kept;
+}
+
+const texts = new WeakMap<Node, string>();
+
+/** A part of a parse tree as a text that is equal for what is written alike; the same part is asked for again and again. */
+export function textOfTree(value: unknown): string {
+  if (!isNode(value)) return canonicalJson(withoutLocations(value));
+  const known = texts.get(value) ?? canonicalJson(withoutLocations(value));
+  texts.set(value, known);
+  return known;
 }
 
 /** JSON with sorted keys and without undefined values: equal values give equal texts. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (!isNode(value)) return value === undefined ? 'null' : JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, child]) => child !== undefined);
-  const sorted = entries.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([key, child]) => `${JSON.stringify(key)}:${canonicalJson(child)}`).join(',')}}`;
+  let text = '';
+  // In the order of `<`.
+  for (const key of Object.keys(value).sort()) {
+    const child = value[key];
+    if (child !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(child)}`;
+  }
+  return `{${text}}`;
 }

@@ -38,9 +38,12 @@ function visit(value: unknown, scope: Scope, findings: Findings): void {
   }
   if (!isNode(value)) return;
   noteClauses(value, findings);
-  const { withClause, ...rest } = value;
+  const { withClause } = value;
   const inner = isNode(withClause) ? visitWith(withClause, scope, findings) : scope;
-  for (const [type, child] of Object.entries(rest)) visitChild(type, child, inner, findings);
+  for (const type of Object.keys(value)) {
+    const child = value[type];
+    if (type !== 'withClause' && typeof child === 'object') visitChild(type, child, inner, findings);
+  }
 }
 
 function visitChild(type: string, child: unknown, scope: Scope, findings: Findings): void {
@@ -56,8 +59,8 @@ function visitChild(type: string, child: unknown, scope: Scope, findings: Findin
     }
     if (type === 'FuncCall') findings.functions.add(stringsOf(child['funcname']).join('.'));
     if (type === 'ColumnRef') {
-      const names = stringsOf(child['fields']);
-      if (nodesOf(child['fields']).length > 2) findings.columns.push({ names, location: child['location'] });
+      const { fields, location } = child;
+      if (nodesOf(fields).length > 2) findings.columns.push({ names: stringsOf(fields), location });
       return;
     }
   }
@@ -92,7 +95,8 @@ function locationOf(node: unknown): unknown {
 
 /** The texts of a list of `{ String: { sval } }`; other nodes (`*`) are left out. */
 export function stringsOf(list: unknown): string[] {
-  return nodesOf(list).flatMap(({ String: text }) =>
-    isNode(text) && typeof text['sval'] === 'string' ? [text['sval']] : [],
-  );
+  const texts: string[] = [];
+  for (const { String: text } of nodesOf(list))
+    if (isNode(text) && typeof text['sval'] === 'string') texts.push(text['sval']);
+  return texts;
 }

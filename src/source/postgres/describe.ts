@@ -1,4 +1,5 @@
 import type { ExtractSpec } from '../../contracts/plan.js';
+import { errorFacts } from '../../postgres/error.js';
 import type { PgClient } from '../../postgres/pool.js';
 import { relationSql } from './extract.js';
 
@@ -23,24 +24,80 @@ export function movesInBinary(type: string): boolean {
   return BINARY.test(type);
 }
 
+type Relation = Pick<ExtractSpec, 'table' | 'query' | 'params'>;
+
+/** A column with the type that its server calls by these numbers. */
+interface Field {
+  readonly name: string;
+  readonly type: readonly [oid: number, modifier: number];
+}
+
 /** Columns of an extract's table or query, in order. Runs nothing: `LIMIT 0`. */
-export async function describeSource(
+export async function describeSource(client: PgClient, spec: Relation): Promise<SourceColumn[]> {
+  const [columns = []] = await resolved(client, [await fieldsOf(client, spec)]);
+  return columns;
+}
+
+/**
+ * The same of many extracts: one query for all that are tables, and one for the types of all. Null for what is not there, or cannot be read.
+ * @param onQuery - called before each query
+ */
+export async function describeSources(
   client: PgClient,
-  spec: Pick<ExtractSpec, 'table' | 'query' | 'params'>,
-): Promise<SourceColumn[]> {
+  specs: readonly Relation[],
+  onQuery: <T>(query: Promise<T>) => Promise<T>,
+): Promise<(SourceColumn[] | null)[]> {
+  const tables = await onQuery(tableFields(client, specs));
+  const fields: (Field[] | null)[] = [];
+  for (const [i, spec] of specs.entries()) {
+    // Its query refused, and it is no concern of the others.
+    const own = spec.table ? Promise.resolve(tables.get(i) ?? null) : fieldsOf(client, spec);
+    fields.push(await onQuery(own.catch(refusedOnly)));
+  }
+  const known = fields.flatMap((one) => (one === null ? [] : [one]));
+  const columns = await onQuery(resolved(client, known));
+  return fields.map((one) => (one === null ? null : (columns.shift() ?? null)));
+}
+
+function refusedOnly(error: unknown): null {
+  if (errorFacts(error).sqlstate === undefined) throw error;
+  return null;
+}
+
+async function fieldsOf(client: PgClient, spec: Relation): Promise<Field[]> {
   const relation = relationSql(
     { ...spec, kind: 'extract', connection: '', columns: [] },
     { start: '2000-01-01Z', end: '2000-01-02Z' },
   );
   const { fields } = await client.query(`SELECT * FROM ${relation} AS sluice_s LIMIT 0`);
-  const types = await resolveTypes(
-    client,
-    fields.map(({ dataTypeID, dataTypeModifier }) => [dataTypeID, dataTypeModifier]),
+  return fields.map(({ name, dataTypeID, dataTypeModifier }) => ({ name, type: [dataTypeID, dataTypeModifier] }));
+}
+
+/** By place in `specs`. From the catalog, which takes no lock on a table that somebody may be altering. */
+async function tableFields(client: PgClient, specs: readonly Relation[]): Promise<Map<number, Field[]>> {
+  const { rows } = await client.query<{ n: number; name: string; oid: number; modifier: number }>(
+    `SELECT u.n::int - 1 AS n, a.attname AS name, a.atttypid::bigint::float8 AS oid, a.atttypmod AS modifier
+     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(schema, name, n)
+     JOIN pg_namespace s ON s.nspname = u.schema JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = u.name
+     JOIN pg_attribute a ON a.attrelid = c.oid WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY u.n, a.attnum`,
+    [specs.map(({ table }) => table?.schema ?? null), specs.map(({ table }) => table?.name ?? null)],
   );
-  return fields.map(({ name }, i) => {
-    const { type, cast } = types[i] ?? { type: 'text', cast: true };
-    return { name, type, cast };
-  });
+  const found = new Map<number, Field[]>();
+  for (const { n, name, oid, modifier } of rows) {
+    const fields = found.get(n) ?? [];
+    fields.push({ name, type: [oid, modifier] });
+    found.set(n, fields);
+  }
+  return found;
+}
+
+async function resolved(client: PgClient, relations: readonly (readonly Field[])[]): Promise<SourceColumn[][]> {
+  const known = new Map(relations.flat().map(({ type }) => [type.join(), type]));
+  const types = await resolveTypes(client, [...known.values()]);
+  const byKey = new Map([...known.keys()].map((key, i) => [key, types[i] ?? { type: 'text', cast: true }]));
+  return relations.map((fields) =>
+    fields.map(({ name, type }) => ({ name, ...(byKey.get(type.join()) ?? { type: 'text', cast: true }) })),
+  );
 }
 
 /**
