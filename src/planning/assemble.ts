@@ -74,7 +74,7 @@ export function assemble(
       ...lastMeans(last, result.datasets, project.datasets, now),
       ...moves,
       ...result.notices,
-      ...(only === true ? result.leavesStale.filter(({ selected }) => selected).map(leftStale) : []),
+      ...(only === true ? result.leavesStale.filter(({ outside }) => outside > 0).map(leftStale) : []),
       ...otherDefinitions,
       ...[...described].flatMap(([name, one]) => warningsOf(project, name, one, shapes)),
     ],
@@ -82,7 +82,7 @@ export function assemble(
 }
 
 /** What a bound leaves as it is; said with the plan's warnings, so that whoever looks at the end of it reads it too. */
-function leftStale({ dataset, partitions }: PlanResult['leavesStale'][number]): PlanWarning {
+function leftStale({ dataset, outside: partitions }: PlanResult['leavesStale'][number]): PlanWarning {
   return {
     dataset,
     code: LEFT_STALE,
