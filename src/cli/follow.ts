@@ -140,7 +140,8 @@ function plain(io: Io): Shower {
       for (const line of lines) io.out(`${line}\n`);
     },
     last: (status) => {
-      io.out(`${statusLines(status, io.screen()).join('\n')}\n`);
+      // Its warnings were said as they came.
+      io.out(`${statusLines({ ...status, warnings: [] }, io.screen()).join('\n')}\n`);
     },
     unfinished: () => undefined,
   };

@@ -4,7 +4,7 @@ import { askedOf, BackfillRequest, type BackfillInput } from '../contracts/reque
 import type { BackfillStatus } from '../contracts/status.js';
 import { plural } from '../core/words.js';
 import { planRequest } from '../planning/plan.js';
-import { requireDeployed } from '../planning/protected.js';
+import { requireDeployed, shortHash } from '../planning/protected.js';
 import { buildCount, planDocument } from '../planning/words.js';
 import type { Project } from '../project/project.js';
 import { claimBackfill, endBackfill, findBackfill } from '../store/backfills.js';
@@ -89,7 +89,7 @@ async function chosen(db: Db, local: Project, which: Which, io: Io): Promise<Pro
   if (which.deployed === true) return deployed;
   throw new RequestError(
     'definitions_differ',
-    `this folder is definition ${local.hash}, the workers deploy ${deployed.hash}`,
+    `this folder is definition ${shortHash(local.hash)}, the workers deploy ${shortHash(deployed.hash)}`,
     'carry out this folder’s with --local, or the workers’ with --deployed (`sluice dev` reloads within a second)',
   );
 }

@@ -85,6 +85,9 @@ export const PlanWarning = z.object({
 });
 export type PlanWarning = z.infer<typeof PlanWarning>;
 
+/** Code of the warning that says what `--last` came to; its `dataset` is one of those that it is about. */
+export const LAST_MEANS = 'last_means';
+
 /** Who asked for a backfill, for what, and why. */
 export const Asked = z.object({
   by: z.string().optional(),

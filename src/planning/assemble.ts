@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LEFT_STALE, type StoredDataset, type StoredPlan } from '../contracts/plan.js';
 import type { BackfillRequest } from '../contracts/request.js';
 import type { PlanWarning } from '../contracts/status.js';
-import { formatInstant, type Interval } from '../core/interval/interval.js';
+import { formatInstant, type Instant, type Interval } from '../core/interval/interval.js';
 import type { PlannedDataset, PlanResult } from '../core/plan/types.js';
 import { plural } from '../core/words.js';
 import type { Project } from '../project/project.js';
@@ -10,12 +10,15 @@ import type { KnownShape } from '../store/shapes.js';
 import type { deferredOf } from './defer.js';
 import type { Described } from './described.js';
 import { runToJson } from './json.js';
+import { lastMeans } from './last.js';
 import { tablesRead } from './places.js';
 import { shapeParts, unusedColumns, type ShapesOf } from './shapes.js';
 import { backfillCommand } from './words.js';
 
 interface Answer extends ReturnType<typeof deferredOf> {
   readonly result: PlanResult;
+  /** By the warehouse's clock. */
+  readonly now: Instant;
   readonly described: ReadonlyMap<string, Described>;
   readonly shapes: ShapesOf;
   /** Of tables that are other ones than those of which the ledger speaks. */
@@ -26,7 +29,7 @@ interface Answer extends ReturnType<typeof deferredOf> {
 export function assemble(
   project: Project,
   request: BackfillRequest,
-  { result, described, shapes, moves, deferred, otherDefinitions }: Answer,
+  { result, now, described, shapes, moves, deferred, otherDefinitions }: Answer,
 ): StoredPlan {
   const datasets = result.datasets.map((planned) =>
     storedDataset(project, planned, described.get(planned.name), shapes.get(planned.name) ?? []),
@@ -68,9 +71,10 @@ export function assemble(
       }),
     })),
     warnings: [
+      ...lastMeans(last, result.datasets, project.datasets, now),
       ...moves,
       ...result.notices,
-      ...(only === true ? result.leavesStale.filter(({ selected }) => selected).map(leftStale) : []),
+      ...(only === true ? result.leavesStale.filter(({ outside }) => outside > 0).map(leftStale) : []),
       ...otherDefinitions,
       ...[...described].flatMap(([name, one]) => warningsOf(project, name, one, shapes)),
     ],
@@ -78,7 +82,7 @@ export function assemble(
 }
 
 /** What a bound leaves as it is; said with the plan's warnings, so that whoever looks at the end of it reads it too. */
-function leftStale({ dataset, partitions }: PlanResult['leavesStale'][number]): PlanWarning {
+function leftStale({ dataset, outside: partitions }: PlanResult['leavesStale'][number]): PlanWarning {
   return {
     dataset,
     code: LEFT_STALE,

@@ -1,6 +1,7 @@
 import { typedIn } from '../contracts/typed.js';
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
+import { formatInstant } from '../core/interval/interval.js';
 import type { Dataset, Project } from '../project/project.js';
 import { quoteTable, quoteIdent } from '../postgres/quote.js';
 import { createDdl, indexesDdl, type Grantee, type TargetState } from '../warehouse/postgres/target.js';
@@ -24,10 +25,13 @@ export function targetDdl(
   if (!state.exists) return { ddl: createDdl(wanted, state), warnings: [] };
   if (!state.isTable) throw notOne(dataset, 'table', state);
   if (!state.owner && !state.empty && !overwrite) {
+    const from = Number.isFinite(dataset.start) ? ` --from ${formatInstant(dataset.start)}` : '';
+    const typed = (verb: string, more = ''): string =>
+      typedIn(project.environment, `sluice ${verb} ${dataset.name}${from}${more}`);
     throw new RequestError(
       'foreign_rows',
       `${dataset.file}: table ${target} holds rows that sluice did not write`,
-      `take them into the ledger with \`${typedIn(project.environment, `sluice adopt ${dataset.name} --from … --to …`)}\`, or replace them with \`--overwrite\``,
+      `to take them into the ledger: ${typed('adopt')}\nto replace them: ${typed('backfill', ' --overwrite')}`,
     );
   }
   const drift = driftOf(dataset, columns, state);

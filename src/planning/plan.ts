@@ -2,7 +2,7 @@ import { RequestError } from '../contracts/errors.js';
 import type { StoredPlan } from '../contracts/plan.js';
 import type { BackfillRequest } from '../contracts/request.js';
 import { select } from '../core/graph/select.js';
-import { formatInstant, formatInterval, type Interval } from '../core/interval/interval.js';
+import { formatInstant, formatInterval, type Instant, type Interval } from '../core/interval/interval.js';
 import { countRuns, runEnd } from '../core/interval/runs.js';
 import { normalize, subtract } from '../core/interval/set.js';
 import { planSteps } from '../core/plan/plan.js';
@@ -55,6 +55,8 @@ export interface Draft {
   readonly ledger: ReadonlyMap<string, readonly LedgerRun[]>;
   readonly shapes: ShapesOf;
   readonly result: PlanResult;
+  /** By the warehouse's clock. */
+  readonly now: Instant;
 }
 
 /** @throws RequestError for a selection or range that is wrong */
@@ -91,7 +93,7 @@ export async function draftPlan(
       ledger,
     }),
   );
-  return { view, selected, ledger, shapes, result };
+  return { view, selected, ledger, shapes, result, now };
 }
 
 /**
@@ -104,7 +106,7 @@ export async function planRequest(
   exclude: Exclude = new Map(),
   how: PlanOptions = {},
 ): Promise<StoredPlan> {
-  const { view, selected, ledger, shapes, result } = await draftPlan(deps, request, exclude, how);
+  const { view, selected, ledger, shapes, result, now } = await draftPlan(deps, request, exclude, how);
   const { project } = view;
   refuse(view, request, result);
   const building = result.datasets.filter(({ runs }) => countRuns(runs) > 0);
@@ -122,7 +124,7 @@ export async function planRequest(
     throw await allProblems(...every, error);
   });
   const moves = await movesOf(deps.db, view, selected);
-  return assemble(project, request, { result, described, shapes, moves, ...deferredOf(view, building, ledger) });
+  return assemble(project, request, { result, now, described, shapes, moves, ...deferredOf(view, building, ledger) });
 }
 
 function endsOf(run: LedgerRun): Interval {

@@ -14,9 +14,14 @@ export async function requireDeployed(db: Db, { name, environment, hash }: Proje
     'protected_environment',
     deployed === undefined
       ? `environment ${environment} is protected, and nothing is deployed there yet`
-      : `environment ${environment} is protected: it carries out ${deployed}, which its workers deploy, not ${hash}`,
+      : `environment ${environment} is protected: it carries out ${shortHash(deployed)}, which its workers deploy, not ${shortHash(hash)}`,
     deployed === undefined
       ? `deploy this folder: start its worker (sluice worker -e ${environment})`
       : 'deploy it first, or carry out what is deployed with --deployed',
   );
+}
+
+/** Enough of a definition's hash to tell it from others; `sluice.definitions` has all of it. */
+export function shortHash(hash: string): string {
+  return hash.slice(0, 12);
 }

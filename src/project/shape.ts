@@ -102,6 +102,9 @@ function explain(issue: Issue, prefix: Path, schema: z.ZodType, root: unknown): 
   return [{ path, atKey: false, ...wrongValue(issue, name) }];
 }
 
+/** As many values as a sentence names. */
+const FEW = 3;
+
 function wrongValue(issue: Issue, name: string): Mistake {
   const where = name === '' ? '' : `${name}: `;
   if (issue.code === 'custom') {
@@ -113,14 +116,45 @@ function wrongValue(issue: Issue, name: string): Mistake {
     const allowed = issue.values.map(String);
     const written = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
     const code = name.endsWith('grain') ? 'unknown_grain' : 'unknown_value';
-    const remedy = didYouMean(String(issue.input), allowed, `write one of ${allowed.join(', ')}`);
-    return {
-      code,
-      message: `${where}${written} is not ${allowed.length === 1 ? '' : 'one of '}${allowed.join(', ')}`,
-      remedy,
-    };
+    const few = allowed.length <= FEW;
+    const remedy = didYouMean(
+      String(issue.input),
+      allowed,
+      few ? `write ${keyOf(name)}: ${allowed[0] ?? ''}` : 'write one of them',
+    );
+    const message = few
+      ? `${name} can only be ${allowed.join(' or ')}, not ${written}`
+      : `${where}${written} is not one of ${allowed.join(', ')}`;
+    return { code, message, remedy };
+  }
+  if (issue.code === 'invalid_type' && name !== '') {
+    const mistake = wrongType(issue.expected, issue.input, name);
+    if (mistake) return mistake;
   }
   return { code: 'invalid_value', message: `${where}${issue.message.replace(/^Invalid input: /, '')}` };
+}
+
+function keyOf(name: string): string {
+  return name.split('.').at(-1) ?? name;
+}
+
+/** What a value must be, in words of YAML rather than of a parser. */
+function wrongType(expected: string, written: unknown, name: string): Mistake | undefined {
+  const [key, value] = [keyOf(name), written === undefined ? 'nothing' : JSON.stringify(written)];
+  const scalar = ['string', 'number', 'boolean'].includes(typeof written);
+  const mistake = (what: string, remedy: string): Mistake => ({
+    code: 'invalid_value',
+    message: `${name} is ${what}, not ${value.length > 60 ? 'this' : value}`,
+    remedy,
+  });
+  if (expected === 'array') return mistake('a list', scalar ? `write ${key}: [${String(written)}]` : 'write [a, b]');
+  if (expected === 'string')
+    return mistake('a text', scalar ? `write ${key}: "${String(written)}"` : 'write one value');
+  if (expected === 'boolean') return mistake('true or false', `write ${key}: true`);
+  if (expected === 'number' || expected === 'int') return mistake('a number', 'write digits, without quotes');
+  if (expected === 'object' || expected === 'record')
+    return mistake('a map of keys', `write keys and values under ${key}:`);
+  return undefined;
 }
 
 function unknownKey(key: string, path: Path, known: readonly string[]): Found {

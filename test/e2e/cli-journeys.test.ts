@@ -329,6 +329,7 @@ describe('--json: one document on stdout from every verb', () => {
     [['pause', 'unheard_of'], 2],
     [['resume', 'twice'], 2],
     [['adjust', 'twice', '--priority', '9'], 2],
+    [['adjust', 'twice'], 2],
     [['adjust', 'twice', '--priority', '1'], 0],
     [['skip', 'twice', 'unheard_of', '--on', '2024-01-03'], 2],
     [['skip', 'twice', 'twice', '--on', '2025-01-03'], 2],

@@ -14,7 +14,7 @@ let ops: pg.Client;
 let bin: string;
 
 const FILES = {
-  'sluice.yaml': `${projectYaml('typed')}environments: { lab: { schema: lab } }\n`,
+  'sluice.yaml': `${projectYaml('typed')}environments: { lab: { schema: lab } }\nconfirm: { partitions: 400 }\n`,
   'datasets/raw.yaml': 'extract: { from: ops, table: public.readings, time: at }\nkey: [id]\n',
   'datasets/daily.sql': `/*
 time: day
@@ -127,4 +127,12 @@ test('what forget, adopt and a plan of what is stale print', () => {
   assert.match(nothing, /nothing to do/);
   const unselected = says('backfill daily --on 2024-01-20', 2).replaceAll(/\s+/g, ' ');
   works(/(sluice backfill.*)$/.exec(unselected)?.[1]?.trim() ?? '');
+});
+
+test('what a start without a range prints, to be confirmed, and what adjust wants', () => {
+  const refused = says('backfill raw --reason "all of it" --id whole', 2);
+  const started = works(/(sluice backfill.*)$/m.exec(refused)?.[1] ?? '');
+  assert.match(started, /backfill whole runs/);
+  const adjust = /(sluice adjust.*)$/m.exec(says('adjust whole', 2))?.[1] ?? '';
+  works(adjust);
 });

@@ -149,8 +149,13 @@ export const adjust: Verb = {
       .option('--priority <1..5>', '1 is first')
       .option('--max-parallel <n>', 'batches at work at once in this backfill')
       .action(async (id: string, options: Control & { priority?: string; maxParallel?: string }) => {
-        await send(io, id, options, (client, one) =>
-          client.adjust(one, { ...said(io, options), ...adjustInput(options) }),
-        );
+        const wanted = adjustInput(options);
+        if (Object.keys(wanted).length === 0)
+          throw new RequestError(
+            'nothing_to_adjust',
+            'adjust has nothing to change',
+            `give --priority or --max-parallel: ${sluice(['adjust', id, '--max-parallel', '4'])}`,
+          );
+        await send(io, id, options, (client, one) => client.adjust(one, { ...said(io, options), ...wanted }));
       }),
 };

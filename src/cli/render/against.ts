@@ -55,7 +55,8 @@ function headline({ environment, deployed, changes, stale, missing, seconds, dat
   const where = deployed === null ? `nothing is deployed in ${environment} yet` : `against ${environment}`;
   if (!changes) return `${where}: no partition changes`;
   const cost = seconds === null ? '' : `, about ${formatDuration(seconds * 1000)} of one slot`;
-  const what = `${plural(datasets.filter(({ change }) => change !== 'downstream').length, 'dataset')} differ`;
+  const changed = datasets.filter(({ change }) => change !== 'downstream').length;
+  const what = `${plural(changed, 'dataset')} ${changed === 1 ? 'differs' : 'differ'}`;
   return `${where}: ${what}, ${plural(stale, 'partition')} stale, ${formatCount(missing)} new${cost}`;
 }
 

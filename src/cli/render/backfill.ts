@@ -1,6 +1,7 @@
 /** The pieces of a backfill's status that the live display and the one-shot `status` share. */
 import { scopeName } from '../../contracts/scope.js';
-import { ENDED } from '../../contracts/status.js';
+import { ENDED, LAST_MEANS } from '../../contracts/status.js';
+import { isOfRange } from '../../core/plan/asked.js';
 import type { BackfillState, BackfillStatus, DatasetState, DatasetStatus, Failure } from '../../contracts/status.js';
 import { commandLines, sluice } from './command.js';
 import {
@@ -210,7 +211,15 @@ function waitsLines({ waiting }: BackfillStatus, screen: Screen): string[] {
   return [paint([span('waits  ', 'warn'), span(`for ${waiting.for}${since}`)], screen)];
 }
 
+type Warning = BackfillStatus['warnings'][number];
+
+/** Warnings for a screen: where one sentence says what `--last` came to, it stands for those that say so of each dataset. */
+export function shownWarnings(warnings: readonly Warning[]): readonly Warning[] {
+  return warnings.some(({ code }) => code === LAST_MEANS) ? warnings.filter((one) => !isOfRange(one)) : warnings;
+}
+
 /** `! flights_raw null_event_time (4 rows): message`. */
-export function warningText({ dataset, code, rows, message }: BackfillStatus['warnings'][number]): string {
+export function warningText({ dataset, code, rows, message }: Warning): string {
+  if (code === LAST_MEANS) return message;
   return `! ${dataset} ${code}${rows === undefined ? '' : ` (${plural(rows, 'row')})`}: ${message}`;
 }

@@ -3,7 +3,7 @@
  * its state changes or another partition fails. A reducer: the state that it returns goes in with the next status.
  */
 import type { BackfillStatus, DatasetState, DatasetStatus, Failure } from '../../contracts/status.js';
-import { troubleLine, warningText } from './backfill.js';
+import { shownWarnings, troubleLine, warningText } from './backfill.js';
 import { formatClock, formatCount, formatSpan, plural } from './format.js';
 import { clean } from './text.js';
 import type { Line } from './text.js';
@@ -33,15 +33,16 @@ export function plainLines(
   nowMs: number,
 ): { state: PlainState; lines: string[] } {
   const headline = headlineOf(status);
+  const warnings = shownWarnings(status.warnings);
   const steps = status.datasets.map((one) => ({ one, ...datasetStep(told.datasets.get(one.name), one, nowMs) }));
   const lines = [
-    ...status.warnings.slice(told.warnings).map(warningText),
+    ...warnings.slice(told.warnings).map(warningText),
     ...steps.flatMap((step) => step.lines),
     ...(headline === told.headline ? [] : [headline]),
   ];
   const datasets = new Map(steps.map((step) => [step.one.name, step.told]));
   return {
-    state: { headline, warnings: Math.max(told.warnings, status.warnings.length), datasets },
+    state: { headline, warnings: Math.max(told.warnings, warnings.length), datasets },
     lines: lines.map((line) => clean(`${formatClock(nowMs)} ${line}`)),
   };
 }

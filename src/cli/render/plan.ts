@@ -3,7 +3,7 @@ import { scopeName } from '../../contracts/scope.js';
 import type { PlanDocument } from '../../contracts/plan.js';
 import { LEFT_STALE } from '../../contracts/plan.js';
 import { commandLines, requestWords, sluice } from './command.js';
-import { warningText } from './backfill.js';
+import { shownWarnings, warningText } from './backfill.js';
 import { formatCount, formatSpan, formatTime, plural } from './format.js';
 import { foldedDdl, statementsOf, wholeDdl } from './plan-ddl.js';
 import { table } from './table.js';
@@ -35,7 +35,7 @@ const COLUMNS: readonly Column[] = [
 /** Lines of any number. @param ddl - its statements too, which are counted else */
 export function planLines(plan: PlanDocument, screen: Screen, ddl = false): string[] {
   // What a bound leaves stale has a block of its own here.
-  const warnings = plan.warnings.filter(({ code }) => code !== LEFT_STALE);
+  const warnings = shownWarnings(plan.warnings).filter(({ code }) => code !== LEFT_STALE);
   const unsaid = warnings.length - WARNINGS_MAX;
   const blocks = [
     titleLines(plan, screen),

@@ -7,7 +7,16 @@
 import { ENDED } from '../../contracts/status.js';
 import type { BackfillStatus, DatasetState, DatasetStatus } from '../../contracts/status.js';
 import { urgencyOf } from '../../contracts/parts.js';
-import { datasetLines, failedTitle, failureLine, failuresOf, headerLines, nextLines, warningText } from './backfill.js';
+import {
+  datasetLines,
+  failedTitle,
+  failureLine,
+  failuresOf,
+  headerLines,
+  nextLines,
+  shownWarnings,
+  warningText,
+} from './backfill.js';
 import type { DatasetFailure } from './backfill.js';
 import { formatCount, plural } from './format.js';
 import type { RateMeter } from './rate.js';
@@ -89,8 +98,9 @@ function failureLines(
 }
 
 function footLines(status: BackfillStatus, screen: Screen): string[] {
-  const [warning] = status.warnings;
-  const more = status.warnings.length - 1;
+  const warnings = shownWarnings(status.warnings);
+  const [warning] = warnings;
+  const more = warnings.length - 1;
   const lines = nextLines(status, screen, Math.max(2, Math.floor(screen.height / 4)));
   if (warning)
     lines.unshift(

@@ -7,6 +7,7 @@ import {
   failuresOf,
   headerLines,
   nextLines,
+  shownWarnings,
   warningText,
   type DatasetFailure,
 } from './backfill.js';
@@ -19,8 +20,9 @@ const SHOWN_MAX = { datasets: 31, failures: 20, warnings: 10 } as const;
 
 /** Every dataset and every listed failure with its whole message; of very many, those that want a person first. */
 export function statusLines(status: BackfillStatus, screen: Screen): string[] {
-  const unsaid = status.warnings.length - SHOWN_MAX.warnings;
-  const warnings = status.warnings
+  const said = shownWarnings(status.warnings);
+  const unsaid = said.length - SHOWN_MAX.warnings;
+  const warnings = said
     .slice(0, SHOWN_MAX.warnings)
     .flatMap((warning) => wrap(warningText(warning), screen.width))
     .concat(unsaid > 0 ? [`and ${plural(unsaid, 'warning')} more`] : [])

@@ -20,6 +20,13 @@ export function ask(track: Track, range: PlanRange): PlanNotice[] {
   return askedNotices(track, Math.min(complete, track.complete), range);
 }
 
+/** Whether a notice tells no more than how the range lies on a dataset's axis. */
+export function isOfRange({ code, message }: Pick<PlanNotice, 'code' | 'message'>): boolean {
+  return code === 'rounded_out' || (code === 'not_complete_yet' && message.startsWith(UNTIL));
+}
+
+const UNTIL = 'what ends after ';
+
 /** The partitions that a range holds or touches, complete or not. */
 export function inRange({ borders }: Track, { from = -Infinity, to = Infinity }: PlanRange): Span {
   return overlapping(borders, { start: from, end: to });
@@ -36,7 +43,7 @@ function askedNotices({ node, borders, asked }: Track, complete: number, { from,
   }
   const beyond = to !== undefined && to > until;
   if (beyond || (empty && (to === undefined || to > start))) {
-    say('not_complete_yet', `what ends after ${formatInstant(until)} is left out: it is not complete yet`);
+    say('not_complete_yet', `${UNTIL}${formatInstant(until)} is left out: it is not complete yet`);
   }
   const askedRange = { start: at(borders, asked.lo), end: at(borders, asked.hi) };
   const wider = (from !== undefined && askedRange.start < from) || (to !== undefined && askedRange.end > to);

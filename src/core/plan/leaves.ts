@@ -1,7 +1,7 @@
 import { intervalsAt } from './borders.js';
 import { forEachReader } from './reading.js';
 import { ascending } from './search.js';
-import { Published } from './track.js';
+import { Obstacle, Published } from './track.js';
 import type { Input, Track } from './track.js';
 import type { PlanResult } from './types.js';
 
@@ -23,9 +23,9 @@ export function leavesStale(tracks: readonly Track[]): PlanResult['leavesStale']
     }
     if (left.size > 0) stale.set(track, [...left].sort(ascending));
   }
-  return [...stale].map(([{ node, borders, selected }, indexes]) => ({
+  return [...stale].map(([{ node, borders, selected, obstacle }, indexes]) => ({
     dataset: node.name,
-    selected,
+    outside: selected ? indexes.filter((index) => obstacle[index] === Obstacle.outside).length : 0,
     intervals: intervalsAt(borders, indexes),
     partitions: indexes.length,
   }));

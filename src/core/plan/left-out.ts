@@ -15,6 +15,8 @@ const SAID: Readonly<Record<number, { readonly code: string; readonly because: (
     code: 'input_excluded',
     because: (upstream) => `reads ${upstream}, which is not there and not part of this plan`,
   },
+  // Wanted by `retry --upstream` alone.
+  [Obstacle.outside]: { code: 'input_outside', because: () => 'outside of the range, which --only keeps as it is' },
   [Obstacle.inputOutside]: {
     code: 'input_outside',
     because: (upstream) =>

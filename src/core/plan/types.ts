@@ -127,8 +127,8 @@ export interface PlanResult {
     readonly dataset: string;
     readonly intervals: readonly Interval[];
     readonly partitions: number;
-    /** Of a dataset that is selected. */
-    readonly selected: boolean;
+    /** How many of them only for the range that is a bound. */
+    readonly outside: number;
   }[];
   readonly notices: readonly PlanNotice[];
   /** Unselected upstreams that a partition to build reads and the ledger lacks: the request is refused. */
