@@ -11,7 +11,15 @@ import { placeOrder } from '../src/store/orders.js';
 import { savePlan } from '../src/store/plans.js';
 import { release } from '../src/store/reservations.js';
 import { dropAbandoned } from '../src/store/staging.js';
-import type { ControlActivities, ControlOrder, GovernActivity, OrderActivity, PlanActivities } from './control.js';
+import type {
+  AdoptActivities,
+  ControlActivities,
+  ControlOrder,
+  GovernActivity,
+  OrderActivity,
+  PlanActivities,
+} from './control.js';
+import { adoptOnly } from './adopt-only.js';
 import type { ControlDeps } from './deps.js';
 import { endCall } from './end-call.js';
 import { govern } from './govern.js';
@@ -23,8 +31,9 @@ import { tellDatasets } from './tell-datasets.js';
 
 export function createControlActivities(
   deps: ControlDeps,
-): ControlActivities & GovernActivity & OrderActivity & PlanActivities {
+): ControlActivities & GovernActivity & OrderActivity & PlanActivities & AdoptActivities {
   return {
+    adoptOnly: (request) => closed(() => adoptOnly(deps, request)),
     planOnly: (request) =>
       closed(async () => {
         const project = await deps.flagged(await deps.project(request.definition), request.set);

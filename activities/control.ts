@@ -1,4 +1,5 @@
 import type { CallEnd } from '../src/contracts/call.js';
+import type { AdoptRequest, LedgerChange } from '../src/contracts/ledger.js';
 import type { BackfillRequest } from '../src/contracts/request.js';
 import type { PlanDocument } from '../src/contracts/plan.js';
 import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
@@ -48,6 +49,11 @@ export interface OrderActivity {
 /** What the `plan` workflow asks for. */
 export interface PlanActivities {
   planOnly: (request: BackfillRequest) => Promise<PlanDocument>;
+}
+
+/** What the `adopt` workflow asks for. */
+export interface AdoptActivities {
+  adoptOnly: (request: AdoptRequest) => Promise<LedgerChange>;
 }
 
 /** Activities of a project's control queue: planning and control, which need its files or secrets. Never rate-limited. */

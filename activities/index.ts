@@ -1,4 +1,4 @@
-export type { ControlActivities, GovernActivity, OrderActivity, PlanActivities } from './control.js';
+export type { ControlActivities, GovernActivity, OrderActivity, PlanActivities, AdoptActivities } from './control.js';
 export type { SliceActivities } from './slice.js';
 export { createSliceActivities } from './slice.js';
 export { createControlActivities } from './control-activities.js';

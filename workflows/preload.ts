@@ -7,6 +7,7 @@
  */
 import * as call from '../src/contracts/call.js';
 import * as governor from '../src/contracts/governor.js';
+import * as ledger from '../src/contracts/ledger.js';
 import * as messages from '../src/contracts/messages.js';
 import * as plan from '../src/contracts/plan.js';
 import * as profile from '../src/contracts/profile.js';
@@ -16,5 +17,5 @@ import * as slice from '../src/contracts/slice.js';
 import * as status from '../src/contracts/status.js';
 import * as warehouse from '../src/contracts/warehouse.js';
 
-for (const shared of [call, governor, messages, plan, profile, project, request, slice, status, warehouse])
+for (const shared of [call, governor, ledger, messages, plan, profile, project, request, slice, status, warehouse])
   Object.freeze(shared);

@@ -10,6 +10,7 @@ import { allEnded } from '../contracts/all-ended.js';
 import { BackfillStatus, ENDED, isAtRest } from '../contracts/status.js';
 import { wholeOf } from '../contracts/parts.js';
 import { STEPS_FIRST } from '../core/graph/urgency.js';
+import { LedgerChange, type AdoptInput } from '../contracts/ledger.js';
 import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
 import { askedOf, type BackfillInput } from '../contracts/request.js';
@@ -20,6 +21,9 @@ import { translate } from './translate.js';
 
 /** A request without what the client knows already. */
 export type Request = Omit<BackfillInput, 'project' | 'environment'>;
+
+/** What is adopted, without what the client knows already: a range (none for `grain: none`), `stale`, `reason`, `requestedBy`. */
+export type Adoption = Omit<AdoptInput, 'project' | 'environment' | 'dataset'>;
 
 export interface BackfillClientOptions {
   readonly project: string;
@@ -114,6 +118,23 @@ export class BackfillClient {
       }),
     );
     return PlanDocument.parse(document);
+  }
+
+  /**
+   * Takes what a table has into the ledger; with `stale`, what is published and stale counts as built by today's definition. Returns when that is done.
+   * @throws RequestRefusedError
+   */
+  async adopt(dataset: string, request: Adoption = {}): Promise<LedgerChange> {
+    const workflowId = `adopt/${this.#scope.project}/${randomUUID()}`;
+    const change: unknown = await translate<unknown>(workflowId, () =>
+      this.#client.workflow.execute('adopt', {
+        workflowId,
+        taskQueue: 'sluice',
+        priority: STEPS_FIRST,
+        args: [{ ...this.#scope, ...request, dataset }],
+      }),
+    );
+    return LedgerChange.parse(change);
   }
 
   /** Where a backfill stands. @throws BackfillNotFoundError */

@@ -1,5 +1,5 @@
 /** `import { BackfillClient } from 'sluice/client'`: everything that another service needs. */
-export { BackfillClient, type BackfillClientOptions, type Request } from './client.js';
+export { BackfillClient, type Adoption, type BackfillClientOptions, type Request } from './client.js';
 export {
   BackfillCancelledError,
   BackfillError,
@@ -12,3 +12,4 @@ export {
 } from './errors.js';
 export type { BackfillState, BackfillStatus, DatasetStatus, Failure } from '../contracts/status.js';
 export type { PlanDocument } from '../contracts/plan.js';
+export type { LedgerChange } from '../contracts/ledger.js';

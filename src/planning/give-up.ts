@@ -7,11 +7,11 @@ import { systemError } from '../postgres/error.js';
 import { didYouMean } from '../project/nearest.js';
 import { showTable } from '../project/names.js';
 import { record } from '../store/control.js';
-import { lockScope } from '../store/reservations.js';
+import { allHeld, lockScope } from '../store/reservations.js';
 import { rowsOf, type Db, type Scope } from '../store/store.js';
-import { disownTable, dropRows, registeredTables } from '../store/tables.js';
+import { disownTable, dropRows, dropScope, registeredTables } from '../store/tables.js';
 import type { PlanningDeps } from './deps.js';
-import { requireFree, scopeOfProject, type Asker } from './ledger-change.js';
+import { conflictError, requireFree, scopeOfProject, type Asker } from './ledger-change.js';
 import { deployedNames } from './owner.js';
 import { isSame, keyOfRegistered } from './places.js';
 
@@ -55,6 +55,32 @@ export async function giveUpTables(
     throw systemError(error, project.warehouse);
   });
 }
+
+/**
+ * Takes all that the ledger has of an environment away, and the ownership of its tables. The tables stay as they are.
+ * @throws RequestError conflict, while a backfill of it is under way
+ */
+export async function giveUpScope({ project, db }: PlanningDeps, asker: Asker): Promise<LedgerChange> {
+  const scope = scopeOfProject(project);
+  const work = async (tx: Db): Promise<LedgerChange> => {
+    await lockScope(tx, scope);
+    const [held] = await allHeld(tx, scope, '');
+    if (held) throw conflictError(scope.environment, held);
+    const tables = (await registeredTables(tx, scope)).map(({ table }) => showTable(table));
+    const { partitions, rows } = await dropScope(tx, scope);
+    const change = { dataset: '*', partitions, rows };
+    await record(tx, scope, { ...asker, action: 'forget', detail: { ...change, tables } });
+    const shown = [...tables.slice(0, SHOWN_MAX), ...(tables.length > SHOWN_MAX ? ['…'] : [])].join(', ');
+    const notes = tables.length === 0 ? [] : [`its tables stay as they are, and are nobody’s: ${shown}`];
+    return { ...change, notes };
+  };
+  return db.transaction(work).catch((error: unknown) => {
+    throw systemError(error, project.warehouse);
+  });
+}
+
+/** Names that a sentence lists at most. */
+const SHOWN_MAX = 50;
 
 async function rowsUnder(tx: Db, { project, environment }: Scope, keys: readonly string[]): Promise<number> {
   const [sum] = await rowsOf<{ rows: number }>(

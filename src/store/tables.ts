@@ -78,6 +78,19 @@ export async function dropRows(db: Db, scope: Scope, key: string): Promise<numbe
     .delete();
 }
 
+/** Takes away all that the ledger has of a scope, and what its workers deployed. */
+export async function dropScope(db: Db, scope: Scope): Promise<{ partitions: number; rows: number }> {
+  const [sum] = await rowsOf<{ partitions: number; rows: number }>(
+    db,
+    `WITH gone AS (DELETE FROM sluice.partitions WHERE project = ? AND environment = ? RETURNING rows)
+     SELECT count(*)::int AS partitions, coalesce(sum(rows), 0)::float8 AS rows FROM gone`,
+    [scope.project, scope.environment],
+  );
+  for (const table of ['tables', 'shapes', 'dataset_versions', 'profiles', 'deployments'])
+    await db(`sluice.${table}`).where(keysOf(scope)).delete();
+  return sum ?? { partitions: 0, rows: 0 };
+}
+
 /** Whose table that is. */
 export interface Owner extends Scope {
   readonly dataset: string;

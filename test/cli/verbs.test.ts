@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Command } from 'commander';
-import { forget } from '../../src/cli/commands/adopt.js';
+import { adopt, forget } from '../../src/cli/commands/adopt.js';
 import { graph } from '../../src/cli/commands/graph.js';
 import type { Verb } from '../../src/cli/verb.js';
 import { init, projectName } from '../../src/cli/commands/init.js';
@@ -132,4 +132,8 @@ test('adopt and forget want a range before they connect', async (context) => {
   const folder = join(folderFor(context), 'shop');
   await run(init, folder);
   await assert.rejects(run(forget, 'sales_day', '-p', folder), { code: 'range_missing', exitCode: 2 });
+  await assert.rejects(run(adopt, 'sales_day', '--last', '3d', '--stale', '-p', folder), { code: 'reason_missing' });
+  await assert.rejects(run(forget, '-p', folder), { code: 'dataset_missing', exitCode: 2 });
+  for (const more of [['prod'], ['default', 'sales_day'], ['default', '--all'], ['default', '--last', '3d']])
+    await assert.rejects(run(forget, '--everything', ...more, '-p', folder), { code: 'option_conflict', exitCode: 2 });
 });

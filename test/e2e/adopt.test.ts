@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import { LedgerChange } from '../../src/contracts/ledger.js';
+import { clientOf } from '../support/backfills.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { countsOf, projectYaml, typed, type Typed } from './planning-kit.js';
@@ -219,4 +220,23 @@ test('a reader before its inputs is refused with what to adopt first; typed in t
     (await adopted(`items --from 2024-01-06 --to 2024-01-08`)).notes.join('\n'),
     /2 partitions of them without a row/,
   );
+
+  // By the definition that the workers deploy, from another service.
+  const client = await clientOf(stack, 'adopt');
+  try {
+    const range = { from: '2024-01-01', to: '2024-01-05' };
+    await assert.rejects(client.adopt('per_day', { ...range, stale: true }), { code: 'reason_missing' });
+    await assert.rejects(client.adopt('nothing', range), { code: 'unknown_dataset' });
+    const taken = await client.adopt('per_day', {
+      ...range,
+      stale: true,
+      reason: 'as deployed',
+      requestedBy: 'service',
+    });
+    assert.deepEqual([taken.partitions, taken.causes], [4, { definition: 4 }]);
+  } finally {
+    await client.close();
+  }
+  const [last] = await rows(`SELECT actor, reason FROM sluice.journal WHERE action = 'adopt' ORDER BY id DESC LIMIT 1`);
+  assert.deepEqual(last, { actor: 'service', reason: 'as deployed' });
 });

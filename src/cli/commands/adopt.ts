@@ -2,12 +2,13 @@ import { Command } from 'commander';
 import { RequestError } from '../../contracts/errors.js';
 import { TakenCause, type LedgerChange } from '../../contracts/ledger.js';
 import type { TableName } from '../../contracts/table.js';
+import { typedIn } from '../../contracts/typed.js';
 import { adoptInterval } from '../../planning/adopt.js';
 import { adoptStale, requireReason } from '../../planning/adopt-stale.js';
 import { askedInterval, namedDataset, requireRange } from '../../planning/asked.js';
 import type { PlanningDeps } from '../../planning/deps.js';
 import { forgetInterval } from '../../planning/forget.js';
-import { giveUpTables, requireGone } from '../../planning/give-up.js';
+import { giveUpScope, giveUpTables, requireGone } from '../../planning/give-up.js';
 import type { Asker } from '../../planning/ledger-change.js';
 import { requireDeployed } from '../../planning/protected.js';
 import { parseTableName } from '../../project/names.js';
@@ -27,6 +28,7 @@ type Options = CommonOptions &
     readonly all?: boolean;
     readonly table?: string;
     readonly stale?: boolean;
+    readonly everything?: string;
   };
 type Change = (deps: PlanningDeps, asker: Asker) => Promise<LedgerChange>;
 /** Refuses all that can be refused without a database. */
@@ -35,7 +37,7 @@ type Prepare = (project: Project) => Change;
 /** `sluice adopt`: the rows that a table has become published partitions; `--stale`: partitions that are stale count as built today. */
 export const adopt: Verb = {
   make: (io) =>
-    verb('adopt', 'take a table’s existing data into the ledger, after checking it')
+    verb('adopt', 'take a table’s existing data into the ledger, after checking it', '<dataset>')
       .option('--stale', 'what is published there and stale counts as built by today’s definition; needs --reason')
       .action((name: string, options: Options) =>
         change(io, name, options, options.stale === true ? TAKEN : ADOPTED, (project) => {
@@ -65,15 +67,36 @@ const CAUSES: Readonly<Record<TakenCause, string>> = {
 /** `sluice forget`: published partitions become rows that sluice knows nothing of; a table becomes nobody's. */
 export const forget: Verb = {
   make: (io) =>
-    verb('forget', 'take partitions out of the ledger, or give a table up; the data stays')
+    verb('forget', 'take partitions out of the ledger, or give a table up; the data stays', '[dataset]')
       .option('--all', 'all that the ledger has of it, and its tables')
       .option('--table <name>', 'one of its tables, such as the one that it had before')
-      .action((name: string, options: Options) =>
-        change(io, name, options, { done: 'forgot', none: 'nothing to forget' }, (project) =>
-          forgetting(project, name, options),
+      .option('--everything <environment>', 'all datasets of this environment, which is typed to be sure')
+      .action((name: string | undefined, options: Options) =>
+        change(io, name ?? `environment ${options.env}`, options, FORGOT, (project) =>
+          name === undefined || options.everything !== undefined
+            ? forgettingAll(project, name, options)
+            : forgetting(project, name, options),
         ),
       ),
 };
+
+const FORGOT: How = { done: 'forgot', none: 'nothing to forget' };
+
+function forgettingAll({ environment }: Project, name: string | undefined, options: Options): Change {
+  const typed = typedIn(environment, `sluice forget --everything ${environment}`);
+  if (options.everything === undefined)
+    throw new RequestError('dataset_missing', 'forget needs a dataset', `name one; all of this environment: ${typed}`);
+  const isMore = name !== undefined || options.all === true || options.table !== undefined;
+  if (isMore || Object.keys(rangeInput(options)).length > 0)
+    throw new RequestError('option_conflict', '--everything goes with no dataset and no range', `type ${typed}`);
+  if (options.everything !== environment)
+    throw new RequestError(
+      'option_conflict',
+      `--everything ${options.everything} is not the environment here, which is ${environment}`,
+      `type ${typed}, or name the other one with -e`,
+    );
+  return giveUpScope;
+}
 
 function forgetting(project: Project, name: string, options: Options): Change {
   const range = rangeInput(options);
@@ -109,8 +132,8 @@ function tableNamed(text: string, schema: string): TableName {
   );
 }
 
-function verb(name: string, description: string): Command {
-  return addReason(addRange(addCommon(new Command(name).description(description).argument('<dataset>'))));
+function verb(name: string, description: string, argument: string): Command {
+  return addReason(addRange(addCommon(new Command(name).description(description).argument(argument))));
 }
 
 interface How {

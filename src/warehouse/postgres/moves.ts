@@ -33,7 +33,12 @@ export type Yields = (partition: SpanOfTime, keys: Keys) => Promise<boolean>;
 /** Values of a key's columns as text, for each row. */
 export type Keys = readonly (readonly string[])[];
 
+/** A partition that lost rows, and which building again now would not change: its ledger row is to be written anew. */
+export type Settled = SpanOfTime;
+
 interface Left {
+  /** Published by this very execution, under `merge`: it held the rows only because that deletes nothing. */
+  readonly ours: boolean;
   /** The partition in the ledger; null where it has none. */
   readonly start: string | null;
   readonly end: string | null;
@@ -44,7 +49,8 @@ interface Left {
 
 /**
  * Finds the rows of other partitions whose keys wait in `from`: their event time has moved. With `moves: follow` they go, and their
- * partitions are marked: the ledger's digest no longer says what they hold, so they are stale, and so is what reads them.
+ * partitions are marked: the ledger's digest no longer says what they hold, so they are stale, and so is what reads them. Under `merge` one that
+ * this execution has built already is not stale: it is settled, and only its readers are.
  * A partition that is being published at the same time makes one of the two fail to serialize, and try again.
  *
  * @throws KeyMovedError with `moves: fail`
@@ -59,9 +65,9 @@ export async function settleMoves(
   overwrite: boolean,
   from: TableName,
   yields: Yields,
-): Promise<void> {
+): Promise<readonly Settled[]> {
   const time = targetTime(dataset);
-  if (time === null || dataset.key.length === 0) return;
+  if (time === null || dataset.key.length === 0) return [];
   const target = quoteTable(dataset.target);
   const elsewhere = `${sameKey(dataset)} AND (${within(time, '$1::timestamptz', '$2::timestamptz', 'sluice_t')}) IS NOT TRUE`;
   const home = homeInstant(dataset, time, { project: '$3', environment: '$4', dataset: '$5' });
@@ -72,23 +78,24 @@ export async function settleMoves(
   const gone = follow
     ? `DELETE FROM ${target} AS sluice_t USING ${quoteTable(from)} AS sluice_s WHERE ${elsewhere} RETURNING ${at} AS at, ${keys} AS keys`
     : `SELECT ${at} AS at, NULL::json AS keys FROM ${target} AS sluice_t JOIN ${quoteTable(from)} AS sluice_s ON ${elsewhere}`;
+  const ours = dataset.publish === 'merge' ? 'p.epoch = $6' : 'p.epoch IS NULL AND $6::bigint IS NULL';
   const mark = `, marked AS (UPDATE sluice.partitions p
-      SET moved = true, digest = '', rows = p.rows - h.rows, changed_xid = (SELECT sluice.current_xid()) FROM home h
+      SET moved = NOT h.ours, digest = '', rows = p.rows - h.rows, changed_xid = (SELECT sluice.current_xid()) FROM home h
       WHERE p.project = $3 AND p.environment = $4 AND p.dataset = $5 AND p.starts_at = h.starts_at)`;
   const { rows: left } = await client.query<Left>(
     `WITH gone AS (${gone}), placed AS (
-       SELECT g.at, p.starts_at, p.ends_at FROM (SELECT DISTINCT at FROM gone) AS g
-       LEFT JOIN LATERAL (SELECT starts_at, ends_at FROM sluice.partitions WHERE project = $3 AND environment = $4 AND dataset = $5
+       SELECT g.at, p.starts_at, p.ends_at, coalesce(p.ours, false) AS ours FROM (SELECT DISTINCT at FROM gone) AS g
+       LEFT JOIN LATERAL (SELECT starts_at, ends_at, ${ours} AS ours FROM sluice.partitions p WHERE project = $3 AND environment = $4 AND dataset = $5
          AND starts_at <= g.at ORDER BY starts_at DESC LIMIT 1) AS p ON p.ends_at > g.at
      ), home AS (
-       SELECT starts_at, ends_at, count(*) AS rows, json_agg(keys) FILTER (WHERE n <= ${KEYS_ASKED}) AS keys
-       FROM (SELECT *, row_number() OVER () AS n FROM gone) AS g JOIN placed USING (at) GROUP BY 1, 2)${follow ? mark : ''}
-     SELECT to_json(starts_at)#>>'{}' AS start, to_json(ends_at)#>>'{}' AS end, rows::float8 AS rows, coalesce(keys, '[]') AS keys
+       SELECT starts_at, ends_at, ours, count(*) AS rows, json_agg(keys) FILTER (WHERE n <= ${KEYS_ASKED}) AS keys
+       FROM (SELECT *, row_number() OVER () AS n FROM gone) AS g JOIN placed USING (at) GROUP BY 1, 2, 3)${follow ? mark : ''}
+     SELECT to_json(starts_at)#>>'{}' AS start, to_json(ends_at)#>>'{}' AS end, ours, rows::float8 AS rows, coalesce(keys, '[]') AS keys
      FROM home ORDER BY 1`,
-    [batch[0]?.start, batch.at(-1)?.end, who.project, who.environment, dataset.name],
+    [batch[0]?.start, batch.at(-1)?.end, who.project, who.environment, dataset.name, who.epoch],
   );
   const [first] = left;
-  if (!first) return;
+  if (!first) return [];
   if (!follow) {
     const there = first.start === null ? 'no partition that sluice published' : spanText(first.start, first.end);
     throw new KeyMovedError(
@@ -104,6 +111,9 @@ export async function settleMoves(
   const foreign = left.find(({ start }) => start === null);
   if (foreign && !overwrite)
     throw new ForeignRowsError(`${foreign.rows} rows of ${target} with the same keys were not written by sluice`);
+  return left.flatMap(({ ours: settled, start, end }) =>
+    settled && start !== null && end !== null ? [{ start, end }] : [],
+  );
 }
 
 /** Whether a row of the table and a staged one have one key. */

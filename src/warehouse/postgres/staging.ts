@@ -5,8 +5,8 @@ import type { PgClient } from '../../postgres/pool.js';
 import { quoteColumns, quoteIdent, quoteTable } from '../../postgres/quote.js';
 import { within } from '../../postgres/time.js';
 import { digestOf, rowHash } from './digest.js';
-import { DuplicateKeyError, sameKey, settleMoves, type Yields } from './moves.js';
-import { STAGING, targetTime, type Published, type Publisher } from './publish.js';
+import { DuplicateKeyError, sameKey, settleMoves, type Settled, type Yields } from './moves.js';
+import { STAGING, targetTime, type Published, type Publisher, type SpanOfTime } from './publish.js';
 
 /** Rows of a `merge` without a key: each time they would be added again. */
 export class NullKeyError extends Error {}
@@ -43,7 +43,7 @@ export async function publishStaged(
 ): Promise<Published[]> {
   const merges = dataset.publish === 'merge';
   if (merges || dataset.enforcesKey) await requireKeys(client, dataset, from);
-  await settleMoves(client, who, dataset, staged, overwrite, from, yields);
+  const settled = await settleMoves(client, who, dataset, staged, overwrite, from, yields);
   const insert = takeAllSql(dataset, from);
   if (!merges) {
     await client.query(insert);
@@ -55,10 +55,35 @@ export async function publishStaged(
       `DELETE FROM ${quoteTable(dataset.target)} AS sluice_t USING ${quoteTable(STAGING)} AS sluice_s WHERE ${sameKey(dataset)}`,
     );
     await client.query(insert);
-    return contentOf(client, dataset, staged);
+    return settle(client, who, dataset, staged, settled);
   }
   const set = dataset.columns.map(({ name }) => `${quoteIdent(name)} = excluded.${quoteIdent(name)}`).join(', ');
   await client.query(`${insert} ON CONFLICT (${dataset.key.map(quoteIdent).join(', ')}) DO UPDATE SET ${set}`);
+  return settle(client, who, dataset, staged, settled);
+}
+
+/** What the batch's partitions hold now; what those hold that lost rows to them goes into the ledger. */
+async function settle(
+  client: PgClient,
+  who: Publisher,
+  dataset: StoredDataset,
+  staged: readonly Published[],
+  settled: readonly Settled[],
+): Promise<Published[]> {
+  const left = await contentOf(client, dataset, settled);
+  if (left.length > 0) {
+    await client.query(
+      `UPDATE sluice.partitions p SET rows = u.rows, digest = u.digest
+       FROM unnest($4::timestamptz[], $5::bigint[], $6::text[]) AS u(starts_at, rows, digest)
+       WHERE p.project = $1 AND p.environment = $2 AND p.dataset = $3 AND p.starts_at = u.starts_at`,
+      [
+        ...[who.project, who.environment, dataset.name],
+        left.map(({ start }) => start),
+        left.map(({ rows }) => rows),
+        left.map(({ digest }) => digest),
+      ],
+    );
+  }
   return contentOf(client, dataset, staged);
 }
 
@@ -78,7 +103,7 @@ async function requireKeys(client: PgClient, { key, publish }: StoredDataset, fr
 async function contentOf(
   client: PgClient,
   dataset: StoredDataset,
-  partitions: readonly Published[],
+  partitions: readonly SpanOfTime[],
 ): Promise<Published[]> {
   const time = targetTime(dataset);
   const hash = rowHash('sluice_t', dataset.columns);
