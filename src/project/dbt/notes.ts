@@ -99,7 +99,9 @@ function tableNotes({ node, axis }: Facts): string[] {
     );
   }
   if (stored && config?.unlogged === true)
-    notes.push('unlogged: the table that is made here is an ordinary one; one that is there stays unlogged');
+    notes.push(
+      `unlogged: the table that is made here is an ordinary one; one that is there is refused, as a crash would empty it: type ALTER TABLE ${table} SET LOGGED`,
+    );
   if (Object.values(config?.persist_docs ?? {}).includes(true))
     notes.push('persist_docs: no comments are written to the database');
   if (config?.contract?.enforced === true) notes.push(contractNote(node));
