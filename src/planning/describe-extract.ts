@@ -5,7 +5,10 @@ import { errorFacts, faultOf, systemError } from '../postgres/error.js';
 import { withRetries, type PgClient } from '../postgres/pool.js';
 import { quoteIdent } from '../postgres/quote.js';
 import { canBeTime, isBeyond, isZoneless } from '../postgres/time.js';
-import type { Dataset, ExtractBody } from '../project/project.js';
+import type { TableName } from '../contracts/table.js';
+import { showTable } from '../project/names.js';
+import type { Dataset, ExtractBody, Project } from '../project/project.js';
+import { relationsUnder } from './reads.js';
 import { describeSource, movesInBinary, type SourceColumn } from '../source/postgres/describe.js';
 import { relationSql } from '../source/postgres/extract.js';
 import type { PlanningDeps } from './deps.js';
@@ -37,6 +40,7 @@ export async function describeExtract(
     // A backfill plans under its project's lock, for which others wait.
     await client.query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
     const columns = await asHeld(scratch, await describeSource(client, base));
+    await requireNotOurs(client, deps.project, dataset, body);
     if (body.query) await requireSafeNames(client, dataset, body.query.functions);
     const time = timeOf(dataset, body, columns);
     const spec: ExtractSpec = {
@@ -71,6 +75,41 @@ export async function describeExtract(
   ).catch((error: unknown) => {
     throw systemError(error, body.from);
   });
+}
+
+/**
+ * Refuses to extract a dataset of this very project, out of the warehouse or a replica of it: an extract waits for no dataset, and is not stale by one.
+ * @throws RequestError reads_dataset
+ */
+async function requireNotOurs(
+  client: PgClient,
+  project: Project,
+  { file }: Dataset,
+  { from, table, query }: ExtractBody,
+): Promise<void> {
+  const { rows } = await client.query<{ may: boolean }>(
+    `SELECT has_table_privilege(c.oid, 'SELECT') AS may FROM pg_class c WHERE c.oid = to_regclass('sluice.tables')`,
+  );
+  if (rows[0] === undefined) return;
+  const read = table ? [table] : (query?.relations ?? []).map(({ schema = 'public', name }) => ({ schema, name }));
+  const found = (await relationsUnder(client, read, project)).filter(({ dataset }) => dataset !== undefined);
+  const isOurs = async ({ schema, name }: TableName): Promise<boolean> => {
+    // Whoever may not read the ledger there is told by the names alone.
+    if (rows[0]?.may !== true) return true;
+    const { rowCount } = await client.query(
+      `SELECT FROM sluice.tables WHERE project = $1 AND environment = $2 AND schema_name = $3 AND table_name = $4`,
+      [project.name, project.environment, schema, name],
+    );
+    return rowCount === 1;
+  };
+  for (const one of found) {
+    if (!(await isOurs(one))) continue;
+    throw new RequestError(
+      'reads_dataset',
+      `${file}: ${showTable(one)} on connection ${from} is the table of dataset ${one.dataset ?? ''}: an extract does not wait for it, and is not stale by it`,
+      `write a transform, in a .sql file: SELECT … FROM ${one.dataset ?? ''} WHERE …`,
+    );
+  }
 }
 
 /** How rows of an extract are read, before its columns are known. */

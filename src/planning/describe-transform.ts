@@ -8,6 +8,7 @@ import { sqlInstant } from '../store/ledger.js';
 import type { PlanningDeps } from './deps.js';
 import type { Statement } from './described.js';
 import { coalescingOf } from './coalescing.js';
+import { requireNoHiddenReads } from './function-reads.js';
 import { requireSafeCalls } from './functions.js';
 import { withParams } from './params.js';
 import { enterZone, typesOf, type Scratch } from './scratch.js';
@@ -37,6 +38,7 @@ export async function describeTransform(
       );
     }
     await requireReads(client, deps.project, dataset);
+    await requireNoHiddenReads(scratch, deps.project, dataset, body.statement.functions);
     await requireZonedComparisons(client, dataset, statement);
     return { columns: found, tried: text };
   });

@@ -16,6 +16,7 @@ import {
 import type { PlanningDeps } from './deps.js';
 import type { Described, Statement } from './described.js';
 import { describeExtract } from './describe-extract.js';
+import { requireNoHazard } from './hazards.js';
 import type { Reads } from './scan.js';
 import { describeTransform } from './describe-transform.js';
 import { foreignWarnings } from './foreign.js';
@@ -148,6 +149,7 @@ async function planTable(
   } catch (error) {
     throw tableError(error, dataset);
   }
+  if (state.exists) await requireNoHazard(scratch.client, dataset);
   if (state.exists) await requireRowTimes(scratch.client, dataset, state, shapes.get(dataset.name) ?? []);
   if (state.exists && !storage.enforcesKey) await requireUnique(scratch.client, dataset, state);
   const asked = overwrite || !state.exists ? [] : (unknown?.get(dataset.name) ?? []);

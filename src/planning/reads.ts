@@ -157,7 +157,7 @@ interface Found extends TableName {
 }
 
 /** The relations themselves and, where they are views, all that they read, down to the tables of datasets. */
-async function relationsUnder(
+export async function relationsUnder(
   client: PgClient,
   reads: readonly TableName[],
   { datasets }: Pick<Project, 'datasets'>,

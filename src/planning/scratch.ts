@@ -5,6 +5,7 @@ import { quoteTable } from '../postgres/quote.js';
 import type { Dataset } from '../project/project.js';
 import { resolveTypes } from '../source/postgres/describe.js';
 import { createDdl, type TargetState } from '../warehouse/postgres/target.js';
+import type { MadeFunctions } from './function-reads.js';
 import type { Volatiles } from './volatiles.js';
 
 /** Where planning tries things: a transaction that its caller rolls back. What it has asked the catalog it need not ask again. */
@@ -19,10 +20,19 @@ export interface Scratch {
   /** Under which type the warehouse keeps one of a source. */
   readonly held: Map<string, string>;
   volatiles: Volatiles | null;
+  functions: MadeFunctions['functions'];
 }
 
 export function openScratch(client: PgClient): Scratch {
-  return { client, standIns: new Map(), zone: null, types: new Map(), held: new Map(), volatiles: null };
+  return {
+    client,
+    standIns: new Map(),
+    zone: null,
+    types: new Map(),
+    held: new Map(),
+    volatiles: null,
+    functions: null,
+  };
 }
 
 /** Names and literals are read in a dataset's zone from here on. */

@@ -33,6 +33,27 @@ test('what compiling made a constant is refused where every run has another, and
   assert.deepEqual([...datasets.keys()].sort(), ['asked', 'quoted', 'stg', 'varied']);
 });
 
+test('a whole model that depends on when it runs is built at each run, as dbt does it; of a batch that is said', async () => {
+  const texts = {
+    date: 'select id from "wh"."dbt"."stg" where at > current_date - 7',
+    call: 'select id, NOW() as loaded from "wh"."dbt"."stg"',
+    stamp: 'select id from "wh"."dbt"."stg" where at > (select localtimestamp(0))',
+    word: 'select id from "wh"."dbt"."stg" where at > \'yesterday\'::date',
+    aged: 'select age(at) as a from "wh"."dbt"."stg"',
+    chance: 'select id from "wh"."dbt"."stg" where random() < 0.1',
+    fixed: 'select id, \'now\' as word, age(at, at) as a, current_user as who from "wh"."dbt"."stg"',
+  };
+  const models = Object.fromEntries(Object.entries(texts).map(([name, sql]): [string, ModelOf] => [name, { sql }]));
+  const { said, datasets } = await convert({
+    stg: STG,
+    ...models,
+    batched: batch("select *, now() as loaded from {{ ref('stg') }}"),
+  });
+  for (const name of Object.keys(texts))
+    assert.equal(datasets.get(name)?.refresh, name === 'fixed' ? 'never' : 'always', name);
+  assert.match(said('batched'), /^now\(\) in its SQL is the time of building/m);
+});
+
 test('event times and keys are SQL: unquoted they fold, an expression is no column', async () => {
   const { said, file, datasets } = await convert({
     stg: { ...STG, config: { event_time: 'AT' } },

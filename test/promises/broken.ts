@@ -32,6 +32,8 @@ const LOCKS = 'Nobody waits for a lock of ours';
 const WHOLE = 'A source is read whole, or refused';
 const LET_GO = 'A held backfill holds what it has not done, and no more';
 const SAID = 'What a person leaves out is said';
+const UNSEEN = 'No dataset is read unseen';
+const SAME = 'SQL means the same in every database';
 const SHAPES = 'A changed definition leaves nothing behind';
 const TAKEN = 'What is taken as it is changes nothing else';
 const DBT = 'An import from dbt gives no other answer';
@@ -43,6 +45,39 @@ const ONCE = 'A request is resolved once';
 const MOVED = 'A warehouse may move to another server';
 
 export const BROKEN: readonly Broken[] = [
+  {
+    promise: UNSEEN,
+    what: 'no function is looked into',
+    edits: [
+      ['src/planning/function-reads.ts', 'if (asked.functions.length === 0)', 'if (asked.functions.length >= 0)'],
+    ],
+    test: `${E2E}/hidden.test.ts`,
+    names: ['a function that reads a dataset is refused'],
+  },
+  {
+    promise: UNSEEN,
+    what: 'whose table an extract reads is not asked',
+    edits: [
+      ['src/planning/describe-extract.ts', 'if (!(await isOurs(one))) continue;', 'if (await isOurs(one)) continue;'],
+    ],
+    test: `${E2E}/hidden.test.ts`,
+    names: ['an extract of a dataset of its own project is refused'],
+  },
+  {
+    promise: SAME,
+    what: 'a session follows its database',
+    edits: [
+      ['src/postgres/pool.ts', 'WHERE s.setting IS DISTINCT FROM v.value UNION', 'WHERE s.setting IS NULL UNION'],
+    ],
+    test: `${E2E}/odd-settings.test.ts`,
+  },
+  {
+    promise: FOREIGN,
+    what: 'a foreign key takes rows of others',
+    edits: [['src/planning/hazards.ts', "k.confdeltype IN ('c', 'n', 'd')", "k.confdeltype IN ('x')"]],
+    test: `${E2E}/hidden.test.ts`,
+    names: ['a table whose rows take others with them'],
+  },
   {
     promise: LOST,
     what: 'whoever is overtaken publishes all the same',

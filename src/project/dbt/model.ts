@@ -39,7 +39,7 @@ export function modelFile(made: Made): ModelFile {
     ...(node.tags?.length ? { tags: node.tags } : {}),
     ...(axis === 'whole' ? { grain: 'none' } : axis),
     ...publishOf(made, key),
-    ...(axis === 'whole' && rewritten.reads.length > 0 ? { refresh: 'always' } : {}),
+    ...(axis === 'whole' && (rewritten.reads.length > 0 || rewritten.fleeting.length > 0) ? { refresh: 'always' } : {}),
     ...(key.length > 0 ? { key } : {}),
     ...(table === undefined ? {} : { table }),
     ...(rewritten.reads.length > 0 ? { reads: [...rewritten.reads] } : {}),

@@ -47,7 +47,13 @@ function buildNotes({ node: { config }, axis, rewritten }: Facts): string[] {
   return notes;
 }
 
-function batchNotes({ node: { config }, axis, dataset, rewritten: { limited, reads }, wholeOf }: Facts): string[] {
+function batchNotes({
+  node: { config },
+  axis,
+  dataset,
+  rewritten: { limited, reads, fleeting },
+  wholeOf,
+}: Facts): string[] {
   if (axis === 'whole') return [];
   const notes: string[] = [];
   if (!limited)
@@ -57,6 +63,10 @@ function batchNotes({ node: { config }, axis, dataset, rewritten: { limited, rea
   for (const name of wholeOf)
     notes.push(
       `it reads all of ${name}: a partition waits for, and grows stale with, what is before its end (window: all). What comes later is read if it is there, and rebuilds nothing, as with dbt`,
+    );
+  if (fleeting.length > 0)
+    notes.push(
+      `${fleeting.join(', ')} in its SQL is the time of building: a partition is not built again as time passes, as with dbt`,
     );
   const lookback = Number(config?.lookback ?? 0);
   if (lookback > 0 && reads.length > 0) {
@@ -99,7 +109,9 @@ function tableNotes({ node, axis }: Facts): string[] {
     );
   }
   if (stored && config?.unlogged === true)
-    notes.push('unlogged: the table that is made here is an ordinary one; one that is there stays unlogged');
+    notes.push(
+      `unlogged: the table that is made here is an ordinary one; one that is there is refused, as a crash would empty it: type ALTER TABLE ${table} SET LOGGED`,
+    );
   if (Object.values(config?.persist_docs ?? {}).includes(true))
     notes.push('persist_docs: no comments are written to the database');
   if (config?.contract?.enforced === true) notes.push(contractNote(node));

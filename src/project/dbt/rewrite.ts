@@ -5,6 +5,7 @@ import { sqlName } from '../sql/name.js';
 import { isNode, scanTokens, type Node } from '../sql/parser.js';
 import { parseStatement, type Parsed } from '../sql/statement.js';
 import { byteOffsets, locator } from '../text.js';
+import { fleetingIn } from './fleeting.js';
 import { keyOf, type DbtTable } from './names.js';
 
 /** What a table of compiled SQL is, in the project that is made. */
@@ -27,6 +28,8 @@ export interface Rewritten {
   readonly unlimited: readonly string[];
   /** Tables that its author named without a schema. */
   readonly bare: readonly string[];
+  /** What in it depends on when it runs. */
+  readonly fleeting: readonly string[];
 }
 
 /** What the rewriting asks of the project. */
@@ -89,6 +92,7 @@ export function rewriteSql(sql: string, { schema, targetOf, limits }: Rewriting)
     limited: limitedAt.size > 0,
     unlimited: [...unlimited].sort(),
     bare: [...bare].sort(),
+    fleeting: fleetingIn(parsed.tree),
   };
 }
 
