@@ -5,6 +5,7 @@ import { NOTHING_TOLD, plainLines } from './render/plain.js';
 import { progressLines } from './render/progress.js';
 import { metered, NO_RATE } from './render/rate.js';
 import { statusLines } from './render/status.js';
+import { zoneLine } from './render/times.js';
 import type { Session } from './session.js';
 import { answerOf, SILENT_MS, silenceLine } from './wait.js';
 import { limitsShown, type LimitShown } from './warehouse.js';
@@ -135,7 +136,8 @@ function plain(io: Io): Shower {
   let told = NOTHING_TOLD;
   return {
     next: (status) => {
-      const { state, lines } = plainLines(told, status, io.now());
+      if (told === NOTHING_TOLD) io.out(`${zoneLine(io.screen())}\n`);
+      const { state, lines } = plainLines(told, status, io.screen());
       told = state;
       for (const line of lines) io.out(`${line}\n`);
     },

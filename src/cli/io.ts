@@ -1,4 +1,4 @@
-import type { Screen } from './render/text.js';
+import type { Screen, Times } from './render/text.js';
 
 /** Where a command writes, and what it was given. Handed in by `main`, so that a command reads no environment of its own. */
 export interface Io {
@@ -6,6 +6,8 @@ export interface Io {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly screen: () => Screen;
+  /** From here on times are shown by these clocks: the project's, once it is opened. */
+  readonly showTimes: (times: Times) => void;
   /** Whether stdout is a terminal that can be redrawn. */
   readonly isTerminal: boolean;
   /** From the first call on, Ctrl-C aborts the signal instead of ending the process; a second Ctrl-C ends it. */

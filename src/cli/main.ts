@@ -4,6 +4,8 @@ import { RequestError, SluiceError } from '../contracts/errors.js';
 import type { Io } from './io.js';
 import { NOWHERE, placed, placedDocument, placeOf } from './place.js';
 import { errorDocument, errorLines } from './render/errors.js';
+import type { Times } from './render/text.js';
+import { local, zoneLine } from './render/times.js';
 import { COMMANDS } from './commands/index.js';
 import { packageVersion } from '../worker/version.js';
 
@@ -15,23 +17,27 @@ async function main(): Promise<number> {
   const interrupted = new AbortController();
   const json = process.argv.includes('--json');
   let place = NOWHERE;
+  let times: Times | undefined;
+  const text = (shown: string): string => placed(times ? local(shown, times) : shown, place);
   const io: Io = {
     env: process.env,
-    out: (text) => process.stdout.write(json ? text : placed(text, place)),
-    err: (text) => process.stderr.write(placed(text, place)),
+    out: (shown) => process.stdout.write(json ? shown : text(shown)),
+    err: (shown) => process.stderr.write(text(shown)),
     screen: () => ({
       width: process.stdout.columns || 100,
       height: process.stdout.rows || 40,
       now: Date.now(),
       color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+      times,
     }),
+    showTimes: (given) => (times = given),
     isTerminal: process.stdout.isTTY,
     interruptible: () => {
       if (process.listenerCount('SIGINT') === 0) process.once('SIGINT', () => interrupted.abort());
       return interrupted.signal;
     },
     now: () => Date.now(),
-    text: (text) => placed(text, place),
+    text,
     placed: (document) => placedDocument(document, place),
   };
   // Whoever read our output is gone (`| head -1`): what follows a backfill lets go of it as at Ctrl-C, the rest ends as it would.
@@ -85,7 +91,13 @@ function requireFolder(): void {
 function report(io: Io, error: unknown): number {
   if (error instanceof CommanderError) return reportUsage(io, error);
   if (process.argv.includes('--json')) io.out(`${JSON.stringify(io.placed(errorDocument(error)))}\n`);
-  else io.err(`${errorLines(error, { color: process.stderr.isTTY }).join('\n')}\n`);
+  else {
+    const screen = io.screen();
+    const lines = errorLines(error, { color: process.stderr.isTTY }).join('\n');
+    const zone =
+      screen.times && local(lines, screen.times) !== lines ? `  ${zoneLine({ ...screen, color: false })}\n` : '';
+    io.err(`${lines}\n${zone}`);
+  }
   if (process.env['SLUICE_DEBUG'] !== undefined && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
   return error instanceof SluiceError ? error.exitCode : 1;
 }

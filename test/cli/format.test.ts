@@ -13,6 +13,7 @@ import {
 } from '../../src/cli/render/format.js';
 import { table } from '../../src/cli/render/table.js';
 import { clean, cut, paint, span, visibleWidth, wrap } from '../../src/cli/render/text.js';
+import { local } from '../../src/cli/render/times.js';
 
 test('numbers', () => {
   assert.equal(formatCount(12345), '12,345');
@@ -50,14 +51,15 @@ test('durations', () => {
 });
 
 test('instants and intervals are read in the zone, a day of 23 h is one day', () => {
+  const newYork = { zone: 'America/New_York' };
   assert.equal(formatTime('2013-03-10T00:00:00Z'), '2013-03-10');
-  assert.equal(formatTime('2013-03-10T05:00:00Z'), '2013-03-10 05:00Z');
-  assert.equal(formatTime('2013-03-10T05:00:00Z', 'America/New_York'), '2013-03-10');
-  assert.equal(formatTime('2013-03-10T08:30:15Z', 'America/New_York'), '2013-03-10 04:30:15-04:00');
+  assert.equal(formatTime('2013-03-10T05:00:00Z'), '2013-03-10 05:00');
+  assert.equal(formatTime('2013-03-10T05:00:00Z', newYork), '2013-03-10');
+  assert.equal(formatTime('2013-03-10T08:30:15Z', newYork), '2013-03-10 04:30:15');
   assert.equal(formatTime('-infinity'), '-infinity');
   const shortDay = { start: '2013-03-10T05:00:00Z', end: '2013-03-11T04:00:00Z' };
-  assert.equal(formatSpan(shortDay, 'America/New_York'), '2013-03-10');
-  assert.equal(formatSpan(shortDay), '[2013-03-10 05:00Z, 2013-03-11 04:00Z)');
+  assert.equal(formatSpan(shortDay, newYork), '2013-03-10');
+  assert.equal(formatSpan(shortDay), '[2013-03-10 05:00, 2013-03-11 04:00)');
   assert.equal(formatSpan({ start: '2013-01-01T00:00:00Z', end: '2013-02-01T00:00:00Z' }), '[2013-01-01, 2013-02-01)');
   assert.equal(formatSpan({ start: '-infinity', end: 'infinity' }), 'all of it');
 });
@@ -116,4 +118,20 @@ test('a table shrinks what may shrink, then leaves out what matters least', () =
   assert.deepEqual(at(40), ['NAME        N  STATE', 'long_name  12  running']);
   assert.deepEqual(at(19), ['NAME     N  STATE', 'long_…  12  running']);
   assert.deepEqual(at(14), ['NAME   STATE', 'long…  running']);
+});
+
+test('instants in our messages and commands are shown by the project’s clock, where a person reads', () => {
+  const berlin = { zone: 'Europe/Berlin', of: () => ({ zone: 'Europe/Berlin' }) };
+  assert.equal(
+    local('x holds a 2026-11-29T23:00:00Z … 2026-11-30T13:00:00Z since 2026-11-30T14:03:05.123Z', berlin),
+    'x holds a 2026-11-30 … 2026-11-30 14:00 since 2026-11-30 15:03:05',
+  );
+  // A shell reads a time with a space as two words.
+  assert.equal(
+    local(
+      'sluice adopt a --from 2026-11-30T13:00:00Z --to 2026-11-30T23:00:00Z; sluice why a 2026-10-25T01:00:00Z',
+      berlin,
+    ),
+    'sluice adopt a --from 2026-11-30T14:00 --to 2026-12-01; sluice why a 2026-10-25T02:00+01:00',
+  );
 });

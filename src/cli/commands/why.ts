@@ -13,6 +13,7 @@ import type { Dataset, Project } from '../../project/project.js';
 import { print } from '../io.js';
 import { addCommon, type CommonOptions } from '../options.js';
 import { coalesceLines, whyLines } from '../render/why.js';
+import { zoneLine } from '../render/times.js';
 import { withProject, type Session } from '../session.js';
 import type { Verb } from '../verb.js';
 import { answerOf } from '../wait.js';
@@ -44,6 +45,8 @@ export const why: Verb = {
         print(io, options.json, { ...cause, ...(coalesce === null ? {} : { coalesce }) }, () => [
           ...whyLines(cause, io.screen()),
           ...(coalesce === null ? [] : coalesceLines(coalesce, io.screen())),
+          '',
+          zoneLine(io.screen()),
         ]);
       });
     }),

@@ -20,6 +20,7 @@ import { table } from './table.js';
 import type { Column } from './table.js';
 import { joined, paint, span } from './text.js';
 import type { Line, Screen, Span, Style } from './text.js';
+import { IN_UTC, local } from './times.js';
 
 const STYLES: Record<BackfillState | DatasetState, Style> = {
   planning: 'busy',
@@ -155,10 +156,10 @@ export function failedTitle(partitions: number): Span {
 }
 
 /** `flights_clean  2013-03-10  duplicate_key  3 attempts`. */
-export function failureLine({ dataset, failure }: DatasetFailure): Line {
+export function failureLine({ dataset, failure }: DatasetFailure, { times = IN_UTC }: Screen): Line {
   return joined([
     span(dataset, 'strong'),
-    span(formatSpan(failure)),
+    span(formatSpan(failure, times.of(dataset))),
     span(failure.code, 'bad'),
     span(plural(failure.attempts, 'attempt'), 'faint'),
   ]);
@@ -183,7 +184,7 @@ export function nextLines(status: BackfillStatus, screen: Screen, linesMax: numb
   const lines = ENDED.includes(status.state) ? [] : waitsLines(status, screen);
   const others = orLines(status, screen);
   for (const [index, command] of nextCommands(status).entries()) {
-    const whole = commandLines(command, screen.width - 7);
+    const whole = commandLines(local(command, screen.times), screen.width - 7);
     const fits = lines.length + whole.length <= linesMax;
     if (!fits && index > 0) break;
     const parts = fits ? whole : [sluice(['status', status.id], status.environment)];
@@ -199,15 +200,19 @@ function orLines({ state, waiting }: BackfillStatus, screen: Screen): string[] {
   if (ENDED.includes(state)) return [];
   return (waiting?.or ?? []).flatMap(({ when, next }) => [
     paint([span(`${when}?`, 'warn')], screen),
-    ...commandLines(next, screen.width - 7).map((part) => paint([span('       '), span(part, 'strong')], screen)),
+    ...commandLines(local(next, screen.times), screen.width - 7).map((part) =>
+      paint([span('       '), span(part, 'strong')], screen),
+    ),
   ]);
 }
 
 function waitsLines({ waiting }: BackfillStatus, screen: Screen): string[] {
   if (waiting === null) return [];
   const sinceMs = Date.parse(waiting.since);
-  const since = Number.isNaN(sinceMs) ? '' : ` since ${formatClock(sinceMs)} (${formatDuration(screen.now - sinceMs)})`;
-  return [paint([span('waits  ', 'warn'), span(`for ${waiting.for}${since}`)], screen)];
+  const since = Number.isNaN(sinceMs)
+    ? ''
+    : ` since ${formatClock(sinceMs, screen.times?.zone)} (${formatDuration(screen.now - sinceMs)})`;
+  return [paint([span('waits  ', 'warn'), span(`for ${local(waiting.for, screen.times)}${since}`)], screen)];
 }
 
 /** `! flights_raw null_event_time (4 rows): message`. */

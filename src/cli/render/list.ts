@@ -7,6 +7,7 @@ import { table } from './table.js';
 import type { Column } from './table.js';
 import { paint, span, visibleWidth } from './text.js';
 import type { Line, Screen } from './text.js';
+import { local, zoneLine } from './times.js';
 
 const COLUMNS: readonly Column[] = [
   // Never cut: it is what is typed.
@@ -34,7 +35,7 @@ export function listLines(backfills: readonly BackfillStatus[], { width, ...rest
     [span(`${formatCount(one.partitions.done)}/${formatCount(one.partitions.total)}`)],
     troubleLine(one.partitions),
     [span(formatShort(one.rows))],
-    [span(formatMoment(one.startedAt))],
+    [span(formatMoment(one.startedAt, screen.times?.zone))],
     [span(formatDuration(elapsedMs(one, screen.now)))],
     [span(one.asked?.by ?? '')],
     [span(one.asked?.reason ?? '')],
@@ -44,9 +45,11 @@ export function listLines(backfills: readonly BackfillStatus[], { width, ...rest
     waits === null || waits.next === ''
       ? []
       : [
-          paint([span(id, 'strong'), span(` waits for ${waits.for}`)], screen),
-          ...commandLines(waits.next, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen)),
+          paint([span(id, 'strong'), span(` waits for ${local(waits.for, screen.times)}`)], screen),
+          ...commandLines(local(waits.next, screen.times), screen.width - 2).map((line) =>
+            paint([span(`  ${line}`)], screen),
+          ),
         ],
   );
-  return [...table(COLUMNS, rows, screen), ...(waiting.length === 0 ? [] : ['', ...waiting])];
+  return [...table(COLUMNS, rows, screen), ...(waiting.length === 0 ? [] : ['', ...waiting]), '', zoneLine(screen)];
 }

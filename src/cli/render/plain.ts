@@ -6,7 +6,8 @@ import type { BackfillStatus, DatasetState, DatasetStatus, Failure } from '../..
 import { troubleLine, warningText } from './backfill.js';
 import { formatClock, formatCount, formatSpan, plural } from './format.js';
 import { clean } from './text.js';
-import type { Line } from './text.js';
+import type { Line, Screen, Times } from './text.js';
+import { IN_UTC, local } from './times.js';
 
 interface Told {
   readonly atMs: number;
@@ -26,14 +27,14 @@ export const NOTHING_TOLD: PlainState = { headline: '', warnings: 0, datasets: n
 
 const EVERY_MS = 1000;
 
-/** The lines that this status adds, each with the time of day in UTC. They hold no colour and are not cut. */
+/** The lines that this status adds, each with the time of day. They hold no colour and are not cut. */
 export function plainLines(
   told: PlainState,
   status: BackfillStatus,
-  nowMs: number,
+  { now: nowMs, times = IN_UTC }: Pick<Screen, 'now' | 'times'>,
 ): { state: PlainState; lines: string[] } {
   const headline = headlineOf(status);
-  const steps = status.datasets.map((one) => ({ one, ...datasetStep(told.datasets.get(one.name), one, nowMs) }));
+  const steps = status.datasets.map((one) => ({ one, ...datasetStep(told.datasets.get(one.name), one, nowMs, times) }));
   const lines = [
     ...status.warnings.slice(told.warnings).map(warningText),
     ...steps.flatMap((step) => step.lines),
@@ -42,7 +43,7 @@ export function plainLines(
   const datasets = new Map(steps.map((step) => [step.one.name, step.told]));
   return {
     state: { headline, warnings: Math.max(told.warnings, status.warnings.length), datasets },
-    lines: lines.map((line) => clean(`${formatClock(nowMs)} ${line}`)),
+    lines: lines.map((line) => clean(`${formatClock(nowMs, times.zone)} ${local(line, times)}`)),
   };
 }
 
@@ -59,13 +60,18 @@ function headlineOf({ id, state, reason, waiting, partitions, rows, endedAt }: B
   return parts.filter((part) => part !== '').join('; ');
 }
 
-function datasetStep(before: Told | undefined, one: DatasetStatus, nowMs: number): { told: Told; lines: string[] } {
+function datasetStep(
+  before: Told | undefined,
+  one: DatasetStatus,
+  nowMs: number,
+  times: Times,
+): { told: Told; lines: string[] } {
   const failed = one.failures.map((failure) => ({ key: `${failure.start}/${failure.end}/${failure.code}`, failure }));
   const fresh = failed.filter(({ key }) => before?.failures.has(key) !== true);
   const text = textOfDataset(one);
   const urgent = before === undefined ? one.state !== 'waiting' : before.state !== one.state;
   const due = before !== undefined && before.text !== text && nowMs - before.atMs >= EVERY_MS;
-  const lines = fresh.map(({ failure }) => failureText(one.name, failure));
+  const lines = fresh.map(({ failure }) => failureText(one.name, failure, times));
   const failures = new Set(failed.map(({ key }) => key));
   if (!urgent && !due) return { told: { ...(before ?? { atMs: nowMs, state: one.state, text }), failures }, lines };
   return { told: { atMs: nowMs, state: one.state, text, failures }, lines: [...lines, text] };
@@ -78,8 +84,8 @@ function textOfDataset(one: DatasetStatus): string {
   return `${one.name}: ${one.state}, ${counts}${trouble === '' ? '' : `, ${trouble}`}${waits}`;
 }
 
-function failureText(dataset: string, failure: Failure): string {
-  return `${dataset}: ${formatSpan(failure)} failed after ${plural(failure.attempts, 'attempt')}: ${failure.code}: ${failure.message}`;
+function failureText(dataset: string, failure: Failure, times: Times): string {
+  return `${dataset}: ${formatSpan(failure, times.of(dataset))} failed after ${plural(failure.attempts, 'attempt')}: ${failure.code}: ${failure.message}`;
 }
 
 function textOf(line: Line): string {

@@ -15,6 +15,7 @@ import type { LimitShown } from '../warehouse.js';
 import { limitLine } from './warehouse.js';
 import { joined, paint, span } from './text.js';
 import type { Screen } from './text.js';
+import { IN_UTC, local } from './times.js';
 
 /**
  * Lines of the live display; the caller leaves one row of the terminal free for the cursor.
@@ -80,8 +81,8 @@ function failureLines(
     .slice(0, fitting)
     .flatMap((one) =>
       twoLines
-        ? [failureLine(one), [span(`  ${one.failure.message}`)]]
-        : [joined([failureLine(one), span(one.failure.message)])],
+        ? [failureLine(one, screen), [span(`  ${local(one.failure.message, screen.times)}`)]]
+        : [joined([failureLine(one, screen), span(local(one.failure.message, screen.times))])],
     );
   const left = count - Math.min(fitting, failures.length);
   if (left > 0) lines.push([span(`and ${plural(left, 'failure')} more`, 'faint')]);
@@ -95,12 +96,20 @@ function footLines(status: BackfillStatus, screen: Screen): string[] {
   if (warning)
     lines.unshift(
       paint(
-        [span(`${more > 0 ? `${plural(more + 1, 'warning')}, first ` : ''}${warningText(warning)}`, 'warn')],
+        [
+          span(
+            `${more > 0 ? `${plural(more + 1, 'warning')}, first ` : ''}${local(warningText(warning), screen.times)}`,
+            'warn',
+          ),
+        ],
         screen,
       ),
     );
   if (!ENDED.includes(status.state) && screen.height >= 16) {
-    lines.push(paint([span('       Ctrl-C lets go of this display; the backfill goes on', 'faint')], screen));
+    const { zone } = screen.times ?? IN_UTC;
+    const text = '       Ctrl-C lets go of this display; the backfill goes on';
+    const both = `${text} · times in ${zone}`;
+    lines.push(paint([span(both.length <= screen.width ? both : text, 'faint')], screen));
   }
   return lines;
 }

@@ -5,6 +5,7 @@
  * so no cut can go through one and no width counts one.
  */
 import picocolors from 'picocolors';
+import type { Clock } from '../../core/time/print.js';
 
 export type Style = 'good' | 'bad' | 'warn' | 'busy' | 'faint' | 'strong';
 
@@ -23,6 +24,14 @@ export interface Screen {
   readonly color: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** By which clocks times are shown; UTC where no project was opened. */
+  readonly times?: Times | undefined;
+}
+
+export interface Times {
+  /** The project's zone, in which what is typed is read too. */
+  readonly zone: string;
+  readonly of: (dataset: string) => Clock;
 }
 
 const PAINTERS = {

@@ -7,6 +7,7 @@ export function silentIo(out: (text: string) => void = () => undefined, now = 0)
     out,
     err: () => undefined,
     screen: () => ({ width: 100, height: 40, now: 0, color: false }),
+    showTimes: () => undefined,
     isTerminal: false,
     interruptible: () => new AbortController().signal,
     now: () => now,
