@@ -4,6 +4,7 @@ import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } f
 import type { OpenPlan, Report } from '../src/contracts/messages.js';
 import { askedOf, type BackfillRequest } from '../src/contracts/request.js';
 import {
+  overOf,
   unheardOf,
   type BackfillState,
   type BackfillStatus,
@@ -25,7 +26,11 @@ export interface Run {
   reason: string;
   endedAt: string | null;
   waiting: BackfillStatus['waiting'];
+  /** Code of why it was refused. */
+  refused: string | undefined;
   cancelReason: string;
+  /** The same as its status says it. */
+  cancelWords: string;
   cancelledBy: string;
   /** Another plan is wanted for what is not done. */
   replan: { readonly current: boolean; readonly upstream: string | null | undefined } | undefined;
@@ -75,7 +80,9 @@ export function createRun(request: BackfillRequest): Run {
     reason: 'planning',
     endedAt: null,
     waiting: null,
+    refused: undefined,
     cancelReason: 'cancelled',
+    cancelWords: 'cancelled',
     cancelledBy: 'temporal',
     replan: undefined,
     skippers: new Set(),
@@ -192,7 +199,8 @@ function lackOf({ state, told }: Run): BackfillStatus['waiting'] {
 }
 
 export function documentOf(run: Run): BackfillStatus {
-  const datasets = listedFairly([...run.datasets.values()].map((one) => (run.paused ? pausedToo(one) : one)));
+  const shown = run.endedAt !== null ? overOf : run.paused ? pausedToo : (one: DatasetStatus) => one;
+  const datasets = listedFairly([...run.datasets.values()].map(shown));
   return {
     id: run.ref.backfillId,
     project: run.ref.project,
@@ -200,6 +208,7 @@ export function documentOf(run: Run): BackfillStatus {
     state: run.state,
     reason: run.reason,
     asked: askedOf(run.request),
+    ...(run.refused === undefined ? {} : { refused: run.refused }),
     startedAt: workflowInfo().startTime.toISOString(),
     endedAt: run.endedAt,
     ...totalsOf(datasets),

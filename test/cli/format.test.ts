@@ -26,15 +26,10 @@ test('numbers', () => {
     '3.4B',
     '5.0T',
   ]);
-  assert.deepEqual([undefined, 0, 0.1, 0.95, 3.14159, 9.99, 1234].map(formatRate), [
-    '–',
-    '0/s',
-    '6/min',
-    '0.9/s',
-    '3.1/s',
-    '10/s',
-    '1,234/s',
-  ]);
+  assert.deepEqual(
+    [undefined, 0, 0.1, 0.95, 3.14159, 9.99, 1234].map((rate) => formatRate(rate)),
+    ['–', '0/s', '6/min', '0.9/s', '3.1/s', '10/s', '1,234/s'],
+  );
   assert.deepEqual([formatPercent(364, 365), formatPercent(365, 365), formatPercent(0, 0)], ['99%', '100%', '–']);
 });
 
@@ -126,6 +121,8 @@ test('instants in our messages and commands are shown by the project’s clock, 
     local('x holds a 2026-11-29T23:00:00Z … 2026-11-30T13:00:00Z since 2026-11-30T14:03:05.123Z', berlin),
     'x holds a 2026-11-30 … 2026-11-30 14:00 since 2026-11-30 15:03:05',
   );
+  const sql = "FOR VALUES FROM ('2026-11-29T23:00:00.000Z')";
+  assert.equal(local(sql, berlin), sql);
   // A shell reads a time with a space as two words.
   assert.equal(
     local(

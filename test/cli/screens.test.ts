@@ -82,14 +82,23 @@ test('list: a line each, and what to type for those that wait for a person', () 
     endedAt: '2026-03-01T12:04:00Z',
     asked: { by: 'cron', reason: 'nightly', what: 'the whole project last 3d' },
   });
+  const two = backfill([], {
+    id: 'two',
+    state: 'failed',
+    reason: 'backfill nightly holds a 2013-03-10T00:00:00Z',
+    refused: 'conflict',
+    endedAt: '2026-03-01T12:04:00Z',
+  });
   assert.equal(
-    shown(listLines([midway(), held(), nightly], screen(130))),
+    shown(listLines([midway(), held(), nightly, two], screen(130))),
     `
-ID               STATE      DONE     PARTITIONS  TROUBLE               ROWS  STARTED             TOOK  BY    REASON   FOR
-2026-03-01-k3x9  running     45%   4,613/10,221  1 failed · 9 blocked  484k  2026-03-01 12:02  2m 05s
-2026-03-01-k3x9  held        99%  10,211/10,221  1 failed · 9 blocked  484k  2026-03-01 12:02  2m 05s
-nightly          completed  100%        365/365                        3.2B  2026-03-01 12:02  1m 05s  cron  nightly  the whole p…
+ID               STATE      DONE     PARTITIONS  TROUBLE               STARTED           BY    REASON   FOR
+2026-03-01-k3x9  running     45%   4,613/10,221  1 failed · 9 blocked  2026-03-01 12:02
+2026-03-01-k3x9  held        99%  10,211/10,221  1 failed · 9 blocked  2026-03-01 12:02
+nightly          completed  100%        365/365                        2026-03-01 12:02  cron  nightly  the whole project last 3d
+two              refused                                               2026-03-01 12:02
 
+two was refused (conflict): backfill nightly holds a 2013-03-10
 2026-03-01-k3x9 waits for a person
   sluice retry 2026-03-01-k3x9
 

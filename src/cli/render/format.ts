@@ -24,11 +24,19 @@ export function formatShort(count: number): string {
   return `${value < 100 ? (Math.floor(value * 10) / 10).toFixed(1) : formatCount(Math.floor(value))}${unit.suffix}`;
 }
 
+/** Whether one of these is told by the minute: then all beside it are, so that they can be compared. */
+export function isSlow(rates: readonly (number | undefined)[]): boolean {
+  return rates.some((rate) => rate !== undefined && rate > 0 && rate < 0.95);
+}
+
 /** Partitions per second as `12/s`, `1.2/s` or, when slow, `7.5/min`; `–` while unknown. */
-export function formatRate(perSecond: number | undefined): string {
+export function formatRate(perSecond: number | undefined, perMinute = isSlow([perSecond])): string {
   if (perSecond === undefined || !Number.isFinite(perSecond)) return '–';
+  if (perMinute)
+    return perSecond < 1.5
+      ? `${trimZero((perSecond * 60).toFixed(1))}/min`
+      : `${formatCount(Math.round(perSecond * 60))}/min`;
   if (perSecond === 0) return '0/s';
-  if (perSecond < 0.95) return `${trimZero((perSecond * 60).toFixed(1))}/min`;
   return perSecond < 9.95 ? `${perSecond.toFixed(1)}/s` : `${formatCount(perSecond)}/s`;
 }
 

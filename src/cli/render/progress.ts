@@ -44,14 +44,15 @@ export function progressLines(
 }
 
 /** As many datasets as fit, and one line that counts the rest. */
-export function foldedLines({ datasets }: BackfillStatus, room: number, screen: Screen, meter?: RateMeter): string[] {
+export function foldedLines(status: BackfillStatus, room: number, screen: Screen, meter?: RateMeter): string[] {
+  const { datasets } = status;
   if (room < 2 || datasets.length === 0) return [];
-  if (datasets.length + 1 <= room) return datasetLines(datasets, datasets, screen, meter);
+  if (datasets.length + 1 <= room) return datasetLines(status, datasets, screen, meter);
   const byUrgency = [...datasets].sort((a, b) => urgencyOf(a) - urgencyOf(b));
   const chosen = new Set(byUrgency.slice(0, Math.max(0, room - 2)));
   const shown = datasets.filter((one) => chosen.has(one));
   const rest = datasets.filter((one) => !chosen.has(one));
-  const head = shown.length === 0 ? [] : datasetLines(shown, datasets, screen, meter);
+  const head = shown.length === 0 ? [] : datasetLines(status, shown, screen, meter);
   return [...head, paint([span(`and ${countsOf(rest)}`, 'faint')], screen)];
 }
 

@@ -20,8 +20,9 @@ export function zoneLine({ times = IN_UTC, ...screen }: Screen): string {
   return paint([span(`times in ${times.zone}`, 'faint')], screen);
 }
 
-/** Instants as our messages hold them, and where one is part of a command. */
-const INSTANT = /(--(?:from|to|on)\s+|sluice why \S+\s+)?(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z)/g;
+/** Instants as our messages hold them, and where one is part of a command. One in quotes is SQL, or what somebody typed. */
+const INSTANT =
+  /(--(?:from|to|on)\s+|sluice why \S+\s+)?(?<!['"\w:.-])(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z)/g;
 
 /**
  * A text of ours in which every instant in UTC is shown by the project's clock. Messages are made in many places, some by a worker
