@@ -42,7 +42,7 @@ export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
   try {
     await scope.run(() => carryOut(run));
   } catch (error) {
-    if (isCancellation(error)) await CancellationScope.nonCancellable(() => end(run, 'cancelled', run.cancelWords));
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => end(run, 'cancelled', run.cancelReason));
     else await refuse(run, error);
   }
   // Whoever sent a message hears its answer before we are gone.
@@ -233,14 +233,14 @@ async function end(run: Run, state: 'completed' | 'failed' | 'cancelled', reason
       ...ref,
       actor: run.cancelledBy,
       action: 'cancel',
-      reason: run.cancelReason,
+      reason,
       cancelled: true,
     });
     await Promise.all(run.children.values());
   }
   run.endedAt = new Date().toISOString();
   run.waiting = null;
-  enter(run, state, reason);
+  enter(run, state, reason, state === 'cancelled' ? run.cancelSaidBy : undefined);
   // What has ended so is not cancelled any more.
   await CancellationScope.nonCancellable(() => keep(run));
 }

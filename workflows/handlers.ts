@@ -40,8 +40,8 @@ export function handleMessages(run: Run, cancelAll: () => void): void {
   serve(run, 'adjust', adjust);
   serve(run, 'cancel', (_run, { reason, requestedBy }) => {
     run.cancelReason = reason ?? 'cancelled';
-    run.cancelWords = wordsOf('cancelled', { reason, requestedBy });
     run.cancelledBy = requestedBy ?? 'unknown';
+    run.cancelSaidBy = requestedBy;
     cancelAll();
     return Promise.resolve();
   });
@@ -88,21 +88,12 @@ function skipComplaint(run: Run, { dataset, from, to, on, failed, all }: Message
   return `skip ${dataset} needs a range, or to be told that it is for all of it or for what failed: else it would leave ${plural((status?.total ?? 0) - (status?.done ?? 0), 'partition')} as they are`;
 }
 
-/** `paused by ann: month end`: a person's own words are told apart from ours. */
-function wordsOf(
-  what: string,
-  { reason, requestedBy }: { readonly reason?: string | undefined; readonly requestedBy?: string | undefined },
-): string {
-  const by = requestedBy === undefined ? '' : ` by ${requestedBy}`;
-  return reason === undefined ? what + by : `${what}${by}: ${reason}`;
-}
-
 const pause: Act<'pause'> = async (run, message) => {
   // The gate first: if it cannot be told, nothing has changed.
   await order(run, 'pause', message, { paused: true });
   run.paused = true;
   // Ended, or held for a person: it is not for a pause to say otherwise.
-  if (run.opened && !isAtRest(run)) goOn(run, wordsOf('paused', message));
+  if (run.opened && !isAtRest(run)) goOn(run, message.reason ?? 'paused', message.requestedBy);
   await toDatasets(run, { kind: 'pause' });
 };
 
@@ -111,7 +102,7 @@ const resume: Act<'resume'> = async (run, message) => {
   run.paused = false;
   // Paused, it may have come to be held: then that is where it stays.
   if (run.state === 'paused') {
-    goOn(run, wordsOf('resumed', message));
+    goOn(run, message.reason ?? 'resumed', message.requestedBy);
   }
   await toDatasets(run, { kind: 'resume' });
 };

@@ -109,6 +109,8 @@ export const BackfillStatus = z.object({
   state: BackfillState,
   /** Why it is in this state; why it was started is in `asked`. */
   reason: z.string(),
+  /** Who paused, resumed or cancelled it: then `reason` is in that person's words. */
+  by: z.string().optional(),
   asked: Asked.optional(),
   /** Code of the refusal of a request that was wrong, or in another's way: it built nothing. */
   refused: z.string().optional(),

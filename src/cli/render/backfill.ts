@@ -93,8 +93,8 @@ export function headerLines(status: BackfillStatus, screen: Screen, meter?: Rate
     ]),
     speedLine(status, meter),
   ];
-  const saidBelow = reason === status.waiting?.for || isPausedBy(status);
-  if (reason !== '' && !saidBelow) lines.push([span(local(reason, screen.times), 'faint')]);
+  const saidBelow = reason === status.waiting?.for || (state === 'paused' && status.waiting !== null);
+  if (reason !== '' && !saidBelow) lines.push([span(local(reasonText(status), screen.times), 'faint')]);
   return lines.map((line) => paint(line, screen));
 }
 
@@ -223,9 +223,11 @@ function orLines({ state, waiting }: BackfillStatus, screen: Screen): string[] {
   ]);
 }
 
-/** Who paused it, and why, stands where what it waits for does. */
-function isPausedBy({ state, reason, waiting }: BackfillStatus): boolean {
-  return state === 'paused' && waiting !== null && reason.startsWith('paused by ');
+/** `paused by ann: month end`: a person's words are told apart from ours. `when` stands behind who it was. */
+export function reasonText({ state, reason, by }: BackfillStatus, when = ''): string {
+  if (by === undefined && state !== 'paused' && state !== 'cancelled') return reason;
+  const what = state === 'running' ? 'resumed' : state;
+  return `${what}${by === undefined ? '' : ` by ${by}`}${when}${reason === what ? '' : `: ${reason}`}`;
 }
 
 function waitsLines(status: BackfillStatus, screen: Screen): string[] {
@@ -235,8 +237,7 @@ function waitsLines(status: BackfillStatus, screen: Screen): string[] {
   const since = Number.isNaN(sinceMs)
     ? ''
     : ` since ${formatClock(sinceMs, screen.times?.zone)} (${formatDuration(screen.now - sinceMs)})`;
-  if (isPausedBy(status))
-    return [paint([span(`${status.reason.replace(/^paused by [^:]+/, `$&${since}`)}`, 'warn')], screen)];
+  if (status.state === 'paused') return [paint([span(reasonText(status, since), 'warn')], screen)];
   return [paint([span('waits  ', 'warn'), span(`for ${local(waiting.for, screen.times)}${since}`)], screen)];
 }
 

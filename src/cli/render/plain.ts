@@ -3,7 +3,7 @@
  * its state changes or another partition fails. A reducer: the state that it returns goes in with the next status.
  */
 import type { BackfillStatus, DatasetState, DatasetStatus, Failure } from '../../contracts/status.js';
-import { troubleLine, warningText } from './backfill.js';
+import { reasonText, troubleLine, warningText } from './backfill.js';
 import { formatClock, formatCount, formatSpan, plural } from './format.js';
 import { clean } from './text.js';
 import type { Line, Screen, Times } from './text.js';
@@ -48,11 +48,12 @@ export function plainLines(
 }
 
 /** Names no number that changes while it runs: it is said again only when the state, or what it waits for, changes. */
-function headlineOf({ id, state, reason, waiting, partitions, rows, endedAt }: BackfillStatus): string {
+function headlineOf(status: BackfillStatus): string {
+  const { id, state, reason, waiting, partitions, rows, endedAt } = status;
   const counts = `${formatCount(partitions.done)} of ${plural(partitions.total, 'partition')}, ${formatCount(rows)} rows`;
   const trouble = textOf(troubleLine(partitions));
   const parts = [
-    `backfill ${id}: ${state.replace('_', ' ')}${reason === '' ? '' : ` (${reason})`}`,
+    `backfill ${id}: ${state.replace('_', ' ')}${reason === '' ? '' : ` (${reasonText(status)})`}`,
     endedAt === null ? '' : `${counts}${trouble === '' ? '' : `, ${trouble}`}`,
     waiting === null ? '' : `waits for ${waiting.for}`,
     waiting === null || waiting.next === '' ? '' : `type: ${waiting.next}`,
