@@ -12,7 +12,7 @@ import {
   formatTime,
 } from '../../src/cli/render/format.js';
 import { table } from '../../src/cli/render/table.js';
-import { clean, cut, paint, span, visibleWidth, wrap } from '../../src/cli/render/text.js';
+import { brokenRows, clean, cut, paint, span, visibleWidth, wrap } from '../../src/cli/render/text.js';
 import { local } from '../../src/cli/render/times.js';
 
 test('numbers', () => {
@@ -71,6 +71,14 @@ test('a bar is as wide as asked, shows the one that failed, and is full only whe
   assert.equal(bar(1000, 900, 1, 1, 1), '██████x▒-░');
   assert.equal(bar(0, 0), '░░░░░░░░░░');
   assert.equal(bar(5, 1, 1, 1, 1, 3).length, 3);
+});
+
+test('lines that were drawn on a wider terminal take more rows on a narrow one', () => {
+  const lines = [paint([span('x'.repeat(100), 'good')], { width: 100, color: true }), 'short', '日'.repeat(31)];
+  assert.deepEqual(
+    [120, 100, 99, 60, 50].map((width) => brokenRows(lines, width)),
+    [0, 0, 1, 2, 2],
+  );
 });
 
 test('text is measured in columns and cut with …', () => {

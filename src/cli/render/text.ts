@@ -76,6 +76,16 @@ export function visibleWidth(text: string): number {
   return width;
 }
 
+/**
+ * Rows that painted lines take beyond one each, on a terminal of `width` columns: one that became narrower has broken those that were drawn when it was
+ * wider, and whoever draws over them must go up as many rows more.
+ */
+export function brokenRows(painted: readonly string[], width: number): number {
+  // eslint-disable-next-line no-control-regex -- the colours of `paint`
+  const widths = painted.map((line) => visibleWidth(line.replace(/\u001b\[\d+m/g, '')));
+  return widths.reduce((sum, columns) => sum + Math.max(0, Math.ceil(columns / Math.max(1, width)) - 1), 0);
+}
+
 export function lineWidth(line: Line): number {
   return line.reduce((sum, { text }) => sum + visibleWidth(text), 0);
 }
