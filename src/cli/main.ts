@@ -15,6 +15,7 @@ import { packageVersion } from '../worker/version.js';
  */
 async function main(): Promise<number> {
   const interrupted = new AbortController();
+  let isInterruptible = false;
   const json = process.argv.includes('--json');
   let place = NOWHERE;
   let times: Times | undefined;
@@ -33,7 +34,13 @@ async function main(): Promise<number> {
     showTimes: (given) => (times = given),
     isTerminal: process.stdout.isTTY,
     interruptible: () => {
-      if (process.listenerCount('SIGINT') === 0) process.once('SIGINT', () => interrupted.abort());
+      // Not once: the live display's library would find that nobody listens, and end the process before a word is said.
+      if (!isInterruptible)
+        process.on('SIGINT', () => {
+          if (interrupted.signal.aborted) process.exit(130);
+          interrupted.abort();
+        });
+      isInterruptible = true;
       return interrupted.signal;
     },
     now: () => Date.now(),
