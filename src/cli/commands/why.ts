@@ -1,13 +1,17 @@
 import { Command } from 'commander';
 import { RequestError } from '../../contracts/errors.js';
 import type { BackfillStatus } from '../../contracts/status.js';
+import { typedIn } from '../../contracts/typed.js';
 import { FOREVER, type Interval } from '../../core/interval/interval.js';
 import { partitionOf } from '../../core/time/axis.js';
 import { readTime } from '../../core/time/text.js';
 import { namedDataset } from '../../planning/asked.js';
+import { foreignText } from '../../planning/foreign.js';
+import { rangeWords } from '../../planning/ledger-change.js';
 import { followViews } from '../../planning/reads.js';
 import { howJoined } from '../../planning/coalescing.js';
 import { gatherFacts } from '../../planning/why-facts.js';
+import type { Cause } from '../../planning/why-types.js';
 import { explain } from '../../planning/why.js';
 import type { Dataset, Project } from '../../project/project.js';
 import { print } from '../io.js';
@@ -40,7 +44,8 @@ export const why: Verb = {
           pool: session.opened.pool,
           statusOf: (id: string) => statusOf(session, id),
         };
-        const cause = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);
+        const explained = explain(await gatherFacts(deps, dataset.name, partition), dataset.name, partition);
+        const cause = await withForeign(session, project, dataset, partition, explained);
         const coalesce = howJoined(dataset);
         print(io, options.json, { ...cause, ...(coalesce === null ? {} : { coalesce }) }, () => [
           ...whyLines(cause, io.screen()),
@@ -51,6 +56,21 @@ export const why: Verb = {
       });
     }),
 };
+
+/** Rows that nobody knows of are in the way of the backfill that is missing here: then that is no help, and taking them in is. */
+async function withForeign(
+  { opened }: Session,
+  project: Project,
+  dataset: Dataset,
+  partition: Interval,
+  cause: Cause,
+): Promise<Cause> {
+  if (cause.state !== 'missing' || cause.next === undefined) return cause;
+  const text = await opened.pool(project.warehouse).use((client) => foreignText(client, project, dataset, partition));
+  if (text === undefined) return cause;
+  const next = typedIn(project.environment, `sluice adopt ${dataset.name}${rangeWords(partition)}`);
+  return { ...cause, cause: `${cause.cause} But ${text}.`, next };
+}
 
 function askedPartition({ timezone }: Project, { name, axis }: Dataset, text: string | undefined): Interval {
   if (axis.grain === 'none') return FOREVER;
