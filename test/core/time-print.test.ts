@@ -34,6 +34,12 @@ test('a partition is what is typed for it; several are a range', () => {
   assert.equal(whole('2026-11-30T13:00Z', '2026-11-30T15:00Z', 'hour'), '[2026-11-30 14:00, 2026-11-30 16:00)');
   assert.equal(whole('2026-10-31T23:00Z', '2026-11-30T23:00Z', 'month'), '2026-11');
   assert.equal(whole('2026-10-31T23:00Z', '2026-11-30T23:00Z', 'day'), '[2026-11-01, 2026-12-01)');
+  const havana = { start: at('1999-03-28T05:00Z'), end: at('1999-03-29T04:00Z') };
+  assert.equal(
+    printInterval(havana, { zone: 'America/Havana', typed: 'America/New_York', grain: 'day' }),
+    '1999-03-28 01:00-04:00',
+    'in New York that day is an hour longer',
+  );
   assert.equal(printInterval({ start: -Infinity, end: Infinity }, berlin), 'all of it');
 });
 

@@ -51,7 +51,9 @@ export function printInterval({ start, end }: Interval, clock: Clock): string {
 function unitText({ start, end }: Interval, clock: Clock): string | undefined {
   const { zone, typed = zone, grain = 'day' } = clock;
   if (!isPrintable(start) || partitionOf({ grain, zone }, start).end !== end) return undefined;
-  if (grain === 'day') return printTime(start, clock);
+  // Another zone's day may begin with it and be an hour longer.
+  if (grain === 'day')
+    return readTime(printTime(start, clock), typed)?.end === end ? printTime(start, clock) : printClock(start, clock);
   if (grain === 'hour' || grain === '15m' || grain === '5m') return printClock(start, clock);
   const text = shortened(localAt(zone, start)).slice(0, grain === 'year' ? 4 : 7);
   const read = grain === 'month' || grain === 'year' ? readTime(text, typed) : undefined;
