@@ -233,12 +233,18 @@ async function end(run: Run, state: 'completed' | 'failed' | 'cancelled', reason
   if (state === 'cancelled') {
     run.ending = true;
     // The gate first: no batch begins from now on, and what runs is stopped by its activity's cancellation.
-    await lastingControlOf(ref).control({ ...ref, actor: run.cancelledBy, action: 'cancel', reason, cancelled: true });
+    await lastingControlOf(ref).control({
+      ...ref,
+      actor: run.cancelledBy,
+      action: 'cancel',
+      reason,
+      cancelled: true,
+    });
     await Promise.all(run.children.values());
   }
   run.endedAt = new Date().toISOString();
   run.waiting = null;
-  enter(run, state, reason);
+  enter(run, state, reason, state === 'cancelled' ? run.cancelSaidBy : undefined);
   // What has ended so is not cancelled any more.
   await CancellationScope.nonCancellable(() => keep(run));
 }
@@ -261,11 +267,20 @@ async function refuse(run: Run, error: unknown): Promise<never> {
   log.warn('backfill ends early', { error: String(error), workflowId: workflowInfo().workflowId });
   run.endedAt = new Date().toISOString();
   const cause = causeOf(error);
+  run.refused = refusalOf(cause);
   enter(run, 'failed', cause.message);
   const taken = cause instanceof ApplicationFailure && cause.type === 'id_taken';
   if (!taken) await keep(run, controlOf(run.ref));
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   throw cause instanceof ApplicationFailure ? cause : error;
+}
+
+/** The code of what the request itself was refused for, which the activity says beside it. */
+function refusalOf(cause: Error): string | undefined {
+  if (!(cause instanceof ApplicationFailure)) return undefined;
+  const [details] = cause.details ?? [];
+  const isRequest = typeof details === 'object' && details !== null && 'exitCode' in details && details.exitCode === 2;
+  return isRequest ? (cause.type ?? undefined) : undefined;
 }
 
 /** What an activity failed with, without Temporal's wrapping. */

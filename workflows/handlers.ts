@@ -41,6 +41,7 @@ export function handleMessages(run: Run, cancelAll: () => void): void {
   serve(run, 'cancel', (_run, { reason, requestedBy }) => {
     run.cancelReason = reason ?? 'cancelled';
     run.cancelledBy = requestedBy ?? 'unknown';
+    run.cancelSaidBy = requestedBy;
     cancelAll();
     return Promise.resolve();
   });
@@ -92,7 +93,7 @@ const pause: Act<'pause'> = async (run, message) => {
   await order(run, 'pause', message, { paused: true });
   run.paused = true;
   // Ended, or held for a person: it is not for a pause to say otherwise.
-  if (run.opened && !isAtRest(run)) goOn(run, message.reason ?? 'paused');
+  if (run.opened && !isAtRest(run)) goOn(run, message.reason ?? 'paused', message.requestedBy);
   await toDatasets(run, { kind: 'pause' });
 };
 
@@ -101,7 +102,7 @@ const resume: Act<'resume'> = async (run, message) => {
   run.paused = false;
   // Paused, it may have come to be held: then that is where it stays.
   if (run.state === 'paused') {
-    goOn(run, message.reason ?? 'resumed');
+    goOn(run, message.reason ?? 'resumed', message.requestedBy);
   }
   await toDatasets(run, { kind: 'resume' });
 };

@@ -28,6 +28,12 @@ export function waitsAtGate(environment: string, why: string, next: string, sinc
   return { for: why, since, next: typedIn(environment, next) };
 }
 
+/** A person holds that database, and takes the hold back; else it is looked at. */
+export function nextAtGate(why: string): string {
+  const [, connection] = /^connection (\S+): held by /.exec(why) ?? [];
+  return connection === undefined ? 'sluice warehouse' : `sluice warehouse release ${connection}`;
+}
+
 /** Nobody passes the gate or connects, or something else is read in a source's place; or neither: said while it lasts. */
 export function sayWhatLacks(
   state: Lacking,
@@ -36,7 +42,7 @@ export function sayWhatLacks(
 ): void {
   const { lacks } = state;
   const why = held ?? instead;
-  const next = held !== undefined && restMs === undefined ? 'sluice warehouse' : 'sluice doctor';
+  const next = held !== undefined && restMs === undefined ? nextAtGate(held) : 'sluice doctor';
   state.lacks = why === undefined ? null : waitsAtGate(environment, why, next, lacks?.since);
   state.wake = true;
 }

@@ -4,6 +4,7 @@ import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } f
 import type { OpenPlan, Report } from '../src/contracts/messages.js';
 import { askedOf, type BackfillRequest } from '../src/contracts/request.js';
 import {
+  overOf,
   unheardOf,
   type BackfillState,
   type BackfillStatus,
@@ -23,9 +24,15 @@ export interface Run {
   readonly request: BackfillRequest;
   state: BackfillState;
   reason: string;
+  /** The person whose words the reason is. */
+  by: string | undefined;
   endedAt: string | null;
   waiting: BackfillStatus['waiting'];
+  /** Code of why it was refused. */
+  refused: string | undefined;
   cancelReason: string;
+  /** The person who said so. */
+  cancelSaidBy: string | undefined;
   cancelledBy: string;
   /** Another plan is wanted for what is not done. */
   replan: { readonly current: boolean; readonly upstream: string | null | undefined } | undefined;
@@ -73,9 +80,12 @@ export function createRun(request: BackfillRequest): Run {
     request,
     state: 'planning',
     reason: 'planning',
+    by: undefined,
     endedAt: null,
     waiting: null,
+    refused: undefined,
     cancelReason: 'cancelled',
+    cancelSaidBy: undefined,
     cancelledBy: 'temporal',
     replan: undefined,
     skippers: new Set(),
@@ -163,10 +173,10 @@ export function troubled(run: Run): boolean {
 }
 
 /** Work goes on, or would if nobody had paused it. */
-export function goOn(run: Run, reason: string): void {
+export function goOn(run: Run, reason: string, by?: string): void {
   run.waiting = null;
   if (!run.paused) {
-    enter(run, 'running', reason);
+    enter(run, 'running', reason, by);
     return;
   }
   run.waiting = {
@@ -174,13 +184,14 @@ export function goOn(run: Run, reason: string): void {
     since: new Date().toISOString(),
     next: typedIn(run.ref.environment, `sluice resume ${run.ref.backfillId}`),
   };
-  enter(run, 'paused', reason);
+  enter(run, 'paused', reason, by);
 }
 
 /** Goes to another state: said in the status, in the UI and in the search attributes. */
-export function enter(run: Run, state: BackfillState, reason: string): void {
+export function enter(run: Run, state: BackfillState, reason: string, by?: string): void {
   run.state = state;
   run.reason = reason;
+  run.by = by;
   if (run.opened?.searchAttributes === true) upsertSearchAttributes(attributesOf(run.ref, { state }));
   else if (run.opened) upsertMemo(memoOf(run.ref, { state }));
   show(run);
@@ -192,14 +203,17 @@ function lackOf({ state, told }: Run): BackfillStatus['waiting'] {
 }
 
 export function documentOf(run: Run): BackfillStatus {
-  const datasets = listedFairly([...run.datasets.values()].map((one) => (run.paused ? pausedToo(one) : one)));
+  const shown = run.endedAt !== null ? overOf : run.paused ? pausedToo : (one: DatasetStatus) => one;
+  const datasets = listedFairly([...run.datasets.values()].map(shown));
   return {
     id: run.ref.backfillId,
     project: run.ref.project,
     environment: run.ref.environment,
     state: run.state,
     reason: run.reason,
+    ...(run.by === undefined ? {} : { by: run.by }),
     asked: askedOf(run.request),
+    ...(run.refused === undefined ? {} : { refused: run.refused }),
     startedAt: workflowInfo().startTime.toISOString(),
     endedAt: run.endedAt,
     ...totalsOf(datasets),
@@ -214,7 +228,9 @@ export function documentOf(run: Run): BackfillStatus {
 
 /** Of many datasets, each does not say that it is paused. */
 function pausedToo(status: DatasetStatus): DatasetStatus {
-  return status.state === 'running' || status.state === 'waiting' ? { ...status, state: 'paused' } : status;
+  if (status.state !== 'running' && status.state !== 'waiting') return status;
+  const { waitingFor: _, ...one } = status;
+  return { ...one, state: 'paused' };
 }
 
 /** Live details in the web UI: a progress table. */

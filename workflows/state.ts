@@ -13,7 +13,7 @@ import { isCrowd } from '../src/core/slice/width.js';
 import { applyUpstream } from '../src/core/slice/upstream.js';
 import type { DatasetCarry, DatasetInput, Halted } from './carry.js';
 import { changed } from './changes.js';
-import { waitsAtGate, type Lack } from './lacks.js';
+import { nextAtGate, waitsAtGate, type Lack } from './lacks.js';
 import { controlOf } from './proxies.js';
 
 /** What a dataset workflow knows while it runs. Changed in place by the files beside this one. */
@@ -137,7 +137,7 @@ export async function loadState(input: DatasetInput): Promise<DatasetState> {
     draining: false,
     cancelled: false,
     restUntil: 0,
-    lacks: loaded.held === null ? null : waitsAtGate(ref.environment, loaded.held, 'sluice warehouse'),
+    lacks: loaded.held === null ? null : waitsAtGate(ref.environment, loaded.held, nextAtGate(loaded.held)),
     wake: false,
     newsDue: true,
     telling: 0,

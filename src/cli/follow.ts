@@ -5,6 +5,8 @@ import { NOTHING_TOLD, plainLines } from './render/plain.js';
 import { progressLines } from './render/progress.js';
 import { metered, NO_RATE } from './render/rate.js';
 import { statusLines } from './render/status.js';
+import { brokenRows } from './render/text.js';
+import { zoneLine } from './render/times.js';
 import type { Session } from './session.js';
 import { answerOf, SILENT_MS, silenceLine } from './wait.js';
 import { limitsShown, type LimitShown } from './warehouse.js';
@@ -108,8 +110,13 @@ function jsonLines(io: Io): Shower {
   };
 }
 
-function live(io: Io, logUpdate: { (text: string): void; done: () => void }, session: Session): Shower {
+function live(
+  io: Io,
+  logUpdate: { (text: string): void; clear: () => void; done: () => void },
+  session: Session,
+): Shower {
   let meter = NO_RATE;
+  let drawn: readonly string[] = [];
   let limits: readonly LimitShown[] = [];
   const look = async (): Promise<void> => {
     limits = await limitsShown(session.opened).catch(() => []);
@@ -120,7 +127,14 @@ function live(io: Io, logUpdate: { (text: string): void; done: () => void }, ses
       const screen = io.screen();
       // What is shown is a look old; a warehouse that does not answer must not stop the display.
       void look();
-      logUpdate(io.text(progressLines(status, meter, { ...screen, height: screen.height - 1 }, limits).join('\n')));
+      const broken = brokenRows(drawn, screen.width);
+      if (broken > 0) {
+        logUpdate.clear();
+        io.out(`\u001b[${broken}A\u001b[J`);
+      }
+      const text = io.text(progressLines(status, meter, { ...screen, height: screen.height - 1 }, limits).join('\n'));
+      drawn = text.split('\n');
+      logUpdate(text);
     },
     last: () => {
       logUpdate.done();
@@ -135,7 +149,8 @@ function plain(io: Io): Shower {
   let told = NOTHING_TOLD;
   return {
     next: (status) => {
-      const { state, lines } = plainLines(told, status, io.now());
+      if (told === NOTHING_TOLD) io.out(`${zoneLine(io.screen())}\n`);
+      const { state, lines } = plainLines(told, status, io.screen());
       told = state;
       for (const line of lines) io.out(`${line}\n`);
     },

@@ -1,4 +1,4 @@
-import type { Screen } from './render/text.js';
+import type { Screen, Times } from './render/text.js';
 
 /** Where a command writes, and what it was given. Handed in by `main`, so that a command reads no environment of its own. */
 export interface Io {
@@ -10,6 +10,8 @@ export interface Io {
   readonly raw: (text: string) => void;
   readonly err: (text: string) => void;
   readonly screen: () => Screen;
+  /** From here on times are shown by these clocks: the project's, once it is opened. */
+  readonly showTimes: (times: Times) => void;
   /** Whether stdout is a terminal that can be redrawn. */
   readonly isTerminal: boolean;
   /** Asks a person; undefined where nobody is there to answer. */

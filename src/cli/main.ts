@@ -15,6 +15,7 @@ async function ask(question: string): Promise<string> {
 }
 
 const interrupted = new AbortController();
+let isInterruptible = false;
 // Whoever read our output is gone (`| head -1`): what follows a backfill lets go of it as at Ctrl-C, the rest ends as it would.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
@@ -35,7 +36,13 @@ process.exitCode = await run(process.argv.slice(2), {
   ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
   colorsErrors: process.stderr.isTTY,
   interruptible: () => {
-    if (process.listenerCount('SIGINT') === 0) process.once('SIGINT', () => interrupted.abort());
+    // Not once: the live display's library would find that nobody listens, and end the process before a word is said.
+    if (!isInterruptible)
+      process.on('SIGINT', () => {
+        if (interrupted.signal.aborted) process.exit(130);
+        interrupted.abort();
+      });
+    isInterruptible = true;
     return interrupted.signal;
   },
   now: () => Date.now(),

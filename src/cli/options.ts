@@ -97,7 +97,7 @@ export function addSet(command: Command): Command {
 export function addRequest(command: Command): Command {
   return addSet(addReason(addRebuild(command)))
     .option('--plan <fingerprint>', 'carry out this plan; refused when it is no longer true')
-    .option('--ticket <ticket>', 'a reference for the journal')
+    .option('--ticket <ticket>', 'a reference; kept in the journal')
     .option('--priority <1..5>', '1 is first (default 3)')
     .option('--order <which>', `${ORDER.join(' or ')} partitions first`)
     .option('--on-failure <what>', `${ON_FAILURE.join(' or ')} when partitions failed`)
@@ -107,7 +107,7 @@ export function addRequest(command: Command): Command {
 }
 
 export function addReason(command: Command): Command {
-  return command.option('--reason <text>', 'why, for the journal');
+  return command.option('--reason <text>', 'why; kept in the journal');
 }
 
 export function addTimeout(command: Command): Command {

@@ -4,10 +4,12 @@ import { packageVersion } from '../worker/version.js';
 import { COMMANDS } from './commands/index.js';
 import type { Io } from './io.js';
 import { NOWHERE, placed, placedDocument, placeOf } from './place.js';
+import type { Times } from './render/text.js';
+import { local, zoneLine } from './render/times.js';
 import { errorDocument, errorLines } from './render/errors.js';
 
 /** All that a command has of its process: whoever calls {@link run} may have many at once. */
-export interface Surroundings extends Omit<Io, 'raw' | 'text' | 'placed'> {
+export interface Surroundings extends Omit<Io, 'raw' | 'showTimes' | 'text' | 'placed'> {
   readonly colorsErrors: boolean;
 }
 
@@ -19,16 +21,20 @@ export interface Surroundings extends Omit<Io, 'raw' | 'text' | 'placed'> {
 export async function run(args: readonly string[], around: Surroundings): Promise<number> {
   const json = args.includes('--json');
   let place = NOWHERE;
+  let times: Times | undefined;
+  const text = (shown: string): string => placed(times ? local(shown, times) : shown, place);
   const io: Io = {
     ...around,
-    out: (text) => {
-      around.out(json ? text : placed(text, place));
+    out: (shown) => {
+      around.out(json ? shown : text(shown));
     },
     raw: around.out,
-    err: (text) => {
-      around.err(placed(text, place));
+    err: (shown) => {
+      around.err(text(shown));
     },
-    text: (text) => placed(text, place),
+    screen: () => ({ ...around.screen(), times }),
+    showTimes: (given) => (times = given),
+    text,
     placed: (document) => placedDocument(document, place),
   };
   const program = new Command('sluice')
@@ -89,7 +95,12 @@ interface Shown {
 function report(io: Io, error: unknown, { json, colored }: Shown): number {
   if (error instanceof CommanderError) return reportUsage(io, error, json);
   if (json) io.out(`${JSON.stringify(io.placed(errorDocument(error)))}\n`);
-  else io.err(`${errorLines(error, { color: colored }).join('\n')}\n`);
+  else {
+    const { times } = io.screen();
+    const lines = errorLines(error, { color: colored }).join('\n');
+    const zone = times && local(lines, times) !== lines ? `  ${zoneLine({ ...io.screen(), color: false })}\n` : '';
+    io.err(`${lines}\n${zone}`);
+  }
   if (io.env['SLUICE_DEBUG'] !== undefined && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
   return error instanceof SluiceError ? error.exitCode : 1;
 }

@@ -10,6 +10,7 @@ import { openProject, type Opened } from '../worker/open.js';
 import { startTracing } from '../worker/tracing.js';
 import type { Io } from './io.js';
 import type { CommonOptions } from './options.js';
+import { timesOf } from './render/times.js';
 
 /** A project as a verb works with it. */
 export interface Session {
@@ -34,6 +35,7 @@ export async function withProject<T>(
     env: io.env,
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
   });
+  io.showTimes(timesOf(opened.project()));
   let connected: Promise<Connected> | undefined;
   const connectOnce = (): Promise<Connected> => (connected ??= connect(opened, io.env));
   const client = async (): Promise<BackfillClient> => (await connectOnce()).client;

@@ -1,6 +1,6 @@
 import { RequestError, SystemError } from '../contracts/errors.js';
 import { typedIn } from '../contracts/typed.js';
-import { ENDED, type BackfillStatus } from '../contracts/status.js';
+import { ENDED, overOf, type BackfillStatus } from '../contracts/status.js';
 import { scopeOf } from '../project/project.js';
 import { keptStatus } from '../store/kept-status.js';
 import type { Io } from './io.js';
@@ -87,7 +87,8 @@ export async function knownStatus(session: Session, id: string, withinMs: number
   const kept = (await keptStatus(db, session.workflowId(id), waiting)) ?? (await keptStatus(db, id, waiting));
   // Not even its start was heard of.
   if (kept === undefined) throw noWorker(`no worker answers for ${id}`);
-  return ENDED.includes(kept.state) ? kept : { ...kept, ...end };
+  if (ENDED.includes(kept.state) || end === undefined) return kept;
+  return { ...kept, ...end, datasets: kept.datasets.map(overOf) };
 }
 
 /** Says it once when what was asked is not answered for long; it goes on waiting. */

@@ -7,7 +7,7 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { allEnded } from '../contracts/all-ended.js';
-import { BackfillStatus, ENDED, isAtRest } from '../contracts/status.js';
+import { BackfillStatus, ENDED, isAtRest, overOf } from '../contracts/status.js';
 import { wholeOf } from '../contracts/parts.js';
 import { STEPS_FIRST } from '../core/graph/urgency.js';
 import { LedgerChange, type AdoptInput } from '../contracts/ledger.js';
@@ -144,7 +144,7 @@ export class BackfillClient {
     if (end === undefined || ENDED.includes(answer.state)) return answer;
     // It may have ended after it answered: what it says now is the last word.
     const last = await this.#answer(id);
-    return ENDED.includes(last.state) ? last : { ...last, ...end };
+    return ENDED.includes(last.state) ? last : { ...last, ...end, datasets: last.datasets.map(overOf) };
   }
 
   async #answer(id: string): Promise<BackfillStatus> {

@@ -77,6 +77,12 @@ export function unheardOf(name: string, needs: readonly string[]): DatasetStatus
   };
 }
 
+/** As it stands once its backfill is over: nothing runs, and it waits for nothing. */
+export function overOf({ waitingFor: _, ...one }: DatasetStatus): DatasetStatus {
+  const isOpen = one.state === 'waiting' || one.state === 'running' || one.state === 'paused';
+  return { ...one, running: 0, state: isOpen ? 'cancelled' : one.state };
+}
+
 export const PlanWarning = z.object({
   dataset: z.string(),
   code: z.string(),
@@ -106,7 +112,11 @@ export const BackfillStatus = z.object({
   state: BackfillState,
   /** Why it is in this state; why it was started is in `asked`. */
   reason: z.string(),
+  /** Who paused, resumed or cancelled it: then `reason` is in that person's words. */
+  by: z.string().optional(),
   asked: Asked.optional(),
+  /** Code of the refusal of a request that was wrong, or in another's way: it built nothing. */
+  refused: z.string().optional(),
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   partitions: z.object({ total: count, done: count, failed: count, blocked: count, skipped: count }),

@@ -9,6 +9,7 @@ import { quoteTable } from '../postgres/quote.js';
 import { within, type TimeColumn } from '../postgres/time.js';
 import type { Dataset, Project } from '../project/project.js';
 import { sqlInstant } from '../store/ledger.js';
+import { describeTarget } from '../warehouse/postgres/target.js';
 import { rangeWords } from './ledger-change.js';
 
 /** More are not looked at: each is a look into an index. */
@@ -43,6 +44,25 @@ export async function foreignWarnings(
       message: `its table holds rows that the ledger does not know, in ${shown}${more}: they are left alone, and building them fails. To take them into the ledger: ${typedIn(environment, `sluice adopt ${name}${range}`)}; to replace them: ${typedIn(environment, `sluice backfill ${name}${range} --overwrite`)}`,
     },
   ];
+}
+
+/** The same of one partition that is not in the ledger, for `why`; undefined where the table has no row of it, or is not looked through. */
+export async function foreignText(
+  client: PgClient,
+  project: Project,
+  dataset: Dataset,
+  partition: Interval,
+): Promise<string | undefined> {
+  const { table, body, axis, time: column } = dataset;
+  if (body.kind === 'call' || dataset.publish === 'view') return undefined;
+  const { isTable, columns } = await describeTarget(client, table);
+  const type = columns.find(({ name }) => name === column)?.type;
+  if (!isTable || (column !== null && type === undefined)) return undefined;
+  const own = body.kind === 'extract' ? { unit: body.time?.unit, timezone: body.sourceTimezone } : {};
+  const timezone = own.timezone ?? axis.zone;
+  const time = column === null || type === undefined ? null : { column, type, unit: own.unit, timezone };
+  const [warning] = await foreignWarnings(client, project, dataset, time, [partition]);
+  return warning?.message;
 }
 
 async function foreignIn(

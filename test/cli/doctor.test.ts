@@ -108,5 +108,5 @@ test('a line each, the remedy under it, within the screen', () => {
     lines.join('\n'),
     /^fail {2}connection wh: rights: .*\n {6}a\n {6}→ GRANT USAGE, CREATE ON SCHEMA a TO writer$/m,
   );
-  assert.equal(lines.at(-1), '4 ok, 0 to look at, 1 to mend');
+  assert.equal(lines.at(-1), '4 ok, 0 warnings, 1 failure');
 });

@@ -12,7 +12,8 @@ import {
   formatTime,
 } from '../../src/cli/render/format.js';
 import { table } from '../../src/cli/render/table.js';
-import { clean, cut, paint, span, visibleWidth, wrap } from '../../src/cli/render/text.js';
+import { brokenRows, clean, cut, paint, span, visibleWidth, wrap } from '../../src/cli/render/text.js';
+import { local } from '../../src/cli/render/times.js';
 
 test('numbers', () => {
   assert.equal(formatCount(12345), '12,345');
@@ -25,15 +26,10 @@ test('numbers', () => {
     '3.4B',
     '5.0T',
   ]);
-  assert.deepEqual([undefined, 0, 0.1, 0.95, 3.14159, 9.99, 1234].map(formatRate), [
-    '–',
-    '0/s',
-    '6/min',
-    '0.9/s',
-    '3.1/s',
-    '10/s',
-    '1,234/s',
-  ]);
+  assert.deepEqual(
+    [undefined, 0, 0.1, 0.95, 3.14159, 9.99, 1234].map((rate) => formatRate(rate)),
+    ['–', '0/s', '6/min', '0.9/s', '3.1/s', '10/s', '1,234/s'],
+  );
   assert.deepEqual([formatPercent(364, 365), formatPercent(365, 365), formatPercent(0, 0)], ['99%', '100%', '–']);
 });
 
@@ -50,14 +46,15 @@ test('durations', () => {
 });
 
 test('instants and intervals are read in the zone, a day of 23 h is one day', () => {
+  const newYork = { zone: 'America/New_York' };
   assert.equal(formatTime('2013-03-10T00:00:00Z'), '2013-03-10');
-  assert.equal(formatTime('2013-03-10T05:00:00Z'), '2013-03-10 05:00Z');
-  assert.equal(formatTime('2013-03-10T05:00:00Z', 'America/New_York'), '2013-03-10');
-  assert.equal(formatTime('2013-03-10T08:30:15Z', 'America/New_York'), '2013-03-10 04:30:15-04:00');
+  assert.equal(formatTime('2013-03-10T05:00:00Z'), '2013-03-10 05:00');
+  assert.equal(formatTime('2013-03-10T05:00:00Z', newYork), '2013-03-10');
+  assert.equal(formatTime('2013-03-10T08:30:15Z', newYork), '2013-03-10 04:30:15');
   assert.equal(formatTime('-infinity'), '-infinity');
   const shortDay = { start: '2013-03-10T05:00:00Z', end: '2013-03-11T04:00:00Z' };
-  assert.equal(formatSpan(shortDay, 'America/New_York'), '2013-03-10');
-  assert.equal(formatSpan(shortDay), '[2013-03-10 05:00Z, 2013-03-11 04:00Z)');
+  assert.equal(formatSpan(shortDay, newYork), '2013-03-10');
+  assert.equal(formatSpan(shortDay), '[2013-03-10 05:00, 2013-03-11 04:00)');
   assert.equal(formatSpan({ start: '2013-01-01T00:00:00Z', end: '2013-02-01T00:00:00Z' }), '[2013-01-01, 2013-02-01)');
   assert.equal(formatSpan({ start: '-infinity', end: 'infinity' }), 'all of it');
 });
@@ -74,6 +71,14 @@ test('a bar is as wide as asked, shows the one that failed, and is full only whe
   assert.equal(bar(1000, 900, 1, 1, 1), '██████x▒-░');
   assert.equal(bar(0, 0), '░░░░░░░░░░');
   assert.equal(bar(5, 1, 1, 1, 1, 3).length, 3);
+});
+
+test('lines that were drawn on a wider terminal take more rows on a narrow one', () => {
+  const lines = [paint([span('x'.repeat(100), 'good')], { width: 100, color: true }), 'short', '日'.repeat(31)];
+  assert.deepEqual(
+    [120, 100, 99, 60, 50].map((width) => brokenRows(lines, width)),
+    [0, 0, 1, 2, 2],
+  );
 });
 
 test('text is measured in columns and cut with …', () => {
@@ -116,4 +121,22 @@ test('a table shrinks what may shrink, then leaves out what matters least', () =
   assert.deepEqual(at(40), ['NAME        N  STATE', 'long_name  12  running']);
   assert.deepEqual(at(19), ['NAME     N  STATE', 'long_…  12  running']);
   assert.deepEqual(at(14), ['NAME   STATE', 'long…  running']);
+});
+
+test('instants in our messages and commands are shown by the project’s clock, where a person reads', () => {
+  const berlin = { zone: 'Europe/Berlin', of: () => ({ zone: 'Europe/Berlin' }) };
+  assert.equal(
+    local('x holds a 2026-11-29T23:00:00Z … 2026-11-30T13:00:00Z since 2026-11-30T14:03:05.123Z', berlin),
+    'x holds a 2026-11-30 … 2026-11-30 14:00 since 2026-11-30 15:03:05',
+  );
+  const sql = "FOR VALUES FROM ('2026-11-29T23:00:00.000Z')";
+  assert.equal(local(sql, berlin), sql);
+  // A shell reads a time with a space as two words.
+  assert.equal(
+    local(
+      'sluice adopt a --from 2026-11-30T13:00:00Z --to 2026-11-30T23:00:00Z; sluice why a 2026-10-25T01:00:00Z',
+      berlin,
+    ),
+    'sluice adopt a --from 2026-11-30T14:00 --to 2026-12-01; sluice why a 2026-10-25T02:00+01:00',
+  );
 });

@@ -9,7 +9,7 @@ import { shown } from './support/shown.js';
 function told(...statuses: readonly (readonly [second: number, status: BackfillStatus])[]): string[] {
   let state = NOTHING_TOLD;
   return statuses.flatMap(([second, status]) => {
-    const step = plainLines(state, status, NOW + second * 1000);
+    const step = plainLines(state, status, { now: NOW + second * 1000 });
     state = step.state;
     return step.lines;
   });
@@ -22,19 +22,19 @@ test('from start to hold', () => {
   assert.equal(
     shown(told([0, midway()], [60, held()])),
     `
-12:05:00Z airlines: done, 1/1 partition, 16 rows
-12:05:00Z flights_raw: running, 300/365 partitions, 276,806 rows
-12:05:00Z weather_hourly: running, 4,100/8,760 partitions, 12,345 rows
-12:05:00Z flights_clean: 2013-03-10 failed after 3 attempts: duplicate_key: duplicate key value violates unique constraint "flights_clean_key"
-12:05:00Z flights_clean: running, 212/365 partitions, 195,001 rows, 1 failed · 2 blocked, waits for flights_raw 2013-10-28
-12:05:00Z backfill 2026-03-01-k3x9: running
-12:06:00Z ! flights_raw null_event_time (4 rows): 4 rows have no time_hour and belong to no partition
-12:06:00Z flights_raw: done, 365/365 partitions, 276,806 rows
-12:06:00Z weather_hourly: done, 8,760/8,760 partitions, 12,345 rows
-12:06:00Z flights_clean: held, 362/365 partitions, 195,001 rows, 1 failed · 2 blocked, waits for retry or skip
-12:06:00Z carrier_7d: held, 358/365 partitions, 0 rows, 7 blocked, waits for retry or skip
-12:06:00Z delay_causes: done, 365/365 partitions, 0 rows
-12:06:00Z backfill 2026-03-01-k3x9: held (1 partition failed, 9 wait for it); waits for a person; type: sluice retry 2026-03-01-k3x9
+12:05:00 airlines: done, 1/1 partition, 16 rows
+12:05:00 flights_raw: running, 300/365 partitions, 276,806 rows
+12:05:00 weather_hourly: running, 4,100/8,760 partitions, 12,345 rows
+12:05:00 flights_clean: 2013-03-10 failed after 3 attempts: duplicate_key: duplicate key value violates unique constraint "flights_clean_key"
+12:05:00 flights_clean: running, 212/365 partitions, 195,001 rows, 1 failed · 2 blocked, waits for flights_raw 2013-10-28
+12:05:00 backfill 2026-03-01-k3x9: running
+12:06:00 ! flights_raw null_event_time (4 rows): 4 rows have no time_hour and belong to no partition
+12:06:00 flights_raw: done, 365/365 partitions, 276,806 rows
+12:06:00 weather_hourly: done, 8,760/8,760 partitions, 12,345 rows
+12:06:00 flights_clean: held, 362/365 partitions, 195,001 rows, 1 failed · 2 blocked, waits for retry or skip
+12:06:00 carrier_7d: held, 358/365 partitions, 0 rows, 7 blocked, waits for retry or skip
+12:06:00 delay_causes: done, 365/365 partitions, 0 rows
+12:06:00 backfill 2026-03-01-k3x9: held (1 partition failed, 9 wait for it); waits for a person; type: sluice retry 2026-03-01-k3x9
 `,
   );
 });
@@ -79,5 +79,5 @@ test('a failure is said once, at once, on one line', () => {
   const lines = told([0, running(1)], [0.1, failing], [5, failing], [10, failing]).filter((line) =>
     line.includes('one two'),
   );
-  assert.deepEqual(lines, ['12:05:00Z a: 2013-03-10 failed after 1 attempt: x: one two [31m']);
+  assert.deepEqual(lines, ['12:05:00 a: 2013-03-10 failed after 1 attempt: x: one two [31m']);
 });

@@ -29,8 +29,8 @@ backfill 2026-03-01-k3x9  running  2m 05s  project flights  plan 3fa9c1d2
 
 DATASET         PROGRESS       PARTITIONS    ROWS   RATE  STATE
 airlines        ████████████          1/1      16         done
-flights_raw     ██████████░░      300/365    276k  5.0/s  running · 4 batches
-weather_hourly  █████░░░░░░░  4,100/8,760  12,345   68/s  running · 2 batches
+flights_raw     ██████████░░      300/365    276k  5.0/s  running · 4 batches handed out
+weather_hourly  █████░░░░░░░  4,100/8,760  12,345   68/s  running · 2 batches handed out
 flights_clean   ██████x▒░░░░      212/365    195k  3.5/s  running · 1 failed · waits for flights_ra…
 carrier_7d      ▒░░░░░░░░░░░        0/365       0         waits for flights_clean · 7 blocked
 delay_causes    ░░░░░░░░░░░░        0/365       0         waits for weather_hourly 2013-06-20
@@ -39,10 +39,10 @@ FAILED 1 partition
 flights_clean  2013-03-10  duplicate_key  3 attempts
   duplicate key value violates unique constraint "flights_clean_key"
 
-type   sluice why flights_clean 2013-03-10T00:00:00Z
+type   sluice why flights_clean 2013-03-10
        sluice pause 2026-03-01-k3x9
        sluice advise 2026-03-01-k3x9
-       Ctrl-C lets go of this display; the backfill goes on
+       Ctrl-C lets go of this display; the backfill goes on · times in UTC
 `,
   );
 });
@@ -57,8 +57,8 @@ backfill 2026-03-01-k3x9  running  2m 05s  project flights …
 
 DATASET          PARTITIONS   RATE  STATE
 airlines                1/1         done
-flights_raw         300/365  5.0/s  running · 4 batches
-weather_hourly  4,100/8,760   68/s  running · 2 batches
+flights_raw         300/365  5.0/s  running · 4 batches han…
+weather_hourly  4,100/8,760   68/s  running · 2 batches han…
 flights_clean       212/365  3.5/s  running · 1 failed · wa…
 carrier_7d            0/365         waits for flights_clean…
 delay_causes          0/365         waits for weather_hourl…
@@ -67,7 +67,7 @@ FAILED 1 partition
 flights_clean  2013-03-10  duplicate_key  3 attempts
   duplicate key value violates unique constraint "flights_c…
 
-type   sluice why flights_clean 2013-03-10T00:00:00Z
+type   sluice why flights_clean 2013-03-10
        sluice pause 2026-03-01-k3x9
        sluice advise 2026-03-01-k3x9
        Ctrl-C lets go of this display; the backfill goes on
@@ -103,10 +103,10 @@ flights_clean  2013-03-10  duplicate_key  3 attempts
   duplicate key value violates unique constraint "flights_clean_key"
 
 ! flights_raw null_event_time (4 rows): 4 rows have no time_hour and belong to no partition
-waits  for a person since 12:04:30Z (30s)
+waits  for a person since 12:04:30 (30s)
 type   sluice retry 2026-03-01-k3x9
-       sluice why flights_clean 2013-03-10T00:00:00Z
-       Ctrl-C lets go of this display; the backfill goes on
+       sluice why flights_clean 2013-03-10
+       Ctrl-C lets go of this display; the backfill goes on · times in UTC
 `,
   );
 });
@@ -130,7 +130,7 @@ test('more datasets than rows: the failed and the running stay, the others are c
   assert.match(text, /^last .*failed · 1 failed/m);
   assert.match(text, /^and 30 done · \d+ waiting$/m);
   assert.doesNotMatch(text, /^source_/m);
-  assert.match(text, /\[2013-03-10 05:00Z, 06:00Z\) {2}22012 {2}5 attempts/);
+  assert.match(text, /\[2013-03-10 05:00, 2013-03-10 06:00\) {2}22012 {2}5 attempts/);
 });
 
 test('more failures than room: as many as fit, the rest counted', () => {

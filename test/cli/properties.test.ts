@@ -122,8 +122,8 @@ test('status, list and plain lines never throw; status and list are never wider 
     fc.property(status, status, screens, (one, other, screen) => {
       fits(statusLines(one, screen), screen);
       fits(listLines([one, other], screen), screen);
-      const first = plainLines(NOTHING_TOLD, one, NOW);
-      fits([...first.lines, ...plainLines(first.state, other, NOW + 1).lines], { ...screen, width: Infinity });
+      const first = plainLines(NOTHING_TOLD, one, { now: NOW });
+      fits([...first.lines, ...plainLines(first.state, other, { now: NOW + 1 }).lines], { ...screen, width: Infinity });
     }),
     { numRuns: 100 },
   );

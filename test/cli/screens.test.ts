@@ -36,9 +36,11 @@ flights_clean  2013-03-10  duplicate_key  3 attempts
 ! flights_raw null_event_time (4 rows): 4 rows have no
 time_hour and belong to no partition
 
-waits  for a person since 12:04:30Z (30s)
+waits  for a person since 12:04:30 (30s)
 type   sluice retry 2026-03-01-k3x9
-       sluice why flights_clean 2013-03-10T00:00:00Z
+       sluice why flights_clean 2013-03-10
+
+times in UTC
 `,
   );
 });
@@ -62,12 +64,12 @@ test('status: what many failures have in common is said once', () => {
     shown(lines.slice(title, lines.indexOf('', title))),
     `
 FAILED 4 partitions
-a  [2024-01-01 01:00Z, 01:30Z)  bad_value  1 attempt
-a  [2024-01-01 03:00Z, 03:30Z)  bad_value  1 attempt
+a  [2024-01-01 01:00, 2024-01-01 01:30)  bad_value  1 attempt
+a  [2024-01-01 03:00, 2024-01-01 03:30)  bad_value  1 attempt
   no number
-a  [2024-01-01 05:00Z, 05:30Z)  bad_value  1 attempt
+a  [2024-01-01 05:00, 2024-01-01 05:30)  bad_value  1 attempt
   no date
-b  [2024-01-01 05:00Z, 05:30Z)  bad_value  1 attempt
+b  [2024-01-01 05:00, 2024-01-01 05:30)  bad_value  1 attempt
   no date
 `,
   );
@@ -80,16 +82,27 @@ test('list: a line each, and what to type for those that wait for a person', () 
     endedAt: '2026-03-01T12:04:00Z',
     asked: { by: 'cron', reason: 'nightly', what: 'the whole project last 3d' },
   });
+  const two = backfill([], {
+    id: 'two',
+    state: 'failed',
+    reason: 'backfill nightly holds a 2013-03-10T00:00:00Z',
+    refused: 'conflict',
+    endedAt: '2026-03-01T12:04:00Z',
+  });
   assert.equal(
-    shown(listLines([midway(), held(), nightly], screen(130))),
+    shown(listLines([midway(), held(), nightly, two], screen(130))),
     `
-ID               STATE      DONE     PARTITIONS  TROUBLE               ROWS  STARTED              TOOK  BY    REASON   FOR
-2026-03-01-k3x9  running     45%   4,613/10,221  1 failed · 9 blocked  484k  2026-03-01 12:02Z  2m 05s
-2026-03-01-k3x9  held        99%  10,211/10,221  1 failed · 9 blocked  484k  2026-03-01 12:02Z  2m 05s
-nightly          completed  100%        365/365                        3.2B  2026-03-01 12:02Z  1m 05s  cron  nightly  the whole …
+ID               STATE      DONE     PARTITIONS  TROUBLE               STARTED           BY    REASON   FOR
+2026-03-01-k3x9  running     45%   4,613/10,221  1 failed · 9 blocked  2026-03-01 12:02
+2026-03-01-k3x9  held        99%  10,211/10,221  1 failed · 9 blocked  2026-03-01 12:02
+nightly          completed  100%        365/365                        2026-03-01 12:02  cron  nightly  the whole project last 3d
+two              refused                                               2026-03-01 12:02
 
+two was refused (conflict): backfill nightly holds a 2013-03-10
 2026-03-01-k3x9 waits for a person
   sluice retry 2026-03-01-k3x9
+
+times in UTC
 `,
   );
   assert.deepEqual(listLines([], screen(100)), ['no backfills']);
@@ -104,6 +117,7 @@ plan of flights@prod  725 partitions of 2 datasets to build  fingerprint 3fa9c1d
 DATASET      GRAIN  BUILD  MISSING  STALE  UP TO DATE  FROM        TO (exclusive)  READS
 flights_raw  day      365      365      0           0  2013-01-01  2014-01-01
 carrier_7d   day      360      355      5           5  2013-01-01  2014-01-01      flights_raw
+times in UTC
 
 WHY
   flights_raw  [2013-01-01, 2014-01-01)  missing
@@ -115,8 +129,7 @@ DDL, run before the first batch
 
 LEAVES STALE, because not selected
   monthly  [2013-01-01, 2013-02-01)
-    sluice backfill monthly --from 2013-01-01T00:00:00Z --to 2013-02-01T00:00:00Z --rebuild stale \\
-      -e prod
+    sluice backfill monthly --from 2013-01-01 --to 2013-02-01 --rebuild stale -e prod
 
 ! flights_raw null_event_time (4 rows): 4 rows have no time_hour
 
@@ -244,12 +257,12 @@ test('ledger: adjacent partitions of one origin are one range, a gap is marked',
     shown(ledgerLines('flights_raw', LEDGER, screen(100))),
     `
 FROM        TO (exclusive)  PARTITIONS   ROWS  BACKFILL         VERSION   PUBLISHED
-2013-01-01  2013-01-03               2  1,803  first            aabbccdd  2026-03-01 12:02Z
-2013-01-03  2013-01-04               1    903  2026-03-01-k3x9  aabbccdd  2026-03-01 12:03Z
+2013-01-01  2013-01-03               2  1,803  first            aabbccdd  2026-03-01 12:02
+2013-01-03  2013-01-04               1    903  2026-03-01-k3x9  aabbccdd  2026-03-01 12:03
 2013-01-04  2013-01-05             gap
-2013-01-05  2013-01-07               2  1,811  2026-03-01-k3x9  aabbccdd  2026-03-01 12:06Z
+2013-01-05  2013-01-07               2  1,811  2026-03-01-k3x9  aabbccdd  2026-03-01 12:06
 
-flights_raw: 5 partitions, 4,517 rows
+flights_raw: 5 partitions, 4,517 rows · times in UTC
 `,
   );
 });

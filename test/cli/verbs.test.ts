@@ -42,7 +42,7 @@ test('init writes a project that loads, starts 90 days ago, and says what to typ
     { dataset: 'sales_day', lookback: { months: 0, days: 6, ms: 0 } },
   ]);
   assert.equal(readFileSync(join(folder, '.gitignore'), 'utf8'), '.sluice/\n');
-  assert.match(out, /cd '.*my shop'\n {2}sluice dev --detach .*\n {2}sluice backfill --wait\n$/);
+  assert.match(out, /cd '.*my shop'\n {2}npx sluice dev --detach .*\n {2}npx sluice backfill --wait\n$/);
 });
 
 test('init refuses a folder with a project, and changes nothing; other files stay', async (context) => {

@@ -147,7 +147,7 @@ test('retry --upstream: after the source was mended what failed is read again, u
   const before = await warehouse.query(ids);
   await quantityOn('2024-03-05', 4);
   const said = await stack.sluice(['retry', 'mended', '--upstream', '-p', 'till', '--json']);
-  assert.match(said.out, /"state": "planning"/);
+  assert.match(said.out, /"state": "(running|completed)"/, 'as it stands after it has planned anew');
   assert.deepEqual((await till.result('mended')).partitions, {
     total: 35,
     done: 35,
@@ -188,12 +188,18 @@ test('rows that the ledger forgot: plan says so with commands that work, why say
     // The folder, which the command was given, is part of whatever it prints.
     return ran.out.replaceAll(/\s-p\s+till/g, '');
   };
-  const day = '--from 2024-01-20T00:00:00Z --to 2024-01-21T00:00:00Z';
+  const day = '--from 2024-01-20 --to 2024-01-21';
   await run(`sluice forget price_day --on 2024-01-20`);
   const plan = await run('sluice plan price_* --from 2024-01-19 --to 2024-01-22');
   const said = plan.replaceAll(/\s+/g, ' ');
   assert.ok(said.includes(`sluice adopt price_day ${day}`), plan);
   assert.ok(said.includes(`sluice backfill price_day ${day} --overwrite`), plan);
+
+  const missing = await run('sluice why price_day 2024-01-20');
+  assert.match(
+    missing.replaceAll(/[\s│]+/g, ' '),
+    /missing .* But its table holds rows that the ledger does not know.* type sluice adopt price_day --from 2024-01-20 --to 2024-01-21/,
+  );
 
   await till.start({ select: 'price_day', on: '2024-01-20' }, { id: 'wall' });
   const held = await reaches(till, 'wall', 'held');
@@ -201,10 +207,10 @@ test('rows that the ledger forgot: plan says so with commands that work, why say
   const why = await run('sluice why price_day 2024-01-20');
   assert.match(
     why.replaceAll(/[\s│]+/g, ' '),
-    /failed .*in backfill wall at 2\S+Z after .*foreign_rows: .*held since .*sluice retry wall price_day/,
+    /failed .*in backfill wall at 2[^Z]+ after .*foreign_rows: .*held since .*sluice retry wall price_day/,
   );
   const adopting = held.waiting?.or?.[0]?.next ?? '';
-  assert.equal(adopting, `sluice adopt price_day ${day}`);
+  assert.equal(adopting, 'sluice adopt price_day --from 2024-01-20T00:00:00Z --to 2024-01-21T00:00:00Z');
   await run(adopting);
   await run(held.waiting?.next ?? '');
   assert.deepEqual((await till.result('wall')).partitions, { total: 1, done: 1, failed: 0, blocked: 0, skipped: 0 });

@@ -118,7 +118,7 @@ test('a key that no index can hold is unique all the same, whatever runs at the 
 
 test('a table that is there keeps its own partitions: what lacks is printed, and works as printed', async () => {
   const said = await parts.refused(`plan mine ${RANGE}`);
-  assert.match(said, /no partition of table "analytics"."mine" holds 2024-02-01T05:00:00Z … 2024-02-03T05:00:00Z/);
+  assert.match(said, /no partition of table "analytics"."mine" holds 2024-02-01 … 2024-02-03/);
   const [statement = ''] = /CREATE TABLE .* PARTITION OF [^;]*;/.exec(said) ?? [];
   await warehouse.query(statement);
   await parts.build(`mine ${RANGE}`);

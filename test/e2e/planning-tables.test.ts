@@ -81,7 +81,7 @@ test('two backfills of one range: refuse names the holder, skip leaves its part 
   await reserved('holder');
   assert.match(
     await tables.refused(`backfill slow ${RANGE} --wait`),
-    /backfill holder holds slow 2024-01-01T00:00:00Z … 2024-01-11T00:00:00Z/,
+    /backfill holder holds slow 2024-01-01 … 2024-01-11/,
   );
   const skips = tables.build('items slow --from 2024-01-09 --to 2024-01-13 --on-conflict skip --id skips');
   await reserved('skips');
@@ -115,7 +115,7 @@ test('a table that somebody dropped is not taken for built: refused, until the l
   for (const asked of [RANGE, '--on 2024-01-03 --rebuild all']) {
     const said = await tables.refused(`plan slow ${asked}`);
     assert.match(said, /table "analytics"."slow" is gone, and the ledger has 12 partitions of it/);
-    assert.match(said, /sluice forget slow --from 2024-01-01T00:00:00Z/);
+    assert.match(said, /sluice forget slow --from 2024-01-01/);
   }
   await warehouse.query('ALTER TABLE analytics.away RENAME TO slow');
   assert.deepEqual(countsOf(await tables.plan(`slow ${RANGE}`)), { slow: [0, 0, 0, 10] });

@@ -60,10 +60,7 @@ const ORDERS = 'orders_raw orders_day';
 
 test('a plan widens selected upstreams to what is read and says for whom, and asks unselected ones to be covered', async () => {
   const err = await flow.refused(`plan orders_week ${DAYS}`);
-  assert.match(
-    err,
-    /orders_week reads orders_day, which is not selected and lacks 2024-01-04T00:00:00Z … 2024-01-20T00:00:00Z/,
-  );
+  assert.match(err, /orders_week reads orders_day, which is not selected and lacks 2024-01-04 … 2024-01-20/);
   assert.match(err, /sluice backfill \+orders_week/);
 
   const plan = await flow.plan(`+orders_week ${DAYS}`);

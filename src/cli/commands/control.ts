@@ -17,9 +17,9 @@ import {
 } from '../options.js';
 import { sluice } from '../render/command.js';
 import { statusLines } from '../render/status.js';
-import { asked, withProject } from '../session.js';
+import { asked, withProject, type Session } from '../session.js';
 import type { Verb } from '../verb.js';
-import { sayingSilence } from '../wait.js';
+import { answerOf, sayingSilence } from '../wait.js';
 
 type Control = CommonOptions & { readonly reason?: string };
 
@@ -44,14 +44,29 @@ async function send(
   io: Io,
   id: string,
   options: Control,
-  act: (client: BackfillClient, id: string) => Promise<BackfillStatus>,
+  act: (client: BackfillClient, id: string, session: Session) => Promise<BackfillStatus>,
 ): Promise<BackfillStatus> {
   return withProject(io, options, async (session) => {
     const connected = await session.client();
-    const document = await asked(() => sayingSilence(io, session, act(connected, id)));
+    const document = await asked(() => sayingSilence(io, session, act(connected, id, session)));
     print(io, options.json, document, () => statusLines(document, io.screen()));
     return document;
   });
+}
+
+/** Looks made after a retry that plans anew, each 200 ms after the one before. */
+const LOOKS_MAX = 50;
+
+/** Where it stands once it has planned anew, or still plans after ten seconds: how it was before the retry helps nobody. */
+async function afterPlanning(session: Session, id: string, answer: BackfillStatus): Promise<BackfillStatus> {
+  let seen = answer;
+  for (let look = 0; look < LOOKS_MAX && (seen.state === 'planning' || seen.state === 'held'); look++) {
+    await new Promise((done) => setTimeout(done, 200));
+    seen = (await answerOf(session, id)) ?? seen;
+    // Held again: its new plan was refused, or what was left failed at once.
+    if (seen.state === 'held' && seen.waiting?.since !== answer.waiting?.since) break;
+  }
+  return seen;
 }
 
 const verb = (name: string, description: string): Command =>
@@ -97,7 +112,10 @@ export const retry: Verb = {
           upstream: options.upstream,
           ...(dataset === undefined ? {} : { dataset }),
         };
-        await send(io, id, options, (client, one) => client.retry(one, message));
+        await send(io, id, options, async (client, one, session) => {
+          const answer = await client.retry(one, message);
+          return message.withCurrent || message.upstream ? afterPlanning(session, one, answer) : answer;
+        });
       }),
 };
 

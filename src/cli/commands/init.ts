@@ -69,8 +69,8 @@ async function fromDbt(io: Io, { folder, project, manifest, json }: FromDbt): Pr
     '',
     'type next:',
     '  export WAREHOUSE_URL=postgres://…',
-    `  sluice validate --connect -p ${shellWord(folder)}`,
-    '  sluice adopt DATASET --from … --to …   # takes the rows that dbt wrote into the ledger',
+    `  npx sluice validate --connect -p ${shellWord(folder)}`,
+    '  npx sluice adopt DATASET --from … --to …   # takes the rows that dbt wrote into the ledger',
   ]);
 }
 
@@ -95,7 +95,7 @@ async function writeProject(
     throw new RequestError(
       'project_exists',
       `${join(folder, name)} is there already: nothing was written`,
-      'name a new folder: sluice init DIR',
+      'name a new folder: npx sluice init DIR',
     );
   }
   const kept = Object.keys(files).filter((path) => existsSync(join(folder, path)));
@@ -123,7 +123,7 @@ function lines(folder: string, project: string, written: readonly string[], kept
     '',
     'type next:',
     ...(there === '' ? [] : [`  cd ${shellWord(there.startsWith('..') ? folder : there)}`]),
-    '  sluice dev --detach      # serves Temporal, PostgreSQL and a worker; end it with: sluice dev --stop',
-    '  sluice backfill --wait',
+    '  npx sluice dev --detach      # serves Temporal, PostgreSQL and a worker; end it with: npx sluice dev --stop',
+    '  npx sluice backfill --wait',
   ];
 }

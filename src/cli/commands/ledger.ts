@@ -32,7 +32,7 @@ export const ledger: Verb = {
         const document = rows.map(({ inputs: _inputs, ...row }) => ({ ...scope, dataset: dataset.name, ...row }));
         const moves = await movesOf(db, view, new Set([name]));
         print(io, options.json, document, () => [
-          ...ledgerLines(dataset.name, rows.map(shown), io.screen(), dataset.axis.zone),
+          ...ledgerLines(dataset.name, rows.map(shown), io.screen()),
           ...moves.flatMap(({ message }) => wrap(`${name} ${message}`, io.screen().width)),
         ]);
       });

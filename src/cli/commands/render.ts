@@ -5,6 +5,7 @@ import { renderSql } from '../../planning/render.js';
 import { withFlags } from '../../worker/definitions.js';
 import { addCommon, addSet, backfillInput, type CommonOptions, type RequestOptions } from '../options.js';
 import { renderLines } from '../render/sql.js';
+import { timesOf } from '../render/times.js';
 import { withProject } from '../session.js';
 import type { Verb } from '../verb.js';
 
@@ -29,7 +30,7 @@ export const render: Verb = {
         io.raw(
           options.json
             ? `${JSON.stringify(rendered, null, 2)}\n`
-            : `${renderLines(rendered, dataset.axis.zone).join('\n')}\n`,
+            : `${renderLines(rendered, timesOf(project).of(name)).join('\n')}\n`,
         );
       });
     }),

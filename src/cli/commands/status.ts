@@ -7,6 +7,7 @@ import { keptStatus } from '../../store/kept-status.js';
 import { print, type Io } from '../io.js';
 import { addCommon, addTimeout, type CommonOptions } from '../options.js';
 import { listLines } from '../render/list.js';
+import type { Screen } from '../render/text.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject, type Session } from '../session.js';
 import { exitCodeOf, follow } from '../follow.js';
@@ -23,11 +24,16 @@ export const list: Verb = {
       async (options: CommonOptions) => {
         await withProject(io, options, async (session) => {
           const statuses = await allStatuses(session);
-          print(io, options.json, statuses, () => listLines(statuses, io.screen()));
+          print(io, options.json, statuses, () => listLines(statuses, wholeLines(io)));
         });
       },
     ),
 };
+
+/** Into a pipe nothing is cut. */
+function wholeLines(io: Io): Screen {
+  return io.isTerminal ? io.screen() : { ...io.screen(), width: Infinity };
+}
 
 /** `sluice status [ID]`: where one stands, by default the newest. */
 export const status: Verb = {

@@ -17,7 +17,7 @@ export function adviceLines(
   const none =
     limit.code === 'nothing'
       ? []
-      : [paint([span('no change that sluice knows of would gain a fifth', 'faint')], screen)];
+      : [paint([span('nothing sluice can suggest would save 20 % or more', 'faint')], screen)];
   return [
     paint(head, screen),
     ...wrap(limits, screen.width).map((line) => paint([span(line)], screen)),

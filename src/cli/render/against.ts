@@ -10,7 +10,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'CHANGE' },
   { title: 'STALE', align: 'right', keep: 90 },
   { title: 'TO BUILD', align: 'right', keep: 80 },
-  { title: 'TIME OF A SLOT', align: 'right', keep: 70 },
+  { title: 'SLOT TIME', align: 'right', keep: 70 },
 ];
 
 const MEANS: Readonly<Record<DatasetChange['change'], string>> = {
@@ -41,7 +41,7 @@ export function againstLines(document: Comparison, screen: Screen): string[] {
 /** A comment for a pull request. */
 export function markdownLines(document: Comparison): string[] {
   const rows = document.datasets.map((one) => `| ${cellsOf(one).map(escaped).join(' | ')} |`);
-  const head = ['| dataset | change | stale | to build | time of a slot |', '| --- | --- | ---: | ---: | ---: |'];
+  const head = ['| dataset | change | stale | to build | slot time |', '| --- | --- | ---: | ---: | ---: |'];
   return [
     `### sluice: ${headline(document)}`,
     '',
@@ -54,7 +54,7 @@ export function markdownLines(document: Comparison): string[] {
 function headline({ environment, deployed, changes, stale, missing, seconds, datasets }: Comparison): string {
   const where = deployed === null ? `nothing is deployed in ${environment} yet` : `against ${environment}`;
   if (!changes) return `${where}: no partition changes`;
-  const cost = seconds === null ? '' : `, about ${formatDuration(seconds * 1000)} of one slot`;
+  const cost = seconds === null ? '' : `, about ${formatDuration(seconds * 1000)} of slot time`;
   const changed = datasets.filter(({ change }) => change !== 'downstream').length;
   const what = `${plural(changed, 'dataset')} ${changed === 1 ? 'differs' : 'differ'}`;
   return `${where}: ${what}, ${plural(stale, 'partition')} stale, ${formatCount(missing)} new${cost}`;

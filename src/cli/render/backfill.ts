@@ -1,6 +1,6 @@
 /** The pieces of a backfill's status that the live display and the one-shot `status` share. */
 import { scopeName } from '../../contracts/scope.js';
-import { ENDED, LAST_MEANS } from '../../contracts/status.js';
+import { ENDED, LAST_MEANS, overOf } from '../../contracts/status.js';
 import { isOfRange } from '../../core/plan/asked.js';
 import type { BackfillState, BackfillStatus, DatasetState, DatasetStatus, Failure } from '../../contracts/status.js';
 import { commandLines, sluice } from './command.js';
@@ -13,6 +13,7 @@ import {
   formatRate,
   formatShort,
   formatSpan,
+  isSlow,
   plural,
 } from './format.js';
 import { formatTimeLeft, rateOf, timeLeft } from './rate.js';
@@ -21,6 +22,7 @@ import { table } from './table.js';
 import type { Column } from './table.js';
 import { joined, paint, span } from './text.js';
 import type { Line, Screen, Span, Style } from './text.js';
+import { IN_UTC, local } from './times.js';
 
 const STYLES: Record<BackfillState | DatasetState, Style> = {
   planning: 'busy',
@@ -92,7 +94,8 @@ export function headerLines(status: BackfillStatus, screen: Screen, meter?: Rate
     ]),
     speedLine(status, meter),
   ];
-  if (reason !== '' && reason !== status.waiting?.for) lines.push([span(reason, 'faint')]);
+  const saidBelow = reason === status.waiting?.for || (state === 'paused' && status.waiting !== null);
+  if (reason !== '' && !saidBelow) lines.push([span(local(reasonText(status), screen.times), 'faint')]);
   return lines.map((line) => paint(line, screen));
 }
 
@@ -105,39 +108,54 @@ const COLUMNS: readonly Column[] = [
   { title: 'STATE', min: 24, keep: 90 },
 ];
 
-/** One line per dataset, under a head. */
+/** One line per dataset, under a head; `datasets` are those of its status that are shown. */
 export function datasetLines(
+  status: BackfillStatus,
   datasets: readonly DatasetStatus[],
-  all: readonly DatasetStatus[],
   screen: Screen,
   meter?: RateMeter,
 ): string[] {
+  const { datasets: all } = status;
   const bar = screen.width >= 90 ? 12 : 8;
   const doneNames = new Set(all.filter(({ state }) => state === 'done').map(({ name }) => name));
-  const rows = datasets.map((one): Line[] => [
+  const rates = datasets.map(({ name, state }) => (state === 'running' && meter ? rateOf(meter, name) : undefined));
+  const perMinute = isSlow(rates);
+  const rows = datasets.map((one, index): Line[] => [
     [span(one.name, one.state === 'done' || one.state === 'waiting' ? undefined : 'strong')],
     formatBar(one, bar),
     [span(`${formatCount(one.done)}/${formatCount(one.total)}`)],
     [span(formatShort(one.rows))],
-    meter === undefined || one.state !== 'running' ? [] : [span(formatRate(rateOf(meter, one.name)))],
-    stateLine(one, doneNames),
+    meter === undefined || one.state !== 'running' ? [] : [span(formatRate(rates[index], perMinute))],
+    stateLine(one, doneNames, status),
   ]);
   return table(COLUMNS, rows, screen);
 }
 
-/** `running · 2 failed · waits for flights_clean · 3 blocked · 4 batches`. */
-function stateLine(one: DatasetStatus, doneNames: ReadonlySet<string>): Line {
+/** `running · 2 failed · waits for flights_clean · 3 blocked · 4 batches handed out`. */
+function stateLine(one: DatasetStatus, doneNames: ReadonlySet<string>, status: BackfillStatus): Line {
+  if (ENDED.includes(status.state)) return endedLine(one);
   const unfinished = one.needs.filter((need) => need !== one.name && !doneNames.has(need));
   const waitsFor =
     one.waitingFor ?? (one.state === 'waiting' && unfinished.length > 0 ? unfinished.join(', ') : undefined);
-  const atWork = one.running > 0 ? span(plural(one.running, 'batch', 'batches'), 'faint') : undefined;
-  const waits = waitsFor === undefined ? undefined : span(`waits for ${waitsFor}`, 'faint');
+  // A slot is had for a few of them; the others wait for one.
+  const batches = `${plural(one.running, 'batch', 'batches')} ${one.state === 'running' ? 'handed out' : 'kept back'}`;
+  const atWork = one.running > 0 ? span(batches, 'faint') : undefined;
+  // Said in whole below, where it is not cut.
+  const isBelow = waitsFor !== undefined && waitsFor === status.waiting?.for;
+  const waits = waitsFor === undefined ? undefined : span(isBelow ? 'waits' : `waits for ${waitsFor}`, 'faint');
   const state = one.state === 'waiting' && waits !== undefined ? undefined : stateSpan(one.state);
   // The line may be cut: what failed and what it waits for say more than how many are blocked behind it.
   return joined(
     [state, troubleLine({ ...one, blocked: 0, skipped: 0 }), waits, troubleLine({ ...one, failed: 0 }), atWork],
     ' · ',
   );
+}
+
+/** `cancelled · 2 failed · 38 not built`: it waits for nothing any more. */
+function endedLine(one: DatasetStatus): Line {
+  const left = one.total - one.done - one.failed - one.blocked - one.skipped;
+  const notBuilt = left > 0 ? span(`${formatCount(left)} not built`, 'warn') : undefined;
+  return joined([stateSpan(overOf(one).state), troubleLine(one), notBuilt], ' · ');
 }
 
 export interface DatasetFailure {
@@ -156,10 +174,10 @@ export function failedTitle(partitions: number): Span {
 }
 
 /** `flights_clean  2013-03-10  duplicate_key  3 attempts`. */
-export function failureLine({ dataset, failure }: DatasetFailure): Line {
+export function failureLine({ dataset, failure }: DatasetFailure, { times = IN_UTC }: Screen): Line {
   return joined([
     span(dataset, 'strong'),
-    span(formatSpan(failure)),
+    span(formatSpan(failure, times.of(dataset))),
     span(failure.code, 'bad'),
     span(plural(failure.attempts, 'attempt'), 'faint'),
   ]);
@@ -184,7 +202,7 @@ export function nextLines(status: BackfillStatus, screen: Screen, linesMax: numb
   const lines = ENDED.includes(status.state) ? [] : waitsLines(status, screen);
   const others = orLines(status, screen);
   for (const [index, command] of nextCommands(status).entries()) {
-    const whole = commandLines(command, screen.width - 7);
+    const whole = commandLines(local(command, screen.times), screen.width - 7);
     const fits = lines.length + whole.length <= linesMax;
     if (!fits && index > 0) break;
     const parts = fits ? whole : [sluice(['status', status.id], status.environment)];
@@ -200,15 +218,28 @@ function orLines({ state, waiting }: BackfillStatus, screen: Screen): string[] {
   if (ENDED.includes(state)) return [];
   return (waiting?.or ?? []).flatMap(({ when, next }) => [
     paint([span(`${when}?`, 'warn')], screen),
-    ...commandLines(next, screen.width - 7).map((part) => paint([span('       '), span(part, 'strong')], screen)),
+    ...commandLines(local(next, screen.times), screen.width - 7).map((part) =>
+      paint([span('       '), span(part, 'strong')], screen),
+    ),
   ]);
 }
 
-function waitsLines({ waiting }: BackfillStatus, screen: Screen): string[] {
+/** `paused by ann: month end`: a person's words are told apart from ours. `when` stands behind who it was. */
+export function reasonText({ state, reason, by }: BackfillStatus, when = ''): string {
+  if (by === undefined && state !== 'paused' && state !== 'cancelled') return reason;
+  const what = state === 'running' ? 'resumed' : state;
+  return `${what}${by === undefined ? '' : ` by ${by}`}${when}${reason === what ? '' : `: ${reason}`}`;
+}
+
+function waitsLines(status: BackfillStatus, screen: Screen): string[] {
+  const { waiting } = status;
   if (waiting === null) return [];
   const sinceMs = Date.parse(waiting.since);
-  const since = Number.isNaN(sinceMs) ? '' : ` since ${formatClock(sinceMs)} (${formatDuration(screen.now - sinceMs)})`;
-  return [paint([span('waits  ', 'warn'), span(`for ${waiting.for}${since}`)], screen)];
+  const since = Number.isNaN(sinceMs)
+    ? ''
+    : ` since ${formatClock(sinceMs, screen.times?.zone)} (${formatDuration(screen.now - sinceMs)})`;
+  if (status.state === 'paused') return [paint([span(reasonText(status, since), 'warn')], screen)];
+  return [paint([span('waits  ', 'warn'), span(`for ${local(waiting.for, screen.times)}${since}`)], screen)];
 }
 
 type Warning = BackfillStatus['warnings'][number];

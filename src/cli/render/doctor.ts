@@ -1,4 +1,5 @@
 import type { Check } from '../doctor/check.js';
+import { plural } from './format.js';
 import { paint, span, wrap, type Screen, type Style } from './text.js';
 
 const STYLES: Readonly<Record<Check['state'], Style>> = { ok: 'good', warn: 'warn', fail: 'bad' };
@@ -18,5 +19,5 @@ export function doctorLines(checks: readonly Check[], screen: Pick<Screen, 'widt
     ];
   });
   const count = (wanted: Check['state']): number => checks.filter(({ state }) => state === wanted).length;
-  return [...lines, '', `${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} to mend`];
+  return [...lines, '', `${count('ok')} ok, ${plural(count('warn'), 'warning')}, ${plural(count('fail'), 'failure')}`];
 }

@@ -1,4 +1,8 @@
 /** Numbers, durations, instants and bars, as people read them. */
+import type { Instant } from '../../core/interval/interval.js';
+import type { Clock } from '../../core/time/print.js';
+import { printClock, printInterval, printTime } from '../../core/time/print.js';
+import { localAt } from '../../core/time/zone.js';
 import { formatCount } from '../../core/words.js';
 import type { Line } from './text.js';
 
@@ -20,11 +24,19 @@ export function formatShort(count: number): string {
   return `${value < 100 ? (Math.floor(value * 10) / 10).toFixed(1) : formatCount(Math.floor(value))}${unit.suffix}`;
 }
 
+/** Whether one of these is told by the minute: then all beside it are, so that they can be compared. */
+export function isSlow(rates: readonly (number | undefined)[]): boolean {
+  return rates.some((rate) => rate !== undefined && rate > 0 && rate < 0.95);
+}
+
 /** Partitions per second as `12/s`, `1.2/s` or, when slow, `7.5/min`; `–` while unknown. */
-export function formatRate(perSecond: number | undefined): string {
+export function formatRate(perSecond: number | undefined, perMinute = isSlow([perSecond])): string {
   if (perSecond === undefined || !Number.isFinite(perSecond)) return '–';
+  if (perMinute)
+    return perSecond < 1.5
+      ? `${trimZero((perSecond * 60).toFixed(1))}/min`
+      : `${formatCount(Math.round(perSecond * 60))}/min`;
   if (perSecond === 0) return '0/s';
-  if (perSecond < 0.95) return `${trimZero((perSecond * 60).toFixed(1))}/min`;
   return perSecond < 9.95 ? `${perSecond.toFixed(1)}/s` : `${formatCount(perSecond)}/s`;
 }
 
@@ -50,84 +62,37 @@ export function formatPercent(part: number, whole: number): string {
   return whole <= 0 ? '–' : `${Math.floor((100 * Math.min(part, whole)) / whole)}%`;
 }
 
-const WALL = new Map<string, Intl.DateTimeFormat>();
-
-function wallFormat(zone: string): Intl.DateTimeFormat {
-  const known = WALL.get(zone);
-  if (known) return known;
-  const made = new Intl.DateTimeFormat('en-CA', {
-    timeZone: zone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    timeZoneName: 'longOffset',
-  });
-  WALL.set(zone, made);
-  return made;
+/** An instant of a document: ISO 8601 or an infinity; undefined for what is none. */
+function instantIn(text: string): Instant | undefined {
+  if (text === 'infinity' || text === '-infinity') return text === 'infinity' ? Infinity : -Infinity;
+  const instant = Date.parse(text);
+  return Number.isNaN(instant) ? undefined : instant;
 }
 
-interface Wall {
-  readonly date: string;
-  /** `00:00`, with seconds only where there are any. */
-  readonly time: string;
-  /** `Z`, `-05:00`. */
-  readonly offset: string;
+/** An instant of a document by a clock: `2013-03-10`, `2013-03-10 05:00`; what is no instant stays as it is. */
+export function formatTime(iso: string, clock: Clock = UTC): string {
+  const instant = instantIn(iso);
+  return instant === undefined ? iso : printTime(instant, clock);
 }
 
-/** Date and time of day in a zone; undefined for what is no instant (`-infinity` too). */
-function wallOf(iso: string, zone: string): Wall | undefined {
-  const instant = Date.parse(iso);
-  if (Number.isNaN(instant)) return undefined;
-  const parts = new Map(
-    wallFormat(zone)
-      .formatToParts(instant)
-      .map(({ type, value }) => [type, value]),
-  );
-  const get = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? '';
-  const seconds = get('second') === '00' ? '' : `:${get('second')}`;
-  return {
-    date: `${get('year').padStart(4, '0')}-${get('month')}-${get('day')}`,
-    time: `${get('hour')}:${get('minute')}${seconds}`,
-    offset: get('timeZoneName').replace(/^GMT(?:[+-]00:00)?/, '') || 'Z',
-  };
+/** When something happened, to the minute: `2026-03-01 12:02`, at midnight too. */
+export function formatMoment(iso: string, zone = 'UTC'): string {
+  const instant = instantIn(iso);
+  return instant === undefined ? iso : printClock(Math.floor(instant / 60_000) * 60_000, { zone });
 }
 
-/** An ISO instant in a zone: `2013-03-10` at midnight there, else `2013-03-10 05:00Z`; what is no instant stays as it is. */
-export function formatTime(iso: string, zone = 'UTC'): string {
-  const wall = wallOf(iso, zone);
-  if (wall === undefined) return iso;
-  return wall.time === '00:00' ? wall.date : `${wall.date} ${wall.time}${wall.offset}`;
+/** The time of day of an instant, to the second: `12:03:05`. */
+export function formatClock(atMs: number, zone = 'UTC'): string {
+  return new Date(localAt(zone, atMs)).toISOString().slice(11, 19);
 }
 
-/** When something happened, to the minute: `2026-03-01 12:02Z`, at midnight too. */
-export function formatMoment(iso: string): string {
-  const wall = wallOf(iso, 'UTC');
-  return wall === undefined ? iso : `${wall.date} ${wall.time.slice(0, 5)}${wall.offset}`;
+/** An interval of a document, see `printInterval`. */
+export function formatSpan({ start, end }: { start: string; end: string }, clock: Clock = UTC): string {
+  const [from, to] = [instantIn(start), instantIn(end)];
+  return from === undefined || to === undefined ? `[${start}, ${end})` : printInterval({ start: from, end: to }, clock);
 }
 
-/** The time of day of an instant, to the second: `12:03:05Z`. */
-export function formatClock(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(11, 19)}Z`;
-}
-
-/** A half-open interval: `2013-03-10` for one day, else `[2013-03-10, 2013-03-12)`; `all of it` for `grain: none`. */
-export function formatSpan({ start, end }: { start: string; end: string }, zone = 'UTC'): string {
-  if (start === '-infinity' && end === 'infinity') return 'all of it';
-  const [from, to] = [wallOf(start, zone), wallOf(end, zone)];
-  if (from === undefined || to === undefined) return `[${start}, ${end})`;
-  if (from.time === '00:00' && to.time === '00:00' && nextDate(from.date) === to.date) return from.date;
-  const sameDay = from.date === to.date && from.offset === to.offset;
-  return `[${formatTime(start, zone)}, ${sameDay ? `${to.time}${to.offset}` : formatTime(end, zone)})`;
-}
-
-function nextDate(date: string): string | undefined {
-  const next = Date.parse(`${date}T00:00:00Z`) + 86_400_000;
-  return Number.isNaN(next) ? undefined : new Date(next).toISOString().slice(0, 10);
-}
+const UTC: Clock = { zone: 'UTC' };
 
 export interface BarCounts {
   readonly total: number;

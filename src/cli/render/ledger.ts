@@ -1,9 +1,11 @@
 /** `ledger`: what is published, adjacent partitions of one origin joined into ranges. */
+import type { Clock } from '../../core/time/print.js';
 import { formatCount, formatMoment, formatTime, plural } from './format.js';
 import { table } from './table.js';
 import type { Column } from './table.js';
 import { paint, span } from './text.js';
 import type { Line, Screen } from './text.js';
+import { IN_UTC } from './times.js';
 
 /** A published partition, or several that are joined already. Instants in ISO 8601, or `-infinity` and `infinity`. */
 export interface LedgerRow {
@@ -47,8 +49,10 @@ const COLUMNS: readonly Column[] = [
   { title: 'PUBLISHED', keep: 40 },
 ];
 
-/** A table of ranges, gaps marked, and totals. `zone`: the dataset's, in which its borders are midnights. */
-export function ledgerLines(dataset: string, rows: readonly LedgerRow[], screen: Screen, zone = 'UTC'): string[] {
+/** A table of ranges, gaps marked, and totals. */
+export function ledgerLines(dataset: string, rows: readonly LedgerRow[], screen: Screen): string[] {
+  const times = screen.times ?? IN_UTC;
+  const clock = times.of(dataset);
   if (rows.length === 0) return [paint([span(`nothing of ${dataset} is published there`)], screen)];
   const ranges = joinLedger(rows);
   const cells = ranges.flatMap((row, index): Line[][] => {
@@ -57,13 +61,13 @@ export function ledgerLines(dataset: string, rows: readonly LedgerRow[], screen:
       before !== undefined && before !== row.start
         ? [
             [
-              [span(formatTime(before, zone), 'warn')],
-              [span(formatTime(row.start, zone), 'warn')],
+              [span(formatTime(before, clock), 'warn')],
+              [span(formatTime(row.start, clock), 'warn')],
               [span('gap', 'warn')],
             ],
           ]
         : [];
-    return [...gap, rowCells(row, zone)];
+    return [...gap, rowCells(row, clock, times.zone)];
   });
   const sum = (pick: (row: LedgerRow) => number): number => ranges.reduce((total, row) => total + pick(row), 0);
   const total = `${dataset}: ${plural(
@@ -73,17 +77,21 @@ export function ledgerLines(dataset: string, rows: readonly LedgerRow[], screen:
     sum((row) => row.rows),
     'row',
   )}`;
-  return [...table(COLUMNS, cells, screen), '', paint([span(total)], screen)];
+  return [
+    ...table(COLUMNS, cells, screen),
+    '',
+    paint([span(total), span(` · times in ${times.zone}`, 'faint')], screen),
+  ];
 }
 
-function rowCells(row: LedgerRow, zone: string): Line[] {
+function rowCells(row: LedgerRow, clock: Clock, zone: string): Line[] {
   return [
-    [span(formatTime(row.start, zone))],
-    [span(formatTime(row.end, zone))],
+    [span(formatTime(row.start, clock))],
+    [span(formatTime(row.end, clock))],
     [span(formatCount(row.partitions))],
     [span(formatCount(row.rows))],
     [span(row.backfill)],
     [span(row.version.slice(0, 8), 'faint')],
-    [span(formatMoment(row.publishedAt), 'faint')],
+    [span(formatMoment(row.publishedAt, zone), 'faint')],
   ];
 }

@@ -7,6 +7,7 @@ import { table } from './table.js';
 import type { Column } from './table.js';
 import { paint, span, visibleWidth } from './text.js';
 import type { Line, Screen } from './text.js';
+import { local, zoneLine } from './times.js';
 
 const COLUMNS: readonly Column[] = [
   // Never cut: it is what is typed.
@@ -19,8 +20,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'STARTED', keep: 30 },
   { title: 'TOOK', align: 'right', keep: 25 },
   { title: 'BY', min: 6, keep: 45 },
-  { title: 'REASON', min: 10, keep: 60 },
-  { title: 'FOR', min: 10, keep: 40 },
+  { title: 'REASON', min: 24, keep: 60 },
+  { title: 'FOR', min: 24, keep: 40 },
 ];
 
 /** A table in the order given, then what to type for those that wait for a person. No line is cut within an id. */
@@ -29,24 +30,40 @@ export function listLines(backfills: readonly BackfillStatus[], { width, ...rest
   if (backfills.length === 0) return [paint([span('no backfills')], screen)];
   const rows = backfills.map((one): Line[] => [
     [span(one.id, 'strong')],
-    [stateSpan(one.state)],
-    [span(formatPercent(one.partitions.done, one.partitions.total))],
-    [span(`${formatCount(one.partitions.done)}/${formatCount(one.partitions.total)}`)],
+    [one.refused === undefined ? stateSpan(one.state) : span('refused', 'bad')],
+    ...(one.partitions.total === 0
+      ? [[], []]
+      : [
+          [span(formatPercent(one.partitions.done, one.partitions.total))],
+          [span(`${formatCount(one.partitions.done)}/${formatCount(one.partitions.total)}`)],
+        ]),
     troubleLine(one.partitions),
     [span(formatShort(one.rows))],
-    [span(formatMoment(one.startedAt))],
+    [span(formatMoment(one.startedAt, screen.times?.zone))],
     [span(formatDuration(elapsedMs(one, screen.now)))],
     [span(one.asked?.by ?? '')],
     [span(one.asked?.reason ?? '')],
     [span(one.asked?.what ?? '', 'faint')],
   ]);
+  const refused = backfills.flatMap(({ id, refused: code, reason }) =>
+    code === undefined
+      ? []
+      : [paint([span(id, 'strong'), span(` was refused (${code}): ${local(reason, screen.times)}`)], screen)],
+  );
   const waiting = backfills.flatMap(({ id, waiting: waits }) =>
     waits === null || waits.next === ''
       ? []
       : [
-          paint([span(id, 'strong'), span(` waits for ${waits.for}`)], screen),
-          ...commandLines(waits.next, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen)),
+          paint([span(id, 'strong'), span(` waits for ${local(waits.for, screen.times)}`)], screen),
+          ...commandLines(local(waits.next, screen.times), screen.width - 2).map((line) =>
+            paint([span(`  ${line}`)], screen),
+          ),
         ],
   );
-  return [...table(COLUMNS, rows, screen), ...(waiting.length === 0 ? [] : ['', ...waiting])];
+  return [
+    ...table(COLUMNS, rows, screen),
+    ...(waiting.length + refused.length === 0 ? [] : ['', ...refused, ...waiting]),
+    '',
+    zoneLine(screen),
+  ];
 }

@@ -10,6 +10,7 @@ import { table } from './table.js';
 import type { Column } from './table.js';
 import { joined, paint, span, wrap } from './text.js';
 import type { Line, Screen } from './text.js';
+import { IN_UTC, local, zoneLine } from './times.js';
 
 /** Reasons shown for a dataset; `--json` has all. */
 const WHY_MAX = 4;
@@ -48,7 +49,7 @@ export function planLines(plan: PlanDocument, screen: Screen, ddl = false): stri
     leavesStaleLines(plan, screen),
     warnings
       .slice(0, WARNINGS_MAX)
-      .flatMap((warning) => wrap(warningText(warning), screen.width))
+      .flatMap((warning) => wrap(local(warningText(warning), screen.times), screen.width))
       .concat(unsaid > 0 ? [`and ${plural(unsaid, 'warning')} more: --json shows all`] : [])
       .map((line) => paint([span(line, 'warn')], screen)),
     nextLines(plan, screen),
@@ -128,6 +129,7 @@ function countLines(plan: PlanDocument, screen: Screen): string[] {
   // What is up to date tells nothing where there is no room for all.
   const crowded = plan.datasets.length > DATASETS_MAX && builds;
   const { shown, more } = shownOf(plan, FEW.counts, ({ build }) => !crowded || build > 0);
+  const clockOf = (screen.times ?? IN_UTC).of;
   const rows = shown.map((one): Line[] => [
     [span(one.name, one.build > 0 ? 'strong' : undefined)],
     [span(one.grain)],
@@ -135,20 +137,23 @@ function countLines(plan: PlanDocument, screen: Screen): string[] {
     [span(formatCount(one.missing))],
     [span(formatCount(one.stale), one.stale > 0 ? 'warn' : undefined)],
     [span(formatCount(one.upToDate))],
-    [span(formatTime(one.from))],
-    [span(formatTime(one.to))],
+    [span(formatTime(one.from, clockOf(one.name)))],
+    [span(formatTime(one.to, clockOf(one.name)))],
     [span(one.needs.join(', '), 'faint')],
   ]);
-  return [...table(COLUMNS, rows, screen), ...more.map((line) => paint(line, screen))];
+  return [...table(COLUMNS, rows, screen), ...more.map((line) => paint(line, screen)), zoneLine(screen)];
 }
 
 function whyLines(plan: PlanDocument, screen: Screen): string[] {
   const { shown: datasets, more } = shownOf(plan, FEW.why, ({ intervals }) => intervals.length > 0);
   const named = aligned(datasets);
+  const times = screen.times ?? IN_UTC;
   const lines = datasets.flatMap(({ name, intervals }) => {
     const shown = intervals
       .slice(0, WHY_MAX)
-      .map((one) => joined([span(named(name), 'strong'), span(formatSpan(one)), span(one.why)]));
+      .map((one) =>
+        joined([span(named(name), 'strong'), span(formatSpan(one, times.of(name))), span(local(one.why, times))]),
+      );
     const left = intervals.length - shown.length;
     return left > 0 ? [...shown, [span(`${named(name)}  and ${plural(left, 'interval')} more`, 'faint')]] : shown;
   });
@@ -193,16 +198,17 @@ function deferredLines({ deferred = [] }: PlanDocument, screen: Screen): string[
 
 function leavesStaleLines({ leavesStale, request }: PlanDocument, screen: Screen): string[] {
   const crowded = leavesStale.length > DATASETS_MAX;
+  const times = screen.times ?? IN_UTC;
   const left = crowded ? leavesStale.length - FEW.stale : 0;
   const lines = leavesStale
     .slice(0, crowded ? FEW.stale : undefined)
     .flatMap(({ dataset, partitions, intervals, command }) => {
-      const spans = intervals.slice(0, 2).map((one) => formatSpan(one));
+      const spans = intervals.slice(0, 2).map((one) => formatSpan(one, times.of(dataset)));
       const left = intervals.length - spans.length;
       const text = `${spans.join(', ')}${left > 0 ? ` and ${plural(left, 'interval')} more` : ''}`;
       const count = partitions === undefined ? '' : plural(partitions, 'partition');
       const what: Line = joined([span(`  ${dataset}`, 'warn'), span(count), span(text)]);
-      return [what, ...commandLines(command, screen.width - 4).map((part) => [span(`    ${part}`)])];
+      return [what, ...commandLines(local(command, times), screen.width - 4).map((part) => [span(`    ${part}`)])];
     });
   const more = left > 0 ? [[span(`  and ${plural(left, 'dataset')} more: --json shows all`, 'faint')]] : [];
   const bound = request['only'] === true ? 'outside of the range or not selected' : 'not selected';
@@ -219,7 +225,7 @@ function nextLines(plan: PlanDocument, screen: Screen): string[] {
     ? sluice(['backfill', ...requestWords(plan.request), '--plan', plan.fingerprint], plan.environment)
     : plan.next;
   if (command === undefined) return [];
-  return commandLines(command, screen.width - 7).map((part, index) =>
+  return commandLines(local(command, screen.times), screen.width - 7).map((part, index) =>
     paint([span(index === 0 ? 'type   ' : '       ', 'warn'), span(part, 'strong')], screen),
   );
 }

@@ -24,6 +24,7 @@ import type { LimitShown } from '../warehouse.js';
 import { limitLine } from './warehouse.js';
 import { joined, paint, span } from './text.js';
 import type { Screen } from './text.js';
+import { IN_UTC, local } from './times.js';
 
 /**
  * Lines of the live display; the caller leaves one row of the terminal free for the cursor.
@@ -52,14 +53,15 @@ export function progressLines(
 }
 
 /** As many datasets as fit, and one line that counts the rest. */
-export function foldedLines({ datasets }: BackfillStatus, room: number, screen: Screen, meter?: RateMeter): string[] {
+export function foldedLines(status: BackfillStatus, room: number, screen: Screen, meter?: RateMeter): string[] {
+  const { datasets } = status;
   if (room < 2 || datasets.length === 0) return [];
-  if (datasets.length + 1 <= room) return datasetLines(datasets, datasets, screen, meter);
+  if (datasets.length + 1 <= room) return datasetLines(status, datasets, screen, meter);
   const byUrgency = [...datasets].sort((a, b) => urgencyOf(a) - urgencyOf(b));
   const chosen = new Set(byUrgency.slice(0, Math.max(0, room - 2)));
   const shown = datasets.filter((one) => chosen.has(one));
   const rest = datasets.filter((one) => !chosen.has(one));
-  const head = shown.length === 0 ? [] : datasetLines(shown, datasets, screen, meter);
+  const head = shown.length === 0 ? [] : datasetLines(status, shown, screen, meter);
   return [...head, paint([span(`and ${countsOf(rest)}`, 'faint')], screen)];
 }
 
@@ -89,8 +91,8 @@ function failureLines(
     .slice(0, fitting)
     .flatMap((one) =>
       twoLines
-        ? [failureLine(one), [span(`  ${one.failure.message}`)]]
-        : [joined([failureLine(one), span(one.failure.message)])],
+        ? [failureLine(one, screen), [span(`  ${local(one.failure.message, screen.times)}`)]]
+        : [joined([failureLine(one, screen), span(local(one.failure.message, screen.times))])],
     );
   const left = count - Math.min(fitting, failures.length);
   if (left > 0) lines.push([span(`and ${plural(left, 'failure')} more`, 'faint')]);
@@ -105,12 +107,20 @@ function footLines(status: BackfillStatus, screen: Screen): string[] {
   if (warning)
     lines.unshift(
       paint(
-        [span(`${more > 0 ? `${plural(more + 1, 'warning')}, first ` : ''}${warningText(warning)}`, 'warn')],
+        [
+          span(
+            `${more > 0 ? `${plural(more + 1, 'warning')}, first ` : ''}${local(warningText(warning), screen.times)}`,
+            'warn',
+          ),
+        ],
         screen,
       ),
     );
   if (!ENDED.includes(status.state) && screen.height >= 16) {
-    lines.push(paint([span('       Ctrl-C lets go of this display; the backfill goes on', 'faint')], screen));
+    const { zone } = screen.times ?? IN_UTC;
+    const text = '       Ctrl-C lets go of this display; the backfill goes on';
+    const both = `${text} · times in ${zone}`;
+    lines.push(paint([span(both.length <= screen.width ? both : text, 'faint')], screen));
   }
   return lines;
 }

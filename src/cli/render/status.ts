@@ -14,6 +14,7 @@ import {
 import { plural } from './format.js';
 import { paint, span, wrap } from './text.js';
 import type { Screen } from './text.js';
+import { local, zoneLine } from './times.js';
 
 /** Datasets, failures and warnings of a status: what a person can read. `--json` has all. */
 const SHOWN_MAX = { datasets: 31, failures: 20, warnings: 10 } as const;
@@ -24,7 +25,7 @@ export function statusLines(status: BackfillStatus, screen: Screen): string[] {
   const unsaid = said.length - SHOWN_MAX.warnings;
   const warnings = said
     .slice(0, SHOWN_MAX.warnings)
-    .flatMap((warning) => wrap(warningText(warning), screen.width))
+    .flatMap((warning) => wrap(local(warningText(warning), screen.times), screen.width))
     .concat(unsaid > 0 ? [`and ${plural(unsaid, 'warning')} more`] : [])
     .map((line) => paint([span(line, 'warn')], screen));
   // A table that is cut is cut to what a screen of 24 lines has beside the rest.
@@ -35,8 +36,14 @@ export function statusLines(status: BackfillStatus, screen: Screen): string[] {
     failureLines(status, screen),
     warnings,
     nextLines(status, screen, Infinity),
+    showsTimes(status) ? [zoneLine(screen)] : [],
   ];
   return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index > 0 ? ['', ...block] : block));
+}
+
+function showsTimes(status: BackfillStatus): boolean {
+  const { waiting, warnings } = status;
+  return waiting !== null || warnings.length > 0 || failuresOf(status).length > 0;
 }
 
 function failureLines(status: BackfillStatus, screen: Screen): string[] {
@@ -47,10 +54,12 @@ function failureLines(status: BackfillStatus, screen: Screen): string[] {
   const left = unlisted + listed.length - failures.length;
   const title = paint([failedTitle(status.partitions.failed)], screen);
   const lines = failures.flatMap((one, index) => [
-    paint(failureLine(one), screen),
+    paint(failureLine(one, screen), screen),
     ...(saysTheSame(one, failures[index + 1])
       ? []
-      : wrap(one.failure.message, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen))),
+      : wrap(local(one.failure.message, screen.times), screen.width - 2).map((line) =>
+          paint([span(`  ${line}`)], screen),
+        )),
   ]);
   return [
     title,

@@ -5,6 +5,7 @@
  * so no cut can go through one and no width counts one.
  */
 import picocolors from 'picocolors';
+import type { Clock } from '../../core/time/print.js';
 
 export type Style = 'good' | 'bad' | 'warn' | 'busy' | 'faint' | 'strong';
 
@@ -23,6 +24,14 @@ export interface Screen {
   readonly color: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** By which clocks times are shown; UTC where no project was opened. */
+  readonly times?: Times | undefined;
+}
+
+export interface Times {
+  /** The project's zone, in which what is typed is read too. */
+  readonly zone: string;
+  readonly of: (dataset: string) => Clock;
 }
 
 const PAINTERS = {
@@ -65,6 +74,16 @@ export function visibleWidth(text: string): number {
   let width = 0;
   for (const char of text) width += charWidth(char);
   return width;
+}
+
+/**
+ * Rows that painted lines take beyond one each, on a terminal of `width` columns: one that became narrower has broken those that were drawn when it was
+ * wider, and whoever draws over them must go up as many rows more.
+ */
+export function brokenRows(painted: readonly string[], width: number): number {
+  // eslint-disable-next-line no-control-regex -- the colours of `paint`
+  const widths = painted.map((line) => visibleWidth(line.replace(/\u001b\[\d+m/g, '')));
+  return widths.reduce((sum, columns) => sum + Math.max(0, Math.ceil(columns / Math.max(1, width)) - 1), 0);
 }
 
 export function lineWidth(line: Line): number {

@@ -2,9 +2,10 @@
 import { SENSES } from '../../core/throttle/types.js';
 import type { HistoryRow } from '../../store/standing.js';
 import type { LimitShown, Standing } from '../warehouse.js';
-import { formatDuration, formatMoment, plural } from './format.js';
+import { formatDuration, formatMoment, formatTime, plural } from './format.js';
 import { table } from './table.js';
 import { joined, paint, span, wrap, type Line, type Screen, type Style } from './text.js';
+import { IN_UTC, local, zoneLine } from './times.js';
 
 const STYLES: Readonly<Record<string, Style>> = {
   operator: 'warn',
@@ -21,13 +22,18 @@ const STYLES: Readonly<Record<string, Style>> = {
 /** `limit  warehouse 3 slots  foreground  5 backends of others are active`. */
 export function limitLine({ connection, slots, cause, reason }: LimitShown, screen: Screen): string {
   const number = slots === null ? 'no limit' : plural(slots, 'slot');
-  const line = [span(`limit  ${connection} ${number}`), span(cause, STYLES[cause] ?? 'busy'), span(reason, 'faint')];
+  const line = [
+    span(`limit  ${connection} ${number}`),
+    span(cause, STYLES[cause] ?? 'busy'),
+    span(local(reason, screen.times), 'faint'),
+  ];
   return paint(joined(line), screen);
 }
 
 /** One block a connection. */
 export function warehouseLines(standings: readonly Standing[], screen: Screen): string[] {
-  return standings.flatMap((one, index) => [...(index > 0 ? [''] : []), ...blockOf(one, screen)]);
+  const blocks = standings.flatMap((one, index) => [...(index > 0 ? [''] : []), ...blockOf(one, screen)]);
+  return standings.some(({ order, next }) => order ?? next) ? [...blocks, zoneLine(screen)] : blocks;
 }
 
 function blockOf(one: Standing, screen: Screen): string[] {
@@ -42,28 +48,28 @@ function blockOf(one: Standing, screen: Screen): string[] {
   ]);
   const at = users === null ? 'does not answer' : users.length === 0 ? 'nobody is at work there' : undefined;
   const lines: Line[] = [
-    ...(order === null
+    ...(order === null ? [] : [[span(orderText(order, screen.times?.zone), 'warn')]]),
+    ...(next === null
       ? []
-      : [
-          [
-            span(
-              `since ${formatMoment(order.since)} ${order.slots === 0 ? 'held' : `limited to ${order.slots}`} by ${order.by}${order.reason === null ? '' : `: ${order.reason}`}`,
-              'warn',
-            ),
-          ],
-        ]),
-    ...(next === null ? [] : [[span(`${plural(next.slots, 'slot')} from ${formatMoment(next.at)}`, 'faint')]]),
+      : [[span(`${plural(next.slots, 'slot')} from ${formatMoment(next.at, screen.times?.zone)}`, 'faint')]]),
     ...(at === undefined ? [] : [[span(at, 'faint')]]),
   ];
   return [
     paint(head, screen),
-    ...wrap(reason, screen.width - 2).map((line) => paint([span(`  ${line}`)], screen)),
+    ...wrap(cause === 'operator' && order !== null ? '' : local(reason, screen.times), screen.width - 2).map((line) =>
+      paint([span(`  ${line}`)], screen),
+    ),
     ...lines.map((line) => paint([span('  '), ...line], screen)),
     ...(users ?? []).map(({ backfill, dataset, slots: held }) =>
       paint([span(`  ${plural(held, 'slot')}: ${dataset} of backfill ${backfill}`)], screen),
     ),
     ...readingLines(one, screen),
   ];
+}
+
+function orderText({ slots, by, since, reason }: NonNullable<Standing['order']>, zone: string | undefined): string {
+  const what = slots === 0 ? 'held' : `limited to ${plural(slots, 'slot')}`;
+  return `${what} by ${by} since ${formatMoment(since, zone)}${reason === null ? '' : `: ${reason}`}`;
 }
 
 /** That which limits comes first, then who works there; what a project declares comes last. PostgreSQL keeps them by the lengths of their names. */
@@ -101,15 +107,17 @@ function numberText(value: number): string {
 }
 
 export function historyLines(rows: readonly HistoryRow[], screen: Screen): string[] {
-  if (rows.length === 0) return [paint([span('no governor has said anything there in that time')], screen)];
-  return table(
+  if (rows.length === 0) return [paint([span('the limit did not change there in that time')], screen)];
+  const { zone } = screen.times ?? IN_UTC;
+  const lines = table(
     [{ title: 'AT' }, { title: 'SLOTS', align: 'right' }, { title: 'CAUSE', keep: 60 }, { title: 'REASON', min: 20 }],
     rows.map(({ at, slots, cause, reason }) => [
-      [span(at.toISOString().replace(/\.\d+Z$/, 'Z'))],
+      [span(formatTime(new Date(Math.floor(at.getTime() / 1000) * 1000).toISOString(), { zone }))],
       [span(String(slots))],
       [span(cause, STYLES[cause] ?? 'busy')],
-      [span(reason)],
+      [span(local(reason, screen.times))],
     ]),
     screen,
   );
+  return [...lines, zoneLine(screen)];
 }

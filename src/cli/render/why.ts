@@ -3,6 +3,7 @@ import { commandLines } from './command.js';
 import { formatSpan } from './format.js';
 import { paint, span, visibleWidth, wrap } from './text.js';
 import type { Line, Screen, Style } from './text.js';
+import { IN_UTC, local } from './times.js';
 
 /** A partition, how it stands and because of what; `inputs` are the causes of the cause. */
 export interface WhyNode {
@@ -50,18 +51,20 @@ function nodeLines(node: WhyNode, head: string, rest: string, screen: Screen): s
   const self: Line = [
     span(head === '' ? '' : fit(head), 'faint'),
     span(node.dataset, 'strong'),
-    span(` ${formatSpan(node.interval)} `),
+    span(` ${formatSpan(node.interval, (screen.times ?? IN_UTC).of(node.dataset))} `),
     span(node.state, STYLES[node.state]),
   ];
   const under = fit(`${rest}${node.inputs.length > 0 ? '│ ' : '  '}`);
   const room = screen.width - visibleWidth(under);
   const below: Line[] = [
-    ...wrap(node.cause, room).map((text): Line => [span(under, 'faint'), span(text)]),
-    ...(node.next === undefined ? [] : commandLines(node.next, room - 5)).map((text, index): Line => [
-      span(under, 'faint'),
-      span(index === 0 ? 'type ' : '     ', 'warn'),
-      span(text, 'strong'),
-    ]),
+    ...wrap(local(node.cause, screen.times), room).map((text): Line => [span(under, 'faint'), span(text)]),
+    ...(node.next === undefined ? [] : commandLines(local(node.next, screen.times), room - 5)).map(
+      (text, index): Line => [
+        span(under, 'faint'),
+        span(index === 0 ? 'type ' : '     ', 'warn'),
+        span(text, 'strong'),
+      ],
+    ),
   ];
   const inputs = node.inputs.flatMap((input, index) => {
     const last = index === node.inputs.length - 1;

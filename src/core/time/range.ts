@@ -108,6 +108,6 @@ function badTime(option: string, text: string): RangeProblem {
   return {
     code: 'bad_time',
     message: `--${option} ${JSON.stringify(text)} is not a time`,
-    remedy: 'write ISO 8601: 2013-03-10, 2013-03-10T05:00, 2013-03-10T05:00:00Z or 2013-03-10T05:00-05:00',
+    remedy: 'write 2013-03-10, 2013-03-10T05:00 or, with an offset, 2013-03-10T05:00-05:00 or …T10:00Z',
   };
 }
