@@ -323,6 +323,8 @@ describe('--json: one document on stdout from every verb', () => {
     [['watch', 'twice'], 3],
     [['watch', 'unheard_of'], 2],
     [['why', 'twice', '2024-01-03'], 0],
+    [['render', 'twice', '2024-01-03'], 0],
+    [['render', 'unheard_of', '2024-01-03'], 2],
     [['why', 'unheard_of', '2024-01-03'], 2],
     [['ledger', 'twice'], 0],
     [['ledger', 'unheard_of'], 2],
@@ -372,7 +374,7 @@ describe('--json: one document on stdout from every verb', () => {
         /^ {2}(.*),$/gm,
       ),
     ].flatMap(([, line = '']) => line.split(', '));
-    assert.equal(verbs.length, 25);
+    assert.equal(verbs.length, 26);
     for (const verb of verbs) assert.match((await stack.sluice([verb, '--help'])).out, /--json/);
   });
 });
