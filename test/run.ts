@@ -56,7 +56,9 @@ async function runFile(file: string): Promise<Ended> {
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
   const failed = told(said, 'fail') + told(said, 'cancelled');
   const broken = failed === 0 && child.exitCode !== 0 ? 1 : 0;
-  const body = said.replace(/^ℹ (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) .*\n/gm, '').trimEnd();
+  // What failed stands where it failed; the reporter repeats it at the end.
+  const [shown = ''] = said.split(/^✖ failing tests:$/m);
+  const body = shown.replace(/^ℹ (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) .*\n/gm, '').trimEnd();
   const how = failed + broken > 0 ? `\n✖ to run it alone: npm test -- ${file}` : '';
   const end = child.signalCode === null ? '' : `\n✖ ended by ${child.signalCode} after ${seconds} s`;
   console.log(`\n${file} (${seconds} s)\n${body}${end}${how}`);

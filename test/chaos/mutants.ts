@@ -162,7 +162,11 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'what a moved row left is not marked',
     part: 'moves',
     edits: [
-      ['src/warehouse/postgres/moves.js', "SET moved = true, digest = ''", 'SET moved = p.moved, digest = p.digest'],
+      [
+        'src/warehouse/postgres/moves.js',
+        "SET moved = NOT h.ours, digest = ''",
+        'SET moved = p.moved, digest = p.digest',
+      ],
     ],
     faults: [],
   },
