@@ -40,12 +40,13 @@ export async function withProject<T>(
   const connectOnce = (): Promise<Connected> => (connected ??= connect(opened, io.env));
   const client = async (): Promise<BackfillClient> => (await connectOnce()).client;
   const workflowId = (id: string): string => (id.includes('/') ? id : `backfill/${scopeOf(opened.project())}/${id}`);
+  const unanswered = new Map<string, Promise<BackfillStatus>>();
   try {
     return await work({
       opened,
       client,
       workflowId,
-      status: joined(async (id) => {
+      status: joined(unanswered, async (id) => {
         const db = await opened.db();
         const row = (await findBackfill(db, workflowId(id))) ?? (await findBackfill(db, id));
         // One that has just ended may still be on its way here.
@@ -56,7 +57,12 @@ export async function withProject<T>(
   } catch (error) {
     throw databaseError(error, opened.project().warehouse);
   } finally {
-    await (await connected?.catch(() => undefined))?.close();
+    const closed = Promise.allSettled(unanswered.values())
+      .then(() => connected?.catch(() => undefined))
+      .then((made) => made?.close());
+    // A question that was given up may be tried again by the SDK, which ends the process if its connection is closed by then. Nobody waits for that.
+    if (unanswered.size === 0) await closed;
+    else closed.catch(() => undefined);
     await opened.close();
   }
 }
@@ -65,8 +71,7 @@ export async function withProject<T>(
  * Whoever asks for what is being asked for waits with the first: the server keeps a single query of a workflow that is busy and refuses the others, so that one who
  * asks again before he is answered is never answered.
  */
-function joined<T>(ask: (id: string) => Promise<T>): (id: string) => Promise<T> {
-  const open = new Map<string, Promise<T>>();
+function joined<T>(open: Map<string, Promise<T>>, ask: (id: string) => Promise<T>): (id: string) => Promise<T> {
   return (id) => {
     const before = open.get(id);
     if (before) return before;
