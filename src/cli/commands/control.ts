@@ -17,9 +17,9 @@ import {
 } from '../options.js';
 import { sluice } from '../render/command.js';
 import { statusLines } from '../render/status.js';
-import { asked, withProject } from '../session.js';
+import { asked, withProject, type Session } from '../session.js';
 import type { Verb } from '../verb.js';
-import { sayingSilence } from '../wait.js';
+import { cancelling, sayingSilence } from '../wait.js';
 
 type Control = CommonOptions & { readonly reason?: string };
 
@@ -44,11 +44,11 @@ async function send(
   io: Io,
   id: string,
   options: Control,
-  act: (client: BackfillClient, id: string) => Promise<BackfillStatus>,
+  act: (client: BackfillClient, id: string, session: Session) => Promise<BackfillStatus>,
 ): Promise<BackfillStatus> {
   return withProject(io, options, async (session) => {
     const connected = await session.client();
-    const document = await asked(() => sayingSilence(io, session, act(connected, id)));
+    const document = await asked(() => sayingSilence(io, session, act(connected, id, session)));
     print(io, options.json, document, () => statusLines(document, io.screen()));
     return document;
   });
@@ -74,9 +74,10 @@ export const resume: Verb = {
 export const cancel: Verb = {
   make: (io, exit) =>
     verb('cancel', 'end it; what was published stays').action(async (id: string, options: Control) => {
-      exit(
-        exitCodeOf(await send(io, id, options, (client, one) => client.cancel(one, said(io, options)))) === 4 ? 0 : 1,
+      const cancelled = await send(io, id, options, (client, one, session) =>
+        cancelling(io, session, one, client.cancel(one, said(io, options))),
       );
+      exit(exitCodeOf(cancelled) === 4 ? 0 : 1);
     }),
 };
 
