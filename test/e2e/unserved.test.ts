@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { BackfillClient } from '../../src/client/index.js';
 import { Client, Connection } from '@temporalio/client';
 import { numberOf, projectYaml, reaches, sleeper } from '../support/backfills.js';
+import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 let stack: Stack;
@@ -58,6 +59,11 @@ test('it says that no worker serves the environment and what starts one, is in t
   assert.equal(cancelled.code, 0, cancelled.err);
   const ended = Shown.parse(cancelled.json());
   assert.deepEqual([ended.state, ended.waiting], ['cancelled', null]);
+  // Nobody but the workflow itself ends this one.
+  await startByHand('by_hand');
+  const byHand = new Client({ connection }).workflow.getHandle(client.workflowId('by_hand'));
+  await byHand.cancel();
+  await eventually('it has ended', async () => (await byHand.describe()).status.name === 'CANCELLED', 60_000);
 });
 
 test('one that waits goes on by itself once a worker of its environment is there, and what one has planned is told from what nobody has', async () => {
