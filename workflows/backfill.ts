@@ -19,6 +19,7 @@ import { startDatasets, toDatasets } from './children.js';
 import { handleMessages } from './handlers.js';
 import { controlOf, lastingControlOf } from './proxies.js';
 import { requestOf } from './request.js';
+import { closeGate, whereServed } from './served.js';
 import { createRun, documentOf, enter, goOn, PLANS_AGAIN, show, unsettled, troubled, type Run } from './run.js';
 
 /** How long a held backfill waits for a person before it ends as failed. */
@@ -66,10 +67,10 @@ export async function backfill(input: BackfillInput): Promise<BackfillStatus> {
 /** For Temporal only what it was asked to cancel ends as cancelled; a message of ours it does not know. */
 const SHOW_CANCELLED = '10s';
 
-async function showCancelled({ ref }: Run): Promise<void> {
+async function showCancelled({ ref, unserved }: Run): Promise<void> {
   const { cancelRequested } = CancellationScope.current();
   const asked = cancelRequested.catch(() => undefined);
-  if (CancellationScope.current().consideredCancelled) return;
+  if (CancellationScope.current().consideredCancelled || unserved) return;
   await controlOf(ref)
     .cancelExecution({ ref })
     .catch((error: unknown) => {
@@ -101,7 +102,9 @@ async function open(run: Run, again: boolean, wanted?: Run['replan']): Promise<O
     wanted?.upstream === undefined ? {} : { upstream: { dataset: wanted.upstream, current: wanted.current } };
   for (;;) {
     const opened = Opened.parse(
-      await controlOf(run.ref).openBackfill({ ref: run.ref, request: run.request, again, ...upstream }),
+      await whereServed(run, (control) =>
+        control.openBackfill({ ref: run.ref, request: run.request, again, ...upstream }),
+      ),
     );
     if (opened.kind === 'open') return whole(run, opened);
     const { holder, what, lock = false } = opened;
@@ -229,17 +232,10 @@ async function finishDatasets(run: Run): Promise<void> {
 }
 
 async function end(run: Run, state: 'completed' | 'failed' | 'cancelled', reason: string): Promise<void> {
-  const { ref } = run;
   if (state === 'cancelled') {
     run.ending = true;
     // The gate first: no batch begins from now on, and what runs is stopped by its activity's cancellation.
-    await lastingControlOf(ref).control({
-      ...ref,
-      actor: run.cancelledBy,
-      action: 'cancel',
-      reason,
-      cancelled: true,
-    });
+    if (!(await closeGate(run, reason))) return;
     await Promise.all(run.children.values());
   }
   run.endedAt = new Date().toISOString();
@@ -269,8 +265,8 @@ async function refuse(run: Run, error: unknown): Promise<never> {
   const cause = causeOf(error);
   run.refused = refusalOf(cause);
   enter(run, 'failed', cause.message);
-  const taken = cause instanceof ApplicationFailure && cause.type === 'id_taken';
-  if (!taken) await keep(run, controlOf(run.ref));
+  const unkept = cause instanceof ApplicationFailure && ['id_taken', 'no_worker'].includes(cause.type ?? '');
+  if (!unkept) await keep(run, controlOf(run.ref));
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   throw cause instanceof ApplicationFailure ? cause : error;
 }

@@ -1,5 +1,6 @@
 import type { SliceResult } from '../src/contracts/slice.js';
 import type { BackfillStatus } from '../src/contracts/status.js';
+import { scopeName } from '../src/contracts/scope.js';
 import { typedIn } from '../src/contracts/typed.js';
 
 /** What all of a dataset waits for. */
@@ -22,6 +23,15 @@ export function lackWorker(
     next: `start a worker for activity ${called.activity} on task queue ${called.taskQueue}`,
   };
   state.wake = true;
+}
+
+/** Nobody serves a project in an environment. */
+export function lacksWorker({ project, environment }: { project: string; environment: string }): Lack {
+  return {
+    for: `a worker of ${scopeName(project, environment)}: none has taken this up`,
+    since: new Date().toISOString(),
+    next: typedIn(environment, 'sluice worker'),
+  };
 }
 
 export function waitsAtGate(environment: string, why: string, next: string, since = new Date().toISOString()): Lack {

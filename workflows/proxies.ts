@@ -1,4 +1,4 @@
-import type { Priority } from '@temporalio/common';
+import type { Duration, Priority } from '@temporalio/common';
 import { ActivityCancellationType, proxyActivities, scheduleActivity } from '@temporalio/workflow';
 import type { ControlActivities, SliceActivities } from '../activities/index.js';
 import type { CallOrder } from '../src/contracts/call.js';
@@ -13,23 +13,28 @@ export function scopeOf(ref: { project: string; environment: string }): string {
  * Control that a person waits for: planning prepares every statement of a project, which for a thousand datasets takes minutes. Temporal
  * retries what is not the request's fault for about a minute; then the person is told.
  */
-export function controlOf(ref: { project: string; environment: string }): ControlActivities {
-  return controlProxy(ref, { maximumAttempts: 8 });
+export function controlOf(ref: { project: string; environment: string }, takenUpWithin?: Duration): ControlActivities {
+  return controlProxy(ref, { maximumAttempts: 8 }, takenUpWithin);
 }
 
 /** Control that nobody waits for, and without which a backfill cannot go on or end: tried until somebody has mended what is in the way. */
-export function lastingControlOf(ref: { project: string; environment: string }): ControlActivities {
-  return controlProxy(ref, {});
+export function lastingControlOf(
+  ref: { project: string; environment: string },
+  takenUpWithin?: Duration,
+): ControlActivities {
+  return controlProxy(ref, {}, takenUpWithin);
 }
 
 function controlProxy(
   ref: { project: string; environment: string },
   retry: { maximumAttempts?: number },
+  takenUpWithin?: Duration,
 ): ControlActivities {
   return proxyActivities<ControlActivities>({
     taskQueue: `sluice.${scopeOf(ref)}`,
     startToCloseTimeout: '10 minutes',
     heartbeatTimeout: '10s',
+    ...(takenUpWithin === undefined ? {} : { scheduleToStartTimeout: takenUpWithin }),
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s', ...retry },
   });
 }

@@ -48,6 +48,8 @@ export interface Run {
   starting: boolean;
   /** Children were told to end, or are being cancelled: what they leave undone is meant. */
   ending: boolean;
+  /** It ended before a worker of its environment had taken it up: nobody was told. */
+  unserved: boolean;
   paused: boolean;
   priority: number;
   maxParallel: number | null;
@@ -94,6 +96,7 @@ export function createRun(request: BackfillRequest): Run {
     crowds: changed('very-many-datasets'),
     starting: false,
     ending: false,
+    unserved: false,
     paused: false,
     priority: request.priority,
     maxParallel: request.maxParallel ?? null,

@@ -171,6 +171,6 @@ export function isNobody(error: unknown): boolean {
   );
 }
 
-export function noWorker(message: string, cause?: unknown): SystemError {
-  return new SystemError('no_worker', message, 'start one: `sluice worker`; one that is busy answers later', { cause });
+export function noWorker(message: string, cause?: unknown, start = 'sluice worker'): SystemError {
+  return new SystemError('no_worker', message, `start one: \`${start}\`; one that is busy answers later`, { cause });
 }

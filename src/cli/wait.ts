@@ -1,3 +1,4 @@
+import { totalsOf } from '../contracts/parts.js';
 import { RequestError, SystemError } from '../contracts/errors.js';
 import { typedIn } from '../contracts/typed.js';
 import { ENDED, overOf, type BackfillStatus } from '../contracts/status.js';
@@ -27,7 +28,7 @@ export async function untilPlanned(io: Io, session: Session, id: string): Promis
   for (;;) {
     const status = await answerOf(session, id);
     if (status !== undefined && status.state !== 'planning') return refused(session, id, status);
-    if (status?.waiting) return status;
+    if (status?.waiting && (await (await session.client()).isTakenUp(id))) return status;
     const waited = io.now() - began;
     const takenUp = waited > SAY_MS && (await (await session.client()).isTakenUp(id));
     if (waited > SAY_MS && !(status !== undefined && takenUp)) {
@@ -76,6 +77,8 @@ async function refused(session: Session, id: string, status: BackfillStatus): Pr
 /** Where a backfill stands; when nobody answers, as the warehouse and Temporal know it without a worker. */
 export async function knownStatus(session: Session, id: string, withinMs: number): Promise<BackfillStatus> {
   const answer = await answerOf(session, id, withinMs);
+  if (answer?.state === 'planning' && answer.waiting === null && !(await (await session.client()).isTakenUp(id)))
+    return { ...answer, waiting: { ...unserved(session), since: answer.startedAt } };
   if (answer !== undefined) return answer;
   const db = await session.opened.db();
   const waiting = {
@@ -86,9 +89,32 @@ export async function knownStatus(session: Session, id: string, withinMs: number
   const end = await (await session.client()).closedAs(id);
   const kept = (await keptStatus(db, session.workflowId(id), waiting)) ?? (await keptStatus(db, id, waiting));
   // Not even its start was heard of.
-  if (kept === undefined) throw noWorker(`no worker answers for ${id}`);
+  if (kept === undefined) {
+    const [open] = (await (await session.client()).open()).filter((one) => one.id === id);
+    if (open) return unheard(session, open);
+    throw noWorker(`no worker answers for ${id}`, undefined, workerStart(session));
+  }
   if (ENDED.includes(kept.state) || end === undefined) return kept;
   return { ...kept, ...end, datasets: kept.datasets.map(overOf) };
+}
+
+/** Nobody serves the project in this environment. */
+export function unserved(session: Session): { readonly for: string; readonly next: string } {
+  return { for: `a worker of ${scopeName(session)}: none has taken it up`, next: workerStart(session) };
+}
+
+/** One that Temporal has and nobody has taken up: all that is known of it. */
+function unheard(session: Session, { id, startedAt }: { id: string; startedAt: string }): BackfillStatus {
+  const { name: project, environment } = session.opened.project();
+  return {
+    ...{ id, project, environment, startedAt, endedAt: null },
+    state: 'planning',
+    reason: 'planning',
+    ...totalsOf([]),
+    waiting: { ...unserved(session), since: startedAt },
+    warnings: [],
+    datasets: [],
+  };
 }
 
 /** Says it once when what was asked is not answered for long; it goes on waiting. */
@@ -97,6 +123,43 @@ export async function sayingSilence<T>(io: Io, session: Session, asked: Promise<
   return asked.finally(() => {
     clearTimeout(timer);
   });
+}
+
+/**
+ * Waits until a backfill that was asked to cancel has ended. Where no worker takes that up it ends what nobody ever planned, which holds nothing;
+ * and of any other it says what the end waits for.
+ * @throws SystemError no_worker
+ */
+export async function cancelling(
+  io: Io,
+  session: Session,
+  id: string,
+  ending: Promise<BackfillStatus>,
+): Promise<BackfillStatus> {
+  const until = io.now() + GIVE_UP_MS;
+  for (;;) {
+    const ended = await Promise.race([
+      ending,
+      new Promise<undefined>((done) => setTimeout(done, ANSWER_MS, undefined)),
+    ]);
+    if (ended !== undefined) return ended;
+    if (io.now() < until || (await (await session.client()).isTakenUp(id))) continue;
+    // Nobody waits for its answer any more.
+    ending.catch(() => undefined);
+    const planned = await keptStatus(await session.opened.db(), session.workflowId(id), unserved(session));
+    if (planned !== undefined)
+      throw noWorker(
+        `backfill ${id} ends once a worker of ${scopeName(session)} takes that up: none has`,
+        undefined,
+        workerStart(session),
+      );
+    const [open] = (await (await session.client()).open()).filter((one) => one.id === id);
+    if (open === undefined) return ending;
+    await (await session.client()).terminate(id, 'cancelled: no worker had taken it up');
+    const endedAt = new Date(io.now()).toISOString();
+    const reason = 'no worker had taken it up';
+    return { ...unheard(session, open), waiting: null, state: 'cancelled', reason, endedAt };
+  }
 }
 
 export function silenceLine(session: Session): string {

@@ -227,6 +227,16 @@ export class BackfillClient {
     );
   }
 
+  /** Those of its scope that Temporal has open, newest first: also those that no worker has taken up, which the warehouse does not know. */
+  async open(): Promise<{ readonly id: string; readonly startedAt: string }[]> {
+    const prefix = this.workflowId('');
+    const query = `WorkflowType = 'backfill' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${prefix}'`;
+    const found: { id: string; startedAt: string }[] = [];
+    for await (const { workflowId, startTime } of this.#client.workflow.list({ query }))
+      found.push({ id: workflowId.slice(prefix.length), startedAt: startTime.toISOString() });
+    return found.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+  }
+
   /** Ends its workflow at once, without asking it: for one that nobody carries out. What it held is taken over by the next backfill. */
   async terminate(id: string, reason: string): Promise<void> {
     await this.#ask(id, (handle) => handle.terminate(reason));

@@ -87,7 +87,7 @@ async function watch(
 
 /** Whether all that wake too late are fenced, and nothing is wrong. */
 async function wakes(lane: Lane, { name, dist }: TrackOf, isOver: boolean): Promise<Verdict> {
-  const many = await openMany(lane, name, SPARE_SLOTS, dist);
+  const many = await openMany(lane, name, SPARE_SLOTS, { dist });
   try {
     const { zombies, fenced, wrong } = await wake(lane, many, 'late', isOver);
     return fenced < zombies || wrong > 0

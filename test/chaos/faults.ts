@@ -21,6 +21,8 @@ export interface Scene {
 type Act = (scene: Scene, next: () => number) => Promise<void>;
 
 const HEARTBEAT_TIMEOUT_S = 10;
+/** A worker has begun by then. */
+const STARTED_S = 4;
 const OVER_MS = 240_000;
 
 const between = (next: () => number, low: number, high: number): number => low + Math.floor(next() * (high - low + 1));
@@ -157,6 +159,10 @@ const ALL_ENDED = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE 
 
 export const FAULTS = {
   'kill -9 of the worker': ({ workers }) => workers.kill(),
+  'kill -9 of workers as they start': async (scene, next) => {
+    const moment = (): Promise<void> => pass(scene, next() * STARTED_S);
+    await scene.workers.killAtStart(Array.from({ length: between(next, 1, 3) }, () => moment));
+  },
   'kill -9 of the worker, in the middle of a slice': (scene) =>
     whileStuck(1, scene, async () => {
       // Time for a heartbeat to say how far it came.

@@ -30,11 +30,16 @@ export interface Many {
 }
 
 /** Starts a worker for it, and builds it once, so that it is known what a partition costs. */
-export async function openMany(lane: Lane, name: string, slots = SLOTS, dist?: string): Promise<Many> {
+export async function openMany(
+  lane: Lane,
+  name: string,
+  slots = SLOTS,
+  { dist, rate }: { readonly dist?: string | undefined; readonly rate?: number } = {},
+): Promise<Many> {
   const folder = lane.stack.project(name, {
     'sluice.yaml': `project: ${name}
 connections:
-  warehouse: { type: postgres, url: "\${CHAOS_WAREHOUSE}", budget: { slots: ${slots} } }
+  warehouse: { type: postgres, url: "\${CHAOS_WAREHOUSE}", budget: { slots: ${slots}${rate === undefined ? '' : `, rate: ${rate}`} } }
 warehouse: warehouse
 schema: ${name}
 defaults: { grain: hour, start: 2024-01-01 }

@@ -6,7 +6,7 @@ import type { Lane } from './servers.js';
 /** Keeps each publish of a partition, and each chunk that is read, in the transaction that does it; a row that moved away is none. */
 const AUDIT = `
 CREATE SCHEMA audit;
-CREATE TABLE audit.published (project text, dataset text, starts_at timestamptz, backfill_id text, epoch bigint);
+CREATE TABLE audit.published (project text, dataset text, starts_at timestamptz, backfill_id text, epoch bigint, at timestamptz DEFAULT clock_timestamp());
 CREATE FUNCTION audit.publish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO audit.published VALUES (NEW.project, NEW.dataset, NEW.starts_at, NEW.backfill_id, NEW.epoch); RETURN NULL; END $$;
 CREATE TRIGGER inserted AFTER INSERT ON sluice.partitions FOR EACH ROW EXECUTE FUNCTION audit.publish();

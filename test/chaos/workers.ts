@@ -13,6 +13,13 @@ export const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 export interface Workers {
   /** kill -9; another is started. */
   readonly kill: () => Promise<void>;
+  /**
+   * kill -9, and of each that takes its place, at a moment of its start; one more is started, which stays.
+   * @returns when the last was killed, and whether any of them ended by itself before it was
+   */
+  readonly killAtStart: (
+    moments: readonly (() => Promise<void>)[],
+  ) => Promise<{ readonly killedAt: number; readonly ended: number }>;
   /** SIGSTOP, and another is started. Returns what wakes the stopped one: it works on beside the other. */
   readonly freeze: () => Promise<() => void>;
   /** It no longer reaches Temporal, and does not know; the databases it reaches. Another is started. Returns what ends this. */
@@ -86,6 +93,21 @@ export async function startWorkers(lane: Lane, project: string, dist = DIST): Pr
         await keepers.pop()?.stop(AbortSignal.abort());
         pipes.pop()?.close();
         await keep();
+      }),
+    killAtStart: (moments) =>
+      inTurn(async () => {
+        await keepers.pop()?.stop(AbortSignal.abort());
+        let ended = 0;
+        for (const moment of moments) {
+          const young = start();
+          await moment();
+          if (young.exitCode === null && young.signalCode === null) await kill9(young);
+          else ended++;
+        }
+        const killedAt = Date.now();
+        pipes.pop()?.close();
+        await keep();
+        return { killedAt, ended };
       }),
     freeze: () =>
       inTurn(async () => {

@@ -116,7 +116,11 @@ export const BROKEN: readonly Broken[] = [
     promise: 'What it stands on may be restarted',
     what: 'control is tried once',
     edits: [
-      ['workflows/proxies.ts', 'return controlProxy(ref, {});', 'return controlProxy(ref, { maximumAttempts: 1 });'],
+      [
+        'workflows/proxies.ts',
+        'return controlProxy(ref, {}, takenUpWithin);',
+        'return controlProxy(ref, { maximumAttempts: 1 }, takenUpWithin);',
+      ],
     ],
     test: `${E2E}/restarts.test.ts`,
     names: ['PostgreSQL and then Temporal are killed'],
@@ -674,5 +678,18 @@ export const BROKEN: readonly Broken[] = [
     edits: [['workflows/backfill.ts', "if (skipped === 0) return 'all", "if (skipped >= 0) return 'all"]],
     test: `${E2E}/held.test.ts`,
     names: ['skip without a range'],
+  },
+  {
+    promise: 'Nothing waits in silence for a worker',
+    what: 'what nobody ever planned waits for a worker to end',
+    edits: [
+      [
+        'workflows/served.ts',
+        'isUntaken(error) && run.opened === undefined',
+        'isUntaken(error) && run.ending !== run.ending',
+      ],
+    ],
+    test: `${E2E}/unserved.test.ts`,
+    names: ['it says that no worker serves'],
   },
 ];

@@ -19,7 +19,7 @@ import { sluice } from '../render/command.js';
 import { statusLines } from '../render/status.js';
 import { asked, withProject, type Session } from '../session.js';
 import type { Verb } from '../verb.js';
-import { answerOf, sayingSilence } from '../wait.js';
+import { answerOf, cancelling, sayingSilence } from '../wait.js';
 
 type Control = CommonOptions & { readonly reason?: string };
 
@@ -89,9 +89,10 @@ export const resume: Verb = {
 export const cancel: Verb = {
   make: (io, exit) =>
     verb('cancel', 'end it; what was published stays').action(async (id: string, options: Control) => {
-      exit(
-        exitCodeOf(await send(io, id, options, (client, one) => client.cancel(one, said(io, options)))) === 4 ? 0 : 1,
+      const cancelled = await send(io, id, options, (client, one, session) =>
+        cancelling(io, session, one, client.cancel(one, said(io, options))),
       );
+      exit(exitCodeOf(cancelled) === 4 ? 0 : 1);
     }),
 };
 

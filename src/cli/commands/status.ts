@@ -69,6 +69,8 @@ export const watch: Verb = {
 export async function newest(session: Session): Promise<string> {
   const { name: project, environment } = session.opened.project();
   const [row] = await listBackfills(await session.opened.db(), { project, environment }, 1);
+  const [open] = row ? [] : await openOnes(session);
+  if (open !== undefined) return open;
   if (!row)
     throw new RequestError('no_backfills', `project ${project} has no backfills yet`, 'start one: sluice backfill');
   return row.workflowId;
@@ -77,8 +79,22 @@ export async function newest(session: Session): Promise<string> {
 async function allStatuses(session: Session): Promise<BackfillStatus[]> {
   const { name: project, environment } = session.opened.project();
   const rows = await listBackfills(await session.opened.db(), { project, environment });
-  const statuses = await Promise.all(rows.map(async (row) => row.status ?? (await running(session, row.workflowId))));
+  const kept = new Set(rows.map(({ backfillId }) => backfillId));
+  const unheard = (await openOnes(session)).filter((one) => !kept.has(one));
+  const statuses = await Promise.all([
+    ...unheard.map((id) => running(session, id)),
+    ...rows.map(async (row) => row.status ?? (await running(session, row.workflowId))),
+  ]);
   return statuses.filter((one) => one !== undefined);
+}
+
+/** Ids of those that Temporal has open, newest first; none where it cannot be asked: the rest of a list is worth showing. */
+async function openOnes(session: Session): Promise<string[]> {
+  try {
+    return (await (await session.client()).open()).map(({ id }) => id);
+  } catch {
+    return [];
+  }
 }
 
 /** One that Temporal does not know any more is left out of the list; with a server that is down nobody is asked. */
