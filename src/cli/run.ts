@@ -45,6 +45,7 @@ export async function run(args: readonly string[], around: Surroundings): Promis
     .enablePositionalOptions();
   contain(program, around);
   program.hook('preAction', (_, verb) => {
+    readVariables(verb, around.env);
     place = placeOf(
       verb,
       around.env,
@@ -70,6 +71,16 @@ export async function run(args: readonly string[], around: Surroundings): Promis
 function contain(command: Command, { out, err }: Pick<Surroundings, 'out' | 'err'>): void {
   command.configureOutput({ writeOut: out, writeErr: err }).exitOverride();
   for (const one of command.commands) contain(one, { out, err });
+}
+
+/** Options that a variable stands for: commander reads those of the process. */
+function readVariables(verb: Command, env: NodeJS.ProcessEnv): void {
+  for (const option of verb.options) {
+    const name = option.attributeName();
+    if (option.envVar === undefined || verb.getOptionValueSource(name) === 'cli') continue;
+    const value = env[option.envVar];
+    verb.setOptionValueWithSource(name, value ?? option.defaultValue, value === undefined ? 'default' : 'env');
+  }
 }
 
 /** @throws RequestError no_folder */

@@ -1,3 +1,4 @@
+import { newId } from '../client/id.js';
 import { RequestError } from '../contracts/errors.js';
 import type { StoredPlan } from '../contracts/plan.js';
 import { askedOf, BackfillRequest, type BackfillInput } from '../contracts/request.js';
@@ -44,7 +45,7 @@ export async function prepare(io: Io, session: Session, asked: BackfillInput, wh
     );
   }
   const db = await session.opened.db();
-  const id = which.id ?? newId(io);
+  const id = which.id ?? newId(new Date(io.now()));
   if (which.id !== undefined && (await findBackfill(db, session.workflowId(id)))) {
     throw new RequestError(
       'id_taken',
@@ -147,10 +148,4 @@ function nothingWords({ datasets, warnings }: StoredPlan): string {
   if (left)
     return `nothing to do now: what is left cannot be built yet${warnings.length > 0 ? ', as the warnings say' : ''}`;
   return 'nothing to do: all is up to date';
-}
-
-/** Sorts by time: `20131103-142501-7f3a`. */
-function newId(io: Io): string {
-  const now = new Date(io.now()).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
-  return `${now}-${Math.random().toString(16).slice(2, 6).padEnd(4, '0')}`;
 }

@@ -16,6 +16,7 @@ import type { MessageInput, MessageName } from '../contracts/messages.js';
 import { askedOf, type BackfillInput } from '../contracts/request.js';
 import { scopeName } from '../contracts/scope.js';
 import { askAgain } from './ask-again.js';
+import { newId } from './id.js';
 import { MessageRefusedError } from './errors.js';
 import { translate } from './translate.js';
 
@@ -88,7 +89,7 @@ export class BackfillClient {
    */
   async start(
     request: Request,
-    { id = newId() }: { readonly id?: string } = {},
+    { id = newId(new Date()) }: { readonly id?: string } = {},
   ): Promise<{ id: string; workflowId: string }> {
     const workflowId = this.workflowId(id);
     await translate(id, () =>
@@ -288,12 +289,6 @@ export class BackfillClient {
 
 function isOpen(status: string): boolean {
   return status === 'RUNNING' || status === 'PAUSED';
-}
-
-/** Sorts by time, reads aloud: `20131103-142501-7f3a`. */
-export function newId(): string {
-  const now = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
-  return `${now}-${randomUUID().slice(0, 4)}`;
 }
 
 function summaryOf(request: Request): string {

@@ -116,7 +116,7 @@ test('what forget, adopt and a plan of what is stale print', () => {
   const warned = says('plan daily --on 2024-01-07').replaceAll(/\s+/g, ' ');
   assert.match(
     warned,
-    /sluice adopt -p 'a project' daily --from .*sluice backfill -p 'a project' daily --from .* --overwrite/,
+    /sluice adopt -p 'a project'(?: -e lab)? daily --from .*sluice backfill -p 'a project'(?: -e lab)? daily --from .* --overwrite/,
   );
   works(back);
   says('forget daily --on 2024-01-08');
@@ -131,8 +131,11 @@ test('what forget, adopt and a plan of what is stale print', () => {
 
 test('what a start without a range prints, to be confirmed, and what adjust wants', () => {
   const refused = says('backfill raw --reason "all of it" --id whole', 2);
+  // Nothing of it is built before it was adjusted.
+  says('warehouse hold ops --reason "not yet"');
   const started = works(/(sluice backfill.*)$/m.exec(refused)?.[1] ?? '');
   assert.match(started, /backfill whole runs/);
   const adjust = /(sluice adjust.*)$/m.exec(says('adjust whole', 2))?.[1] ?? '';
   works(adjust);
+  says('warehouse release ops');
 });

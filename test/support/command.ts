@@ -13,9 +13,9 @@ export interface Ran {
 /** Verbs that serve, or start processes with this one's arguments. */
 const PROCESSES: ReadonlySet<string | undefined> = new Set(['dev', 'worker']);
 
-/** Variables of libpq are read from the process itself. */
-function setsLibpq(env: NodeJS.ProcessEnv): boolean {
-  return Object.entries(env).some(([name, value]) => name.startsWith('PG') && process.env[name] !== value);
+/** Variables that a library reads of the process itself. */
+function setsLibrary(env: NodeJS.ProcessEnv): boolean {
+  return Object.entries(env).some(([name, value]) => /^(?:PG|OTEL_)/.test(name) && process.env[name] !== value);
 }
 
 /** Runs a command in this process, as {@link run} would in one of its own: that saves the 0.7 s of CPU in which Node starts and loads it. */
@@ -24,7 +24,7 @@ export async function runSluice(
   args: readonly string[],
 ): Promise<Ran> {
   const { code, out, err } =
-    PROCESSES.has(args[0]) || setsLibpq(env) ? await spawned({ env, dir }, args) : await here({ env, dir }, args);
+    PROCESSES.has(args[0]) || setsLibrary(env) ? await spawned({ env, dir }, args) : await here({ env, dir }, args);
   return { code, out, err, json: () => JSON.parse(out) as unknown };
 }
 
