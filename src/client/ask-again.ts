@@ -1,4 +1,5 @@
-import { isGrpcCancelledError, isGrpcDeadlineError } from '@temporalio/client';
+import { isGrpcCancelledError, isGrpcDeadlineError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 
 /**
  * Asks again, once, what the server broke off, and what nobody has answered within `afterMs`: a question that a worker was given as it ended. One after the
@@ -17,4 +18,28 @@ export async function askAgain<T>(ask: (deadline?: number) => Promise<T>, afterM
     if (isGrpcDeadlineError(error)) return ask();
     throw error;
   }
+}
+
+const SENDS = 3;
+
+/**
+ * Sends a message again that no worker has looked at: one that came as its worker ended may be lost with it (SDK core: "unprocessed protocol messages while
+ * receiving new work"), and the server then refuses it as not supported.
+ */
+export async function sendAgain<T>(send: () => Promise<T>): Promise<T> {
+  for (let sent = 1; ; sent++) {
+    try {
+      return await send();
+    } catch (error) {
+      if (sent === SENDS || !isUnprocessed(error)) throw error;
+    }
+  }
+}
+
+function isUnprocessed(error: unknown): boolean {
+  return (
+    error instanceof WorkflowUpdateFailedError &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === 'UnprocessedUpdate'
+  );
 }

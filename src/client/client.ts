@@ -15,7 +15,7 @@ import { PlanDocument } from '../contracts/plan.js';
 import type { MessageInput, MessageName } from '../contracts/messages.js';
 import { askedOf, type BackfillInput } from '../contracts/request.js';
 import { scopeName } from '../contracts/scope.js';
-import { askAgain } from './ask-again.js';
+import { askAgain, sendAgain } from './ask-again.js';
 import { newId } from './id.js';
 import { MessageRefusedError } from './errors.js';
 import { translate } from './translate.js';
@@ -274,7 +274,7 @@ export class BackfillClient {
   async #send<Name extends MessageName>(id: string, name: Name, message: MessageInput<Name>): Promise<BackfillStatus> {
     const call = async (handle: WorkflowHandle): Promise<unknown> => {
       try {
-        return await handle.executeUpdate(name, { args: [message] });
+        return await sendAgain(() => handle.executeUpdate(name, { args: [message] }));
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
         // Temporal says the same of one that has ended as of one that never was.

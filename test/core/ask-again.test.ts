@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServiceError } from '@temporalio/client';
-import { askAgain } from '../../src/client/ask-again.js';
+import { ServiceError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { askAgain, sendAgain } from '../../src/client/ask-again.js';
 import { allEnded } from '../../src/contracts/all-ended.js';
 
 const failed = (code: number, details: string): Error =>
@@ -55,4 +56,20 @@ test('of questions that are asked together none is under way when the first has 
   };
   await assert.rejects(allEnded([Promise.reject(silence), slow()]), silence);
   assert.equal(underWay, false);
+});
+
+test('a message that no worker has looked at is sent again; one that was refused is not', async () => {
+  const lost = new WorkflowUpdateFailedError('refused', ApplicationFailure.nonRetryable('', 'UnprocessedUpdate'));
+  const refused = new WorkflowUpdateFailedError('refused', ApplicationFailure.nonRetryable('', 'not_held'));
+  const sending = async (answers: readonly (string | Error)[]): Promise<[unknown, number]> => {
+    let sent = 0;
+    const send = (): Promise<string> => {
+      const answer = answers[sent++];
+      return typeof answer === 'string' ? Promise.resolve(answer) : Promise.reject(answer ?? new Error('too often'));
+    };
+    return [await sendAgain(send).catch((error: unknown) => error), sent];
+  };
+  assert.deepEqual(await sending([lost, 'the second']), ['the second', 2]);
+  assert.deepEqual(await sending([refused]), [refused, 1]);
+  assert.deepEqual(await sending([lost, lost, lost]), [lost, 3]);
 });
