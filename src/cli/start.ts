@@ -90,9 +90,16 @@ async function chosen(db: Db, local: Project, which: Which, io: Io): Promise<Pro
   if (which.deployed === true) return deployed;
   throw new RequestError(
     'definitions_differ',
-    `this folder is definition ${shortHash(local.hash)}, the workers deploy ${shortHash(deployed.hash)}`,
+    `this folder is definition ${shortHash(local.hash)}, the workers deploy ${shortHash(deployed.hash)}${schemasOf(local, deployed)}`,
     'carry out this folder’s with --local, or the workers’ with --deployed (`sluice dev` reloads within a second)',
   );
+}
+
+/** Said where it is another one: then one of the two is perhaps another person's. */
+function schemasOf(local: Project, deployed: Project): string {
+  return local.schema === deployed.schema
+    ? ''
+    : `: this one writes to schema ${local.schema}, theirs to ${deployed.schema}`;
 }
 
 async function protectedOne(db: Db, local: Project, which: Which, deployed: Project | undefined): Promise<Project> {

@@ -7,6 +7,7 @@ import { writeDevFile, type DevInfo } from './dev-file.js';
 import { keepWorker, type DevWorker } from './dev-worker.js';
 import { readIfThere, writeAtomically } from './files.js';
 import { endRecorded } from './leftovers.js';
+import { keepPorts, readPorts, type Ports } from './kept-ports.js';
 import { freePorts } from './ports.js';
 import { startPostgres, type PostgresServer } from './postgres-server.js';
 import { recordProcess, type Role } from './process-file.js';
@@ -104,13 +105,18 @@ async function startServers(options: DevOptions): Promise<[PostgresServer, Tempo
     failing.abort(error);
     throw error;
   };
+  const kept = readPorts(options.dataDir);
+  const [port = 0, ...others] = await freePorts(3, [kept.postgres, kept.temporal, kept.ui]);
   const [postgres, temporal] = await Promise.allSettled([
-    withPorts(1, (ports) => startDatabase(both, ports)).catch(abort),
+    withPorts([port], (ports) => startDatabase(both, ports)).catch(abort),
     findTemporal(both)
-      .then((binary) => withPorts(2, (ports) => startScheduler(both, binary, ports)))
+      .then((binary) => withPorts(others, (ports) => startScheduler(both, binary, ports)))
       .catch(abort),
   ]);
-  if (postgres.status === 'fulfilled' && temporal.status === 'fulfilled') return [postgres.value, temporal.value];
+  if (postgres.status === 'fulfilled' && temporal.status === 'fulfilled') {
+    keepPorts(options.dataDir, portsOf(postgres.value, temporal.value), options.log);
+    return [postgres.value, temporal.value];
+  }
   // The person's stop, or else whichever failed first: the other failed because of it.
   throw signal.reason;
 }
@@ -147,13 +153,24 @@ function recorder(dataDir: string, role: Role): (id: ProcessId) => void {
 }
 
 /** A free port may be taken before it is used: then with others, twice. */
-async function withPorts<T>(count: number, start: (ports: readonly number[]) => Promise<T>, again = 2): Promise<T> {
+async function withPorts<T>(
+  ports: readonly number[],
+  start: (ports: readonly number[]) => Promise<T>,
+  again = 2,
+): Promise<T> {
   try {
-    return await start(await freePorts(count));
+    return await start(ports);
   } catch (error) {
     if (again === 0 || !(error instanceof Error) || !/address already in use/i.test(error.message)) throw error;
-    return withPorts(count, start, again - 1);
+    return withPorts(await freePorts(ports.length), start, again - 1);
   }
+}
+
+function portsOf(postgres: PostgresServer, temporal: TemporalServer): Ports {
+  const [database, scheduler, ui] = [postgres.url, `tcp://${temporal.address}`, temporal.uiUrl].map((url) =>
+    Number(new URL(url).port),
+  );
+  return { postgres: database ?? 0, temporal: scheduler ?? 0, ui: ui ?? 0 };
 }
 
 /** Random, kept beside the cluster that was made with it. */

@@ -58,6 +58,7 @@ export function assemble(
       exclude,
       set,
       rebuild: request.rebuild === 'missing' ? undefined : request.rebuild,
+      overwrite: request.overwrite ? true : undefined,
     },
     order: request.order,
     leavesStale: result.leavesStale.map(({ dataset, intervals, partitions }) => ({

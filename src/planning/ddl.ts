@@ -1,6 +1,7 @@
 import { typedIn } from '../contracts/typed.js';
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
+import type { TableName } from '../contracts/table.js';
 import { formatInstant } from '../core/interval/interval.js';
 import type { Dataset, Project } from '../project/project.js';
 import { quoteTable, quoteIdent } from '../postgres/quote.js';
@@ -34,9 +35,18 @@ export function targetDdl(
       `to take them into the ledger: ${typed('adopt')}\nto replace them: ${typed('backfill', ' --overwrite')}`,
     );
   }
-  const drift = driftOf(dataset, columns, state);
+  const drift = driftOf(dataset, columns, state, viewsOver(project, dataset));
   // Somebody else's table has the indexes that its owner wants; sluice asks for the one that it cannot do without.
   return state.owner?.made === true ? { ...drift, ddl: [...drift.ddl, ...indexesDdl(wanted, state)] } : drift;
+}
+
+/** The tables of views that read a dataset, directly or through others; readers first, as they are dropped. */
+function viewsOver({ datasets }: Project, { name }: Dataset): TableName[] {
+  const over = new Map<string, TableName>();
+  for (const one of datasets.values())
+    if (one.publish === 'view' && one.needs.some(({ dataset }) => dataset === name || over.has(dataset)))
+      over.set(one.name, one.table);
+  return [...over.values()].reverse();
 }
 
 /**

@@ -1,5 +1,6 @@
 import { RequestError } from '../contracts/errors.js';
 import type { ColumnSpec } from '../contracts/plan.js';
+import type { TableName } from '../contracts/table.js';
 import type { PlanWarning } from '../contracts/status.js';
 import { quoteIdent, quoteTable } from '../postgres/quote.js';
 import type { Dataset } from '../project/project.js';
@@ -14,9 +15,15 @@ export interface Drift {
 /**
  * How a table follows its dataset: first the new column, then the rebuild, last the old column goes, by a person's hand. So what nobody
  * writes any more stays, and nothing that is printed here takes a value away that the rebuild has not replaced.
+ * @param views - of this project that read it: PostgreSQL changes no type under one
  * @throws RequestError schema_drift
  */
-export function driftOf(dataset: Dataset, columns: readonly ColumnSpec[], state: TargetState): Drift {
+export function driftOf(
+  dataset: Dataset,
+  columns: readonly ColumnSpec[],
+  state: TargetState,
+  views: readonly TableName[],
+): Drift {
   const { added, dropped, retyped } = schemaDrift(state.columns, columns);
   const { file, table, onSchemaChange } = dataset;
   const target = quoteTable(table);
@@ -25,12 +32,20 @@ export function driftOf(dataset: Dataset, columns: readonly ColumnSpec[], state:
     throw new RequestError('schema_drift', `${file}: ${message}`, remedy);
   };
   if (retyped.length > 0) {
-    const statements = retyped.map(
-      ({ name, type }) => `${alter} ALTER COLUMN ${quoteIdent(name)} TYPE ${type} USING ${quoteIdent(name)}::${type};`,
-    );
+    const statements = [
+      ...views.map((view) => `DROP VIEW IF EXISTS ${quoteTable(view)};`),
+      ...retyped.map(
+        ({ name, type }) =>
+          `${alter} ALTER COLUMN ${quoteIdent(name)} TYPE ${type} USING ${quoteIdent(name)}::${type};`,
+      ),
+    ];
+    const first =
+      views.length === 0
+        ? ''
+        : ' (views that read it stand in its way; a backfill makes them again, with their `grants`)';
     refuse(
       `table ${target} has ${namesOf(retyped)} of another type than what is written to it`,
-      `cast it in the query; or name another table (\`table: ${table.schema}.${table.name}_2\`), which is built beside this one; or run, then plan again:\n${statements.join('\n')}`,
+      `cast it in the query; or name another table (\`table: ${table.schema}.${table.name}_2\`), which is built beside this one; or run, then plan again${first}:\n${statements.join('\n')}`,
     );
   }
   if (onSchemaChange === 'fail' && added.length > 0) {

@@ -13,6 +13,7 @@ interface Command {
   readonly only?: unknown;
   readonly exclude?: unknown;
   readonly set?: unknown;
+  readonly overwrite?: unknown;
   readonly rebuild?: 'missing' | 'stale' | 'all';
 }
 
@@ -28,13 +29,15 @@ export function backfillCommand(selection: readonly string[], { environment, reb
     ...(asked.only === true ? ['--only'] : []),
     ...excluded,
     ...setWords(asked.set),
+    ...(asked.overwrite === true ? ['--overwrite'] : []),
     ...(rebuild === undefined || rebuild === 'missing' ? [] : ['--rebuild', rebuild]),
     ...environmentWords(environment),
   ];
   return ['sluice backfill', ...words.map(shellWord)].join(' ');
 }
 
-function setWords(set: unknown): string[] {
+/** The options that give flags a value. */
+export function setWords(set: unknown): string[] {
   return typeof set === 'object' && set !== null
     ? Object.entries(set).flatMap(([flag, value]) => ['--set', `${flag}=${String(value)}`])
     : [];

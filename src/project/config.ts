@@ -10,6 +10,7 @@ import { isIdentifier, isSystemSchema, NAME, NAME_RULE } from './names.js';
 import { didYouMean } from './nearest.js';
 import type { Connection } from './project.js';
 import { shape } from './shape.js';
+import { isNode } from './sql/parser.js';
 import { resolvePlain } from './template.js';
 import type { Env } from './template.js';
 import { problemAt } from './text.js';
@@ -37,7 +38,7 @@ export interface Config {
   readonly confirm: number;
   /** The document, variables resolved. */
   readonly source: YamlSource | undefined;
-  /** Its value as written. */
+  /** Its value as written, but for the schemas that it writes to: see `withSchemas`. */
   readonly written: unknown;
 }
 
@@ -72,7 +73,10 @@ export function readConfig(
   const { value, problems } = shape(ProjectYaml, PartialProject, resolved.source);
   const yaml = value ?? {};
   return {
-    config: { ...configOf(yaml, resolved.source, options), written: read.source.value },
+    config: {
+      ...configOf(yaml, resolved.source, options),
+      written: withSchemas(read.source.value, resolved.source.value, options),
+    },
     problems: [...resolved.problems, ...problems, ...checkNames(yaml, read.source, options)],
   };
 }
@@ -149,6 +153,27 @@ function resolveVariables(
     return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, resolve(child, [...path, key])]));
   };
   return { source: { ...source, value: resolve(source.value, []) }, problems };
+}
+
+/**
+ * The file as written, with the schemas of the environment in use as they are here: whoever carries the definition out writes the tables that its author
+ * meant, though `${USER}` is another there. A schema is no secret; values of all else stay with whoever reads them.
+ */
+function withSchemas(written: unknown, resolved: unknown, { environment }: ConfigOptions): unknown {
+  return PLACES_OF_SCHEMA(environment).reduce((value, path) => copied(value, resolved, path), written);
+}
+
+const PLACES_OF_SCHEMA = (environment: string): readonly (readonly string[])[] => [
+  ['schema'],
+  ['environments', environment, 'schema'],
+];
+
+/** `into` with the value that `from` has at `path`; as it is where either has none. */
+function copied(into: unknown, from: unknown, path: readonly string[]): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return from;
+  if (!isNode(into) || !isNode(from) || !Object.hasOwn(into, key) || !Object.hasOwn(from, key)) return into;
+  return { ...into, [key]: copied(into[key], from[key], rest) };
 }
 
 function checkNames(yaml: PartialProject, source: YamlSource, options: ConfigOptions): Problem[] {

@@ -14,6 +14,7 @@ export function finishDataset(
   statement: Statement | undefined,
   needs: readonly Need[],
   table: TableName,
+  unbounded?: readonly string[],
 ): Dataset {
   const { name, file, axis, settings } = draft;
   const { owner, description, freshness } = settings;
@@ -34,7 +35,7 @@ export function finishDataset(
     storage: storageOf(draft),
     onSchemaChange: settings.on_schema_change ?? 'add',
     refresh: settings.refresh ?? 'never',
-    ...(isUnbounded(axis, statement) ? { unbounded: true } : {}),
+    ...(unbounded === undefined ? {} : { unbounded }),
     mask: settings.mask ?? [],
     grants: settings.grants ?? [],
     coalesce: settings.coalesce ?? 'auto',
@@ -56,10 +57,6 @@ function startOf({ axis, settings }: Draft): number {
   const start = readTime(settings.start ?? '', axis.zone);
   if (!start) throw new TypeError('a partitioned dataset without a start passed the checks');
   return floorTo(axis, start.start);
-}
-
-function isUnbounded({ grain }: Draft['axis'], statement: Statement | undefined): boolean {
-  return grain === 'none' && statement !== undefined && !statement.params.some(({ name }) => name === 'end');
 }
 
 /** What stands under `defaults` is for tables with a time. */

@@ -74,7 +74,7 @@ export async function loadProject(files: Readonly<Record<string, string>>, optio
     const { draft, statement, needs: read = [] } = resolved.get(name) ?? {};
     const needs = said.needs.get(name) ?? read;
     const table = lookup.catalog.get(name);
-    if (draft && table) datasets.set(name, finishDataset(draft, statement, needs, table));
+    if (draft && table) datasets.set(name, finishDataset(draft, statement, needs, table, said.unbounded.get(name)));
     await turn();
   }
   return projectOf(config, options.environment, datasets, relevant(files, found.files));

@@ -115,8 +115,8 @@ export interface Dataset {
   readonly storage: (typeof STORAGE)[number];
   readonly onSchemaChange: 'add' | 'keep' | 'fail';
   readonly refresh: 'never' | 'always' | Duration;
-  /** A transform of `grain: none` whose SQL does not stop at `:end`. */
-  readonly unbounded?: boolean;
+  /** Upstreams in which the SQL of a `grain: none` transform does not stop at `:end`, as far as that is proven. */
+  readonly unbounded?: readonly string[];
   readonly mask: readonly string[];
   /** Roles that may read its table. */
   readonly grants: readonly string[];

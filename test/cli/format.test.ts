@@ -108,6 +108,9 @@ test('a command can be pasted: words quoted, lines joined, no word broken', () =
     '--last',
     '30d',
   ]);
+  assert.deepEqual(requestWords({ select: ['a'], only: true, set: { x: -5, y: 'a b' }, overwrite: true }), [
+    ...['a', '--set', 'x=-5', '--set', 'y=a b', '--only', '--overwrite'],
+  ]);
 });
 
 test('a table shrinks what may shrink, then leaves out what matters least', () => {

@@ -125,7 +125,9 @@ function solve(input: PlanInput, cells: Model['cells'], unread: ReadonlySet<Plan
   };
   /** What changes it: all that there is, where a `grain: none` reader's SQL does not stop at the first gap. */
   const touches = (reader: Cell, need: Need): Cell[] =>
-    none(reader.node) && reader.node.unbounded === true ? [...(cells.get(need.dataset) ?? [])] : reads(reader, need);
+    none(reader.node) && reader.node.unbounded?.includes(need.dataset)
+      ? [...(cells.get(need.dataset) ?? [])]
+      : reads(reader, need);
   /** What must be there; a `grain: none` reader takes what there is of anything that has partitions. */
   const requires = (reader: Cell): Cell[] =>
     needsOf(reader.node)

@@ -82,7 +82,7 @@ function nodeNumber(index: number, world: World): fc.Arbitrary<PlanNode> {
       readyAfter: fc.constantFrom(ZERO, ZERO, HOURS(3), DAYS(1)),
       needs: fc.subarray(names, { minLength: Math.min(index, 1) }).chain(needs),
       refresh: fc.constantFrom('never' as const, 'never' as const, 'always' as const),
-      unbounded: fc.boolean(),
+      unbounded: fc.subarray(names),
       self: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, needTo(`d${index}`, world)),
     })
     .map(({ axis, start, needs: read, self, ...rest }) => ({

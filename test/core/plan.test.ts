@@ -292,7 +292,7 @@ describe('a reader of grain none', () => {
       ['raw', published(raw, '2013-03-01', '2013-03-03')],
       ['total', published(total, '', '')],
     ]);
-    const result = plan([raw, { ...total, unbounded: true }], { range: range('2013-03-08', '2013-03-10'), ledger });
+    const result = plan([raw, { ...total, unbounded: ['raw'] }], { range: range('2013-03-08', '2013-03-10'), ledger });
     assert.deepEqual(whys(result, 'raw'), ['2013-03-08 … 2013-03-10 missing']);
     assert.deepEqual(datasetOf(result, 'total').intervals, [
       { start: -Infinity, end: Infinity, why: 'reads raw 2013-03-08' },
@@ -300,6 +300,21 @@ describe('a reader of grain none', () => {
     assert.deepEqual(datasetOf(result, 'total').edges, [
       { upstream: 'raw', mapping: encodeMapping([{ lo: 0, hi: 2 }]) },
     ]);
+  });
+
+  it('goes by its own limit in each upstream', () => {
+    const other = node('other', 'day');
+    const both = { ...node('both', 'none', ['raw', 'other']), unbounded: ['other'] };
+    const ledger = new Map([
+      ['raw', published(raw, '2013-03-01', '2013-03-03')],
+      ['other', published(other, '2013-03-01', '2013-03-03')],
+      ['both', published(both, '', '')],
+    ]);
+    const whyOf = (selected: string): string[] => {
+      const asked = { range: range('2013-03-08', '2013-03-09'), ledger, selected: new Set([selected, 'both']) };
+      return datasetOf(plan([raw, other, both], asked), 'both').intervals.map(({ why }) => why);
+    };
+    assert.deepEqual([whyOf('raw'), whyOf('other')], [[], ['reads other 2013-03-08']]);
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
@@ -41,6 +42,10 @@ async function read({ postgresUrl, temporalAddress }: DevInfo): Promise<{ answer
   return { answer: rows[0]?.answer, workflow: status.name };
 }
 
+function addresses({ temporalUiUrl, temporalAddress, postgresUrl }: DevInfo): string[] {
+  return [temporalUiUrl, temporalAddress, postgresUrl];
+}
+
 test('Ctrl-C ends all, and a row and a workflow are there after a restart', async (context) => {
   const dataDir = dataDirFor(context);
   const first = await runInProcess(dataDir);
@@ -54,8 +59,30 @@ test('Ctrl-C ends all, and a row and a workflow are there after a restart', asyn
 
   const second = await runInProcess(dataDir);
   assert.deepEqual(await read(second.info), { answer: 42, workflow: 'RUNNING' });
+  assert.deepEqual(addresses(second.info), addresses(first.info));
   assert.equal(await end(second.child, 'SIGTERM'), 0);
   assert.deepEqual(alive(second.info), []);
+});
+
+test('dev keeps its ports; one that another process has it changes, says so, and keeps the new one', async (context) => {
+  const dataDir = dataDirFor(context);
+  const first = await runInProcess(dataDir);
+  assert.equal(await end(first.child, 'SIGTERM'), 0);
+  const other = createServer();
+  const port = Number(new URL(first.info.temporalUiUrl).port);
+  other.listen(port, '127.0.0.1');
+  await once(other, 'listening');
+  const second = await runInProcess(dataDir);
+  other.close();
+  const changed = new RegExp(`port ${String(port)} is taken by another process: Temporal’s web UI has port `);
+  assert.match(second.said.join(''), changed);
+  assert.notEqual(second.info.temporalUiUrl, first.info.temporalUiUrl);
+  assert.deepEqual(addresses(second.info).slice(1), addresses(first.info).slice(1));
+  assert.equal(await end(second.child, 'SIGTERM'), 0);
+
+  const third = await runInProcess(dataDir);
+  assert.deepEqual(addresses(third.info), addresses(second.info));
+  assert.doesNotMatch(third.said.join(''), / is taken by /);
 });
 
 test('two in two folders do not collide, a second in one folder is refused, --stop ends only its own', async (context) => {

@@ -25,6 +25,8 @@ export function dataDirFor(context: { after: (end: () => Promise<void>) => void 
 export interface Running {
   readonly child: ChildProcess;
   readonly info: DevInfo;
+  /** Lines that it printed while it started. */
+  readonly said: readonly string[];
 }
 
 /** Arguments of node for `sluice dev` in the foreground, as the command line will run it. */
@@ -44,7 +46,7 @@ export async function runInProcess(dataDir: string): Promise<Running> {
   }
   const info = readDevFile(dataDir);
   if (info === undefined) throw new Error(`dev does not serve: ${said.join('\n')}`);
-  return { child, info };
+  return { child, info, said };
 }
 
 /** Sends a signal to a child and its process group, as a terminal does; returns its exit code, or the signal that it died of. */

@@ -227,3 +227,30 @@ test('a flag has a value in each environment, and another one for one backfill; 
     await client.close();
   }
 });
+
+test('two persons on one environment, whose schema has their name: one worker writes to the schema of whoever asked', async () => {
+  const files = { ...FILES, 'sluice.yaml': yaml(false).replace('project: shop', 'project: ours') };
+  const folder = stack.project('ours', files);
+  const ours = typed(stack, 'ours');
+  const [ann, bob] = [{ DEV_NAME: 'ann' }, { DEV_NAME: 'bob' }];
+  await stack.worker(folder, ['-e', 'dev'], ann);
+  await ours.build(`${RANGE} -e dev`, ann);
+  const annsWere = await pricesIn('dev_ann.per_day');
+
+  const asks = (line: string): string => `${line} ${RANGE} -e dev`;
+  const said = (await ours.refused(asks('backfill'), bob)).replace(/\s+/g, ' ');
+  assert.match(said, /this one writes to schema dev_bob, theirs to dev_ann.*--local.*--deployed/);
+  const { rows } = await warehouse.query(`SELECT to_regclass('dev_bob.items') AS made`);
+  assert.deepEqual(rows, [{ made: null }]);
+
+  await ops.query('UPDATE items SET price = 1000 WHERE id = 7');
+  await ours.build(`--local ${RANGE} -e dev`, bob);
+  const bobs = await pricesIn('dev_bob.per_day');
+  assert.deepEqual([bobs[3], await pricesIn('dev_ann.per_day')], [1006, annsWere]);
+
+  // Ann's own again: her tables come back with what the ledger knows of them, and Bob's stay as they are.
+  await ours.build(`--rebuild all --on 2024-01-04 -e dev`, ann);
+  assert.deepEqual([await pricesIn('dev_ann.per_day'), await pricesIn('dev_bob.per_day')], [bobs, bobs]);
+  await ours.build(asks('--deployed'), bob);
+  assert.deepEqual(await pricesIn('dev_bob.per_day'), bobs);
+});

@@ -14,13 +14,13 @@ let ops: pg.Client;
 let bin: string;
 
 const FILES = {
-  'sluice.yaml': `${projectYaml('typed')}environments: { lab: { schema: lab } }\nconfirm: { partitions: 400 }\n`,
+  'sluice.yaml': `${projectYaml('typed')}environments: { lab: { schema: lab } }\nconfirm: { partitions: 400 }\nflags: { extra: 0 }\n`,
   'datasets/raw.yaml': 'extract: { from: ops, table: public.readings, time: at }\nkey: [id]\n',
   'datasets/daily.sql': `/*
 time: day
 key: [day]
 */
-SELECT date_trunc('day', at) AS day, sum(100 / n) AS n FROM raw WHERE at >= :start AND at < :end GROUP BY 1
+SELECT date_trunc('day', at) AS day, sum(100 / n) + :flag_extra AS n FROM raw WHERE at >= :start AND at < :end GROUP BY 1
 `,
 };
 
@@ -138,4 +138,13 @@ test('what a start without a range prints, to be confirmed, and what adjust want
   const adjust = /(sluice adjust.*)$/m.exec(says('adjust whole', 2))?.[1] ?? '';
   works(adjust);
   says('warehouse release ops');
+});
+
+test('what a plan with values of flags, or over rows of others, prints', () => {
+  const asked = 'daily --on 2024-01-03 --rebuild all';
+  for (const options of ['--set extra=1', '--overwrite']) {
+    const [command = ''] = commandsIn(says(`plan ${asked} ${options}`));
+    assert.match(command, new RegExp(`${options} --plan`));
+    works(`${command} --wait`);
+  }
 });

@@ -242,3 +242,20 @@ test('a view has no data, and what reads it is built through it, and again when 
   assert.match(changed.out, /CREATE OR REPLACE VIEW \\"analytics\\".\\"big\\"/);
   assert.match(await shop.refused(`adopt big ${RANGE}`), /a view has no rows of its own/);
 });
+
+test('a type that changes under views: what is printed drops them first, and the backfill makes them again', async () => {
+  const bigger = '/*\ntime: at\npublish: view\n*/\nSELECT b.id, b.at, b.amount FROM big b WHERE b.amount > 2\n';
+  stack.project('pub', { ...FILES, 'datasets/bigger.sql': bigger });
+  const asked = `merged big bigger ${RANGE}`;
+  await shop.build(`${asked} --local`);
+  await ops.query('ALTER TABLE items ALTER COLUMN amount TYPE bigint');
+  const said = (await shop.refused(`plan ${asked} --rebuild all`)).replaceAll(/[│ ]+\n?[│ ]*/g, ' ');
+  const [printed = ''] = /DROP VIEW[^]*bigint;/.exec(said) ?? [];
+  assert.match(printed, /"bigger";\s*DROP VIEW IF EXISTS "analytics"."big";\s*ALTER TABLE "analytics"."merged"/);
+  await warehouse.query(printed);
+  await shop.build(`${asked} --local --rebuild all`);
+  const types = `SELECT string_agg(DISTINCT data_type, ' ') AS t FROM information_schema.columns
+    WHERE table_name IN ('merged', 'big', 'bigger') AND column_name = 'amount'`;
+  assert.equal(await rowsOf(types), 'bigint');
+  assert.deepEqual(countsOf(await shop.plan(asked)), { merged: [0, 0, 0, 4], big: [0, 0, 0, 4], bigger: [0, 0, 0, 4] });
+});

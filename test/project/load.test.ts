@@ -215,13 +215,31 @@ test('environments', async () => {
     [prod.schema, prod.protected, prod.connections.get('ops')?.url],
     ['analytics', true, 'embedded:ops'],
   );
-  assert.equal(prod.hash, dev.hash, 'a definition does not depend on the environment');
+  const same = await load(files, { environment: 'other', env: { USER: 'bob' } });
+  assert.equal(prod.hash, same.hash, 'a definition does not depend on the environment');
   assert.equal(prod.datasets.get('clean')?.version, dev.datasets.get('clean')?.version);
   assert.equal((await load(files, { environment: 'other' })).schema, 'analytics');
   assert.deepEqual(
     (await problemsOf(files, { environment: 'dev' })).map(({ code, line }) => [code, line]),
     [['unset_variable', 10]],
   );
+});
+
+test('a definition holds the schemas that its author meant, and no other value', async () => {
+  const files = projectFiles({
+    'sluice.yaml': `${ENVIRONMENTS.replace('protected: true', 'schema: "p_${USER}"')}flags: { token: "\${TOKEN}" }\n`,
+  });
+  const of = (USER: string, options: Partial<Parameters<typeof load>[1]> = {}): ReturnType<typeof load> =>
+    load(files, { environment: 'dev', env: { USER, TOKEN: 'hunter2' }, ...options });
+  const [ann, bob] = [await of('ann'), await of('bob')];
+  assert.notEqual(ann.hash, bob.hash);
+  const carried = await load(bob.files, { environment: 'dev', env: { USER: 'ann', TOKEN: '' }, registered: true });
+  assert.deepEqual([carried.hash, carried.schema], [bob.hash, 'dev_bob']);
+  assert.match(bob.files['sluice.yaml'] ?? '', /token: \$\{TOKEN\}[^]*p_\$\{USER\}/);
+
+  const base = projectFiles({ 'sluice.yaml': SLUICE_YAML.replace('schema: analytics', 'schema: "s_${SUFFIX:-x}"') });
+  const moved = await load(base, { env: { SUFFIX: 'y' } });
+  assert.equal((await load(moved.files, { registered: true })).schema, 's_y');
 });
 
 test('no URL reaches a definition, which can be read again', async () => {

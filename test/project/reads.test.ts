@@ -350,3 +350,24 @@ test('by the day, where clocks change: 24 hours are no day', () => {
   });
   assert.deepEqual(readings(`SELECT * FROM wall WHERE ${IN}`, day), { wall: 'interval' });
 });
+
+test('a whole table stops at :end in those of its upstreams where that is proven', async () => {
+  const EARLY = 'raw.t < :end';
+  const cases: readonly [sql: string, unbounded: readonly string[] | undefined][] = [
+    [`SELECT 1 AS one FROM raw WHERE ${EARLY}`, undefined],
+    [`SELECT 1 AS one FROM raw WHERE raw.t >= :end - interval '30 days' AND ${EARLY}`, undefined],
+    [`SELECT 1 AS one FROM raw, other WHERE ${EARLY} AND other.t < :end`, undefined],
+    [`SELECT 1 AS one FROM raw JOIN other ON other.t = raw.t WHERE ${EARLY}`, undefined],
+    ['SELECT 1 AS one FROM raw', ['raw']],
+    [`SELECT 1 AS one FROM raw, other WHERE ${EARLY}`, ['other']],
+    [`SELECT (SELECT max(t) FROM other) AS last FROM raw WHERE ${EARLY}`, ['other']],
+    [`SELECT (SELECT count(*) FROM raw) AS n FROM raw WHERE ${EARLY}`, ['raw']],
+    [`SELECT 1 AS one FROM raw WHERE raw.t >= :start OR raw.t < :end`, ['raw']],
+    ['SELECT raw.t < :end AS early FROM raw', ['raw']],
+  ];
+  for (const [sql, unbounded] of cases) {
+    const files = { 'datasets/other.sql': transform(`SELECT t FROM raw WHERE raw.t >= :start AND ${EARLY}`) };
+    const project = await load(projectFiles({ ...files, 'datasets/whole.sql': transform(sql, 'grain: none') }));
+    assert.deepEqual(project.datasets.get('whole')?.unbounded, unbounded, sql);
+  }
+});

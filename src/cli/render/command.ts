@@ -1,5 +1,6 @@
 /** Commands to type, as a shell takes them. */
 import { environmentWords } from '../../contracts/typed.js';
+import { setWords } from '../../planning/words.js';
 
 /** A word as a POSIX shell reads it back: bare where it can be, else in single quotes. */
 export function shellWord(word: string): string {
@@ -27,7 +28,8 @@ export function requestWords(request: Readonly<Record<string, unknown>>): string
       .filter((value) => !(key === 'rebuild' && value === 'missing'))
       .flatMap((value) => [flag, value]),
   );
-  return [...stringsOf(request['select']), ...flags, ...(request['only'] === true ? ['--only'] : [])];
+  const bare = (['only', 'overwrite'] as const).flatMap((key) => (request[key] === true ? [`--${key}`] : []));
+  return [...stringsOf(request['select']), ...flags, ...setWords(request['set']), ...bare];
 }
 
 function stringsOf(value: unknown): string[] {

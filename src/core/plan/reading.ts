@@ -23,12 +23,13 @@ export function readSpan(reader: Track, input: Input, index: number): Span {
 }
 
 /**
- * The same of what may change the partition: SQL that does not stop at `:end` also reads what is published beyond the first gap, so it waits for
- * that, and is built again with it.
+ * The same of what may change the partition: SQL that does not stop at `:end` in an upstream also reads what is published there beyond the first gap, so
+ * it waits for that, and is built again with it.
  */
 export function touchedSpan(reader: Track, input: Input, index: number): Span {
-  const all = reader.timeless && reader.node.unbounded === true && !input.upstream.timeless;
-  return all ? { lo: 0, hi: input.upstream.count } : readSpan(reader, input, index);
+  const { upstream } = input;
+  const all = reader.timeless && !upstream.timeless && reader.node.unbounded?.includes(upstream.node.name) === true;
+  return all ? { lo: 0, hi: upstream.count } : readSpan(reader, input, index);
 }
 
 /**

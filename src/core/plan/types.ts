@@ -14,8 +14,8 @@ export interface PlanNode {
   readonly needs: readonly Need[];
   /** `grain: none` only. */
   readonly refresh: 'never' | 'always' | Duration;
-  /** `grain: none` only: its SQL does not stop at `:end`, so it reads what lies beyond the first gap too. */
-  readonly unbounded?: boolean;
+  /** `grain: none` only: upstreams of which its SQL reads more than what lies before `:end`, so what lies beyond the first gap too. */
+  readonly unbounded?: readonly string[];
 }
 
 /** Adjacent published partitions of one length that share a verdict, as the store reads them from the ledger. */

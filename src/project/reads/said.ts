@@ -3,6 +3,7 @@ import type { Need } from '../../core/graph/need.js';
 import { durationMs, formatDuration, ZERO, type Duration } from '../../core/time/duration.js';
 import type { Resolved } from '../cycles.js';
 import type { Draft } from '../draft.js';
+import type { Statement } from '../project.js';
 import { problemAt, type Mistake } from '../text.js';
 import { lengthOf } from './bound.js';
 import { covers, readingsOf, type Reading, type Upstream } from './judge.js';
@@ -16,6 +17,8 @@ export interface Said {
   readonly problems: readonly Problem[];
   /** By reader; where a limit is proven, or said by the author alone. */
   readonly needs: ReadonlyMap<string, readonly Need[]>;
+  /** By `grain: none` reader: upstreams in which it is not proven to stop at `:end`. */
+  readonly unbounded: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -29,19 +32,26 @@ export async function judgeReads(
 ): Promise<Said> {
   const problems: Problem[] = [];
   const needs = new Map<string, readonly Need[]>();
+  const unbounded = new Map<string, readonly string[]>();
   const clocks = new Map<string, Clock>();
   for (const name of order) {
     const one = resolved.get(name);
     const clock = one && ownClock(one.draft);
     if (clock !== undefined) clocks.set(name, clock);
-    if (!one || !isPartitioned(one.draft) || one.draft.kind !== 'transform') continue;
+    if (one?.draft.kind !== 'transform') continue;
+    if (!isPartitioned(one.draft)) {
+      const beyond = beyondEnd(one, resolved, clocks);
+      if (beyond.length > 0) unbounded.set(name, beyond);
+      await turn();
+      continue;
+    }
     const judged = judgeOne(one, resolved, clocks);
     await turn();
     problems.push(...judged.problems);
     needs.set(name, judged.needs);
     clocks.set(name, judged.clock === 'zoned' ? 'zoned' : 'local');
   }
-  return { problems, needs };
+  return { problems, needs, unbounded };
 }
 
 export function isPartitioned({ kind, axis }: Pick<Draft, 'kind' | 'axis'>): boolean {
@@ -65,18 +75,12 @@ function judgeOne(one: Resolved, all: ReadonlyMap<string, Resolved>, clocks: Rea
   const { draft, statement, needs } = one;
   const { axis, parsed, settings } = draft;
   if (!parsed || !statement || settings.time === undefined) return { problems: [], needs, clock: undefined };
-  const upstreams = new Map(
-    statement.relations.flatMap(({ schema, name, dataset }): [string, Upstream][] => {
-      const upstream = upstreamOf(dataset, all, clocks);
-      return upstream ? [[JSON.stringify([schema, name]), upstream]] : [];
-    }),
-  );
   const { readings, clock } = readingsOf({
     tree: parsed.tree,
     axis,
     time: settings.time,
     view: settings.publish === 'view',
-    upstreamOf: (schema, name) => upstreams.get(JSON.stringify([schema, name])),
+    upstreamOf: upstreamsOf(statement, all, clocks),
   });
   const lacking = needs.filter((need) => {
     const upstream = all.get(need.dataset);
@@ -91,6 +95,39 @@ function judgeOne(one: Resolved, all: ReadonlyMap<string, Resolved>, clocks: Rea
     return problemAt(draft.file, place, mistakeOf(dataset, worst(readingsFor(dataset, readings)), upstream, line));
   });
   return { problems, needs: needs.map((need) => wordOf(need, readingsFor(need.dataset, readings), draft, all)), clock };
+}
+
+/** What a whole table reads of each partitioned upstream: all that there is, unless it is proven that it stops at `:end`. */
+function beyondEnd(
+  { draft, statement, needs }: Resolved,
+  all: ReadonlyMap<string, Resolved>,
+  clocks: ReadonlyMap<string, Clock>,
+): string[] {
+  const { axis, parsed } = draft;
+  const read = needs.flatMap(({ dataset }) => upstreamOf(dataset, all, clocks)?.name ?? []);
+  if (read.length === 0 || !parsed || statement?.params.every(({ name }) => name !== 'end') !== false) return read;
+  const asked = { tree: parsed.tree, axis, time: '', view: false };
+  const { readings } = readingsOf({ ...asked, upstreamOf: upstreamsOf(statement, all, clocks) });
+  return read.filter((name) => !readingsFor(name, readings).every(stops));
+}
+
+function stops(reading: Reading): boolean {
+  return reading.kind === 'interval' || reading.kind === 'lookback' || (reading.kind === 'all' && !reading.endless);
+}
+
+/** By the name of a table, as the SQL has it. */
+function upstreamsOf(
+  { relations }: Statement,
+  all: ReadonlyMap<string, Resolved>,
+  clocks: ReadonlyMap<string, Clock>,
+): (schema: string | undefined, name: string) => Upstream | undefined {
+  const upstreams = new Map(
+    relations.flatMap(({ schema, name, dataset }): [string, Upstream][] => {
+      const upstream = upstreamOf(dataset, all, clocks);
+      return upstream ? [[JSON.stringify([schema, name]), upstream]] : [];
+    }),
+  );
+  return (schema, name) => upstreams.get(JSON.stringify([schema, name]));
 }
 
 function upstreamOf(
