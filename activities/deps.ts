@@ -43,6 +43,8 @@ export interface ControlDeps {
   readonly now: () => number;
   /** What Temporal says of a workflow that holds a reservation. */
   readonly workflowState: (workflowId: string) => Promise<'open' | 'closed' | 'unknown'>;
+  /** Identity of the client that started a workflow, as Temporal keeps it; null where it cannot be known. */
+  readonly startedBy: (workflowId: string) => Promise<string | null>;
   /** Sends a signal to a workflow, unless it has ended. */
   readonly signal: (workflowId: string, name: string, message: unknown) => Promise<void>;
   /** Asks Temporal to cancel a workflow. */

@@ -48,6 +48,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
   if (!again && current.protected && base.hash !== current.hash) await requireDeployed(deps.db, base);
   const request = await asPlanned(deps.db, order.request);
   const project = await deps.flagged(base, request.set);
+  const actor = request.requestedBy ?? (await deps.startedBy(ref.workflowId)) ?? 'temporal';
   const answer = await inTurn(() =>
     deps.db.transaction(async (tx) => {
       await lockScope(tx, ref);
@@ -68,7 +69,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       const held = heldBy(plan);
       const conflict = await standing(deps, tx, ref, [...held, ...(await movingOf(tx, project, plan))]);
       if (conflict) return refuse(request, conflict);
-      await requireOpen(tx, ref);
+      const before = await requireOpen(tx, ref);
       // An attempt that slept while a later one opened the backfill: with the epoch that it would make, all that works by now would be fenced. Where the
       // clocks of Temporal and the warehouse differ, the next attempt is later by both.
       if (await madeSince(tx, ref.workflowId, activityInfo().currentAttemptScheduledTimestampMs))
@@ -77,7 +78,7 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
       await savePlan(tx, plan);
       const by = {
         backfillId: ref.backfillId,
-        actor: request.requestedBy ?? 'unknown',
+        actor,
         ...(request.reason === undefined ? {} : { reason: request.reason }),
       };
       await deployTargets(tx, project, plan, { ...by, workflowId: ref.workflowId });
@@ -86,11 +87,13 @@ export async function openBackfill(deps: ControlDeps, order: OpenOrder): Promise
         ...(request.maxParallel === undefined ? {} : { max_parallel: request.maxParallel }),
       });
       await backfillState(tx, ref.workflowId, 'running', plan.fingerprint);
-      await record(tx, ref, {
-        ...by,
-        action: again ? 'replan' : 'start',
-        detail: { plan: plan.fingerprint, ticket: request.ticket },
-      });
+      // An attempt whose answer was lost had planned it already: it started once.
+      if (again || !before.planned)
+        await record(tx, ref, {
+          ...by,
+          action: again ? 'replan' : 'start',
+          detail: { plan: plan.fingerprint, ticket: request.ticket },
+        });
       const costs = await partitionCosts(tx, ref);
       const late = await atRisk(tx, ref, project, plan);
       return opened(deps, project, plan, epoch, costs, late, order.upstream && exclude);
@@ -116,13 +119,14 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** A backfill that was cancelled while this attempt planned must not be left with a reservation. */
-async function requireOpen(tx: Db, { workflowId, backfillId }: ExecutionRef): Promise<void> {
-  const [row] = await rowsOf<{ ended: boolean }>(
+async function requireOpen(tx: Db, { workflowId, backfillId }: ExecutionRef): Promise<{ planned: boolean }> {
+  const [row] = await rowsOf<{ ended: boolean; planned: boolean }>(
     tx,
-    'SELECT status IS NOT NULL AS ended FROM sluice.backfills WHERE workflow_id = ? FOR UPDATE',
+    'SELECT status IS NOT NULL AS ended, plan IS NOT NULL AS planned FROM sluice.backfills WHERE workflow_id = ? FOR UPDATE',
     [workflowId],
   );
   if (row?.ended === true) throw new RequestError('ended', `backfill ${backfillId} has ended`);
+  return { planned: row?.planned === true };
 }
 
 async function claim({ db }: ControlDeps, { ref, request, again }: OpenOrder): Promise<void> {

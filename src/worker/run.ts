@@ -20,6 +20,7 @@ import { createGovernorStarter, type GovernorStarter } from './governors.js';
 import { applyBudgets, type BudgetDeps, cachedWorkflowsOf, rateSetter, sliceQueue } from './limits.js';
 import { installRuntime } from './logging.js';
 import { openProject, type Opened, type Place } from './open.js';
+import { starterOf, stateOf } from './executions.js';
 import { REGISTERED_MS, registerSearchAttributes } from './search-attributes.js';
 import { sharedModules } from './shared-modules.js';
 import { sliceRunnerOf } from './slice-worker.js';
@@ -249,6 +250,7 @@ async function controlDeps(wiring: Wiring, client: Client): Promise<ControlDeps>
     flagged: (base, set) => registerFlagged(db, base, set, options.env),
     now: () => Date.now(),
     workflowState: (workflowId) => stateOf(client, workflowId),
+    startedBy: (workflowId) => starterOf(client, workflowId),
     signal: (workflowId, name, message) => signalIfOpen(client, workflowId, name, message),
     cancelWorkflow: async (workflowId) => {
       await client.workflow.getHandle(workflowId).cancel();
@@ -277,16 +279,6 @@ async function bundle(plugins: Tracing['plugins']): Promise<WorkflowBundle | { c
     preloadModules: sharedModules(workflowsPath),
     logger: Runtime.instance().logger,
   });
-}
-
-async function stateOf(client: Client, workflowId: string): Promise<'open' | 'closed' | 'unknown'> {
-  try {
-    const { status } = await client.workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING' || status.name === 'PAUSED' ? 'open' : 'closed';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'unknown';
-    throw error;
-  }
 }
 
 /** One that has ended needs to hear nothing. */

@@ -1,6 +1,7 @@
 /** A backfill that waits for a person: what it keeps from others, and the ways out of it, each as it is printed. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Client, Connection } from '@temporalio/client';
 import type pg from 'pg';
 import { RequestRefusedError, type BackfillClient } from '../../src/client/index.js';
 import { clientOf, numberOf, projectYaml, reaches } from '../support/backfills.js';
@@ -179,6 +180,41 @@ test('retry --upstream: after the source was mended what failed is read again, u
     [await publisherOf('items_raw', '2024-03-11Z'), await publisherOf('items_raw', '2024-03-12Z')],
     ['raw', 'alone'],
   );
+});
+
+test('a start that names nobody is once in the journal, by whoever told Temporal', async () => {
+  const connection = await Connection.connect({ address: stack.dev.info().temporalAddress });
+  const client = new Client({ connection, identity: 'cli:ann@laptop' });
+  const journal = `SELECT actor FROM sluice.journal WHERE action = 'start' AND backfill_id = $1`;
+  for (const [id, requestedBy, actor] of [
+    ['by-cli', undefined, 'cli:ann@laptop'],
+    ['by-name', 'bob', 'bob'],
+  ] as const) {
+    await client.workflow.execute('backfill', {
+      workflowId: `backfill/till/${id}`,
+      taskQueue: 'sluice',
+      args: [{ project: 'till', select: 'items_raw', on: '2024-03-25', rebuild: 'all', requestedBy }],
+    });
+    assert.deepEqual((await warehouse.query(journal, [id])).rows, [{ actor }]);
+  }
+  // The first attempt has reserved all, and its answer is lost.
+  const locker = await stack.connect('warehouse');
+  await locker.query('BEGIN; LOCK TABLE sluice.staging');
+  const ran = client.workflow.execute('backfill', {
+    workflowId: 'backfill/till/by-two',
+    taskQueue: 'sluice',
+    args: [{ project: 'till', select: 'items_raw', on: '2024-03-26', rebuild: 'all' }],
+  });
+  await eventually('it waits, all else done', async () => {
+    const { rowCount } = await warehouse.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation = 'sluice.staging'::regclass`,
+    );
+    return rowCount === 1;
+  });
+  await locker.query('COMMIT');
+  await ran;
+  assert.deepEqual((await warehouse.query(journal, ['by-two'])).rows, [{ actor: 'cli:ann@laptop' }]);
+  await connection.close();
 });
 
 test('rows that the ledger forgot: plan says so with commands that work, why says what failed, adopt and retry go on', async () => {
