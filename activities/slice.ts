@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { CallBegun } from '../src/contracts/call.js';
-import { readsItself } from '../src/contracts/plan.js';
+import { readsItself, type StoredDataset } from '../src/contracts/plan.js';
 import { SliceInput, type BatchDone, type SliceFailure, type SliceResult } from '../src/contracts/slice.js';
 import { faultOf, sideOf } from '../src/postgres/error.js';
 import { inOneFlight } from '../src/postgres/pipeline.js';
@@ -23,8 +23,8 @@ const HEARTBEAT_MS = 1_000;
 /** Activities of the rate-limited slice queue: nothing else runs there. */
 export function createSliceActivities(deps: SliceDeps): SliceActivities {
   return {
-    runSlice: (input) => beating(() => runSlice(deps, SliceInput.parse(input))),
-    beginCall: (input) => beating(() => beginCall(deps, SliceInput.parse(input))),
+    runSlice: (input) => beating(deps, SliceInput.parse(input), () => runSlice(deps, SliceInput.parse(input))),
+    beginCall: (input) => beating(deps, SliceInput.parse(input), () => beginCall(deps, SliceInput.parse(input))),
   };
 }
 
@@ -35,14 +35,33 @@ export interface SliceActivities {
   beginCall: (input: SliceInput) => Promise<CallBegun>;
 }
 
-async function beating<T>(work: () => Promise<T>): Promise<T> {
+/** Temporal shows the details of a heartbeat among *Pending Activities*: which partitions are at work. */
+async function beating<T>(deps: SliceDeps, input: SliceInput, work: () => Promise<T>): Promise<T> {
   const context = Context.current();
-  const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+  let details: string | undefined;
+  deps.planDataset(input.plan, input.dataset).then(
+    ({ dataset }) => {
+      details = atWork(dataset, input);
+      context.heartbeat(details);
+    },
+    // The work itself says so.
+    () => undefined,
+  );
+  const heartbeat = setInterval(() => {
+    context.heartbeat(details);
+  }, HEARTBEAT_MS);
   try {
     return await work();
   } finally {
     clearInterval(heartbeat);
   }
+}
+
+/** `orders_day 2024-03-01T00:00:00Z … 2024-03-05T00:00:00Z`. */
+function atWork(dataset: StoredDataset, { batches }: SliceInput): string {
+  const span = [Math.min(...batches.map(([lo]) => lo)), Math.max(...batches.map(([, hi]) => hi))] as const;
+  const { start, end } = failedInterval(dataset, span);
+  return `${dataset.name} ${start} … ${end}`;
 }
 
 async function runSlice(deps: SliceDeps, input: SliceInput): Promise<SliceResult> {

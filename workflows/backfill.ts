@@ -76,7 +76,10 @@ async function showCancelled({ ref, unserved }: Run): Promise<void> {
     .catch((error: unknown) => {
       log.warn('Temporal was not told that this was cancelled', { error: String(error) });
     });
-  await Promise.race([asked, sleep(SHOW_CANCELLED).catch(() => undefined)]);
+  await Promise.race([
+    asked,
+    sleep(SHOW_CANCELLED, { summary: 'until Temporal shows that it was cancelled' }).catch(() => undefined),
+  ]);
 }
 
 async function carryOut(run: Run): Promise<void> {
@@ -115,7 +118,7 @@ async function open(run: Run, again: boolean, wanted?: Run['replan']): Promise<O
       next: lock ? '' : typedIn(run.ref.environment, `sluice watch ${holder}`),
     };
     show(run);
-    await sleep(CONFLICT_AGAIN);
+    await sleep(CONFLICT_AGAIN, { summary: `until it is asked again: ${run.waiting.for}`.slice(0, 200) });
   }
 }
 
@@ -145,7 +148,9 @@ async function untilSettled(run: Run): Promise<OpenPlan | undefined> {
     }
     if (run.request.onFailure === 'hold') {
       hold(run, refusal);
-      const touched = await condition(() => unsettled(run) > 0 || run.replan !== undefined || !troubled(run), HOLD);
+      const touched = await condition(() => unsettled(run) > 0 || run.replan !== undefined || !troubled(run), HOLD, {
+        summary: 'held: until it ends as failed',
+      });
       run.waiting = null;
       if (touched && run.replan) {
         const planned = await planAgain(run);

@@ -132,7 +132,13 @@ async function wakeUp(input: DatasetInput, state: DatasetState): Promise<void> {
   const due = Math.min(work, news);
   const woken = (): boolean => state.wake;
   if (due === Infinity) await condition(woken);
-  else await condition(woken, Math.max(1, due - Date.now()));
+  else await condition(woken, Math.max(1, due - Date.now()), { summary: timerName(work < news, resting) });
+}
+
+/** A timer's name in the web UI. */
+function timerName(isWork: boolean, resting: number | undefined): string {
+  if (!isWork) return 'until readers are told';
+  return resting === undefined ? 'until a partition is tried again, or a slice may be wider' : 'until a pause is over';
 }
 
 function obey(input: DatasetInput, state: DatasetState, wanted: DatasetOrder): void {

@@ -1,22 +1,41 @@
 import { scopeName } from '../src/contracts/scope.js';
-import type { BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
+import type { Asked, BackfillStatus, DatasetStatus } from '../src/contracts/status.js';
 import type { GovernorStatus } from '../src/contracts/warehouse.js';
 
 /** Rows of the table at most; the rest is counted. */
 const ROWS_MAX = 100;
+const FAILED_MAX = 10;
 
 /** Live details of a backfill in the web UI, as Markdown: what a person wants first comes first, for the pane shows about six lines. */
-export function backfillDetails({ id, state, reason, partitions, rows, waiting, datasets }: BackfillStatus): string {
+export function backfillDetails(status: BackfillStatus): string {
+  const { id, state, reason, asked, partitions, rows, waiting, datasets } = status;
   const { total, done } = partitions;
   const parts = [`${number(done)} of ${number(total)} partitions`, `${number(rows)} rows`, ...troubles(partitions)];
   return [
     `**${id}** is ${state}: ${reason}`,
     parts.join(', '),
+    ...failedDatasets(datasets),
+    ...(asked ? [askedText(asked)] : []),
     ...(waiting ? [`waits for ${waiting.for}. Next: \`${waiting.next}\``] : []),
     ...(waiting?.or?.map(({ when, next }) => `when ${when}: \`${next}\``) ?? []),
     aligned(datasets.slice(0, ROWS_MAX).map(rowOf)),
     ...(datasets.length > ROWS_MAX ? [`and ${datasets.length - ROWS_MAX} more`] : []),
   ].join('\n\n');
+}
+
+/** `failed: revenue_day (3), rank_week (1)`: those that are only blocked stand in the table. */
+function failedDatasets(datasets: readonly DatasetStatus[]): string[] {
+  const failed = datasets.filter((one) => one.failed > 0);
+  if (failed.length === 0) return [];
+  const more = failed.length > FAILED_MAX ? [`and ${failed.length - FAILED_MAX} more`] : [];
+  const named = failed.slice(0, FAILED_MAX).map((one) => `${one.name} (${number(one.failed)})`);
+  return [`**failed**: ${[...named, ...more].join(', ')}`];
+}
+
+/** `asked for by ann: revenue_day last 3d. Why: a late refund (OPS-12)`. */
+function askedText({ by, reason, ticket, what }: Asked): string {
+  const why = reason === undefined ? '' : `. Why: ${reason}`;
+  return `asked for${by === undefined ? '' : ` by ${by}`}: ${what}${why}${ticket === undefined ? '' : ` (${ticket})`}`;
 }
 
 /** Live details of one dataset: where it stands, what it waits for, what it reads, who reads it, what failed. */

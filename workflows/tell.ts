@@ -63,7 +63,7 @@ async function tell(input: DatasetInput, state: DatasetState, reader: string, to
       if (state.tellsOnce && told.failed.length + told.skipped.length === 0) return;
       // Cancelled while it waits: there is nobody left to tell.
       if (
-        !(await sleep(TELL_AGAIN_MS).then(
+        !(await sleep(TELL_AGAIN_MS, { summary: `until ${reader} is told again` }).then(
           () => true,
           () => false,
         ))

@@ -102,6 +102,7 @@ export class BackfillClient {
         workflowTaskTimeout: '1 minute',
         priority: STEPS_FIRST,
         staticSummary: summaryOf(request),
+        memo: { asked: askedOf(request) },
       }),
     );
     return { id, workflowId };
@@ -292,6 +293,6 @@ function isOpen(status: string): boolean {
 }
 
 function summaryOf(request: Request): string {
-  const { what, reason } = askedOf(request);
-  return [what, ...(reason === undefined ? [] : [reason])].join(', ').slice(0, 200);
+  const { what, reason, by } = askedOf(request);
+  return [what, reason, by && `by ${by}`].filter(Boolean).join(', ').slice(0, 200);
 }

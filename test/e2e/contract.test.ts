@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import { z } from 'zod';
 import { BackfillStatus } from '../../src/contracts/status.js';
 import { eventually } from '../support/eventually.js';
 import { startStack, type Stack } from '../support/stack.js';
@@ -88,7 +89,12 @@ test('started by hand with plain JSON: ids, queues, types, search attributes, si
   const handle = await temporal.workflow.start('backfill', {
     workflowId: id,
     taskQueue: 'sluice',
-    args: [{ project: 'deal', ...RANGE, select: 'trades slow_day'.split(' '), maxParallel: 1 }],
+    args: [
+      {
+        ...{ project: 'deal', ...RANGE, select: 'trades slow_day'.split(' '), maxParallel: 1 },
+        ...{ requestedBy: 'ann', reason: 'late fills', ticket: 'OPS-12' },
+      },
+    ],
   });
   const status = async (): Promise<BackfillStatus> => BackfillStatus.parse(await handle.query('status'));
   await eventually('it runs', async () => (await status()).partitions.done > 10);
@@ -100,6 +106,13 @@ test('started by hand with plain JSON: ids, queues, types, search attributes, si
   assert.equal(child.type, 'dataset');
   const details = await temporal.workflow.getHandle(`${id}/slow_day`).query('__temporal_workflow_metadata');
   assert.match(JSON.stringify(details), /slow_day|trades/);
+  const parent = JSON.stringify(await handle.query('__temporal_workflow_metadata'));
+  assert.match(parent, /asked for by ann: trades slow_day 2024-.*Why: late fills \(OPS-12\)/);
+  await eventually('a slice at work shows its interval', async () => {
+    const { raw } = await temporal.workflow.getHandle(`${id}/slow_day`).describe();
+    const payloads = (raw.pendingActivities ?? []).flatMap((one) => one.heartbeatDetails?.payloads ?? []);
+    return payloads.some(({ data }) => /slow_day 2024-\S+Z … 2024-\S+Z/.test(Buffer.from(data ?? []).toString()));
+  });
   const { events } = await temporal.workflow.getHandle(`${id}/slow_day`).fetchHistory();
   const queues = (events ?? []).flatMap(
     ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.taskQueue?.name ?? [],
@@ -285,7 +298,11 @@ test('where the search attributes cannot be registered, memo fields of the same 
   const client = new Client({ connection, namespace });
   const memoOf = async (id: string): Promise<unknown> => (await client.workflow.getHandle(id).describe()).memo;
   const scope = { SluiceProject: 'memo', SluiceEnvironment: 'default' };
-  assert.deepEqual(await memoOf('backfill/memo/noted'), { ...scope, SluiceState: 'completed' });
+  const { asked, ...told } = z
+    .looseObject({ asked: z.object({ what: z.string() }) })
+    .parse(await memoOf('backfill/memo/noted'));
+  assert.equal(asked.what, 'the whole project 2024-01-02');
+  assert.deepEqual(told, { ...scope, SluiceState: 'completed' });
   assert.deepEqual(await memoOf('backfill/memo/noted/trades'), {
     ...scope,
     SluiceDataset: 'trades',
