@@ -207,8 +207,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         SLICE,
-        'setInterval(() => context.heartbeat(), HEARTBEAT_MS)',
-        'setInterval(() => context.heartbeat(context.said), HEARTBEAT_MS)',
+        'context.heartbeat(details);\n    }, HEARTBEAT_MS)',
+        'context.heartbeat(context.said);\n    }, HEARTBEAT_MS)',
       ],
       [
         SLICE,
